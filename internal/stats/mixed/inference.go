@@ -1,0 +1,213 @@
+package mixed
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+)
+
+// Inference is a linear combination of coefficients. The plain fields use the covariance
+// (X'V^-1X)^-1 and Satterthwaite's degrees of freedom with the inverse observed information of the
+// covariance parameters; _kr those of Kenward & Roger (1997, Biometrics 53:983) without the term in second
+// derivatives and with the inverse expected information; _kr_observed the same with the observed one.
+// Kenward-Roger fields are undefined for ML.
+type Inference struct {
+	Estimate        float64      `json:"estimate"`
+	SE              float64      `json:"se"`
+	DF              stats.Number `json:"df"`
+	T               stats.Number `json:"t"`
+	PValue          stats.Number `json:"p_value"`
+	Lower           stats.Number `json:"ci_lower"`
+	Upper           stats.Number `json:"ci_upper"`
+	SEKR            stats.Number `json:"se_kr"`
+	DFKR            stats.Number `json:"df_kr"`
+	PValueKR        stats.Number `json:"p_value_kr"`
+	LowerKR         stats.Number `json:"ci_lower_kr"`
+	UpperKR         stats.Number `json:"ci_upper_kr"`
+	SEKRObserved    stats.Number `json:"se_kr_observed"`
+	DFKRObserved    stats.Number `json:"df_kr_observed"`
+	PValueObserved  stats.Number `json:"p_value_kr_observed"`
+	LowerKRObserved stats.Number `json:"ci_lower_kr_observed"`
+	UpperKRObserved stats.Number `json:"ci_upper_kr_observed"`
+	// L holds the combination, in the order of the coefficients; empty for a coefficient itself.
+	L []float64 `json:"l,omitempty"`
+}
+
+// adjusted is the Kenward-Roger covariance with one choice of W, the covariance of the parameters.
+type adjusted struct {
+	w   *mat.SymDense
+	phi *mat.SymDense
+}
+
+// adjust computes Phi + 2 Phi {sum_ij W_ij (Q_ij - P_i Phi P_j)} Phi, the small-sample covariance.
+// The P and Q are contracted with W before they are formed, so the work is linear in the patterns.
+func (f *Fit) adjust(w *mat.SymDense) *adjusted {
+	p, best := f.problem, f.best
+	n := len(best.theta)
+	size := p.visits * p.columns
+	structure, _ := newCovariance(f.options.Covariance, p.visits, f.options.Times)
+	_, first := structure.at(best.theta)
+	whole := mat.NewDense(size, size, nil)
+	for k, pattern := range p.patterns {
+		inverse, o := best.evaluation.patterns[k].w, len(pattern.visits)
+		products := make([]*mat.Dense, n)
+		for i := range n {
+			products[i] = new(mat.Dense)
+			products[i].Mul(inverse, sub(first[i], pattern.visits))
+		}
+		sum := mat.NewDense(o, o, nil)
+		for i := range n {
+			var term mat.Dense
+			term.Mul(products[i], weighted(products, w, i))
+			sum.Add(sum, &term)
+		}
+		var weight mat.Dense
+		weight.Mul(sum, inverse)
+		p.addKronecker(whole, pattern.visits, &weight, pattern.a)
+	}
+	inner := mat.NewDense(len(p.offset), len(p.offset), nil)
+	inner.Copy(p.project(whole))
+	dense := make([]*mat.Dense, n)
+	for i := range n {
+		dense[i] = mat.DenseCopyOf(best.derivatives.p[i])
+	}
+	for i := range n {
+		var left, term mat.Dense
+		left.Mul(dense[i], f.phi)
+		term.Mul(&left, weighted(dense, w, i))
+		inner.Sub(inner, &term)
+	}
+	var left, correction mat.Dense
+	left.Mul(f.phi, inner)
+	correction.Mul(&left, f.phi)
+	correction.Scale(2, &correction)
+	out := &adjusted{w: w, phi: symmetric(&correction)}
+	out.phi.AddSym(out.phi, f.phi)
+	return out
+}
+
+// weighted is sum_j W_ij m_j.
+func weighted(m []*mat.Dense, w *mat.SymDense, i int) *mat.Dense {
+	r, c := m[0].Dims()
+	out, term := mat.NewDense(r, c, nil), new(mat.Dense)
+	for j := range m {
+		term.Scale(w.At(i, j), m[j])
+		out.Add(out, term)
+	}
+	return out
+}
+
+// Contrast gives inference about l'b; l has an element per coefficient.
+func (f *Fit) Contrast(l []float64) (Inference, error) {
+	t, err := f.basis(l)
+	if err != nil {
+		return Inference{}, err
+	}
+	out := f.infer(t)
+	out.L = append([]float64(nil), l...)
+	return out, nil
+}
+
+// basis takes a combination of coefficients into the basis: l'b = (R^-T l)'(R b).
+func (f *Fit) basis(l []float64) (*mat.VecDense, error) {
+	if len(l) != len(f.design.Coefficients) {
+		return nil, stats.Errorf(stats.BadInput, "contrast", "%d elements for %d coefficients", len(l), len(f.design.Coefficients))
+	}
+	if !finite(l...) {
+		return nil, stats.Errorf(stats.NotFinite, "contrast", "an element is not finite")
+	}
+	t := mat.NewVecDense(len(l), nil)
+	r := f.problem.r
+	for i := range l {
+		sum := l[i]
+		for j := range i {
+			sum -= r.At(j, i) * t.AtVec(j)
+		}
+		t.SetVec(i, sum/r.At(i, i))
+	}
+	return t, nil
+}
+
+func (f *Fit) infer(t *mat.VecDense) Inference {
+	level := f.options.Level
+	estimate := mat.Dot(t, f.beta)
+	variance := mat.Inner(t, f.phi, t)
+	plain := stats.TEstimate(estimate, f.unit*math.Sqrt(variance), f.satterthwaite(t, variance), level)
+	out := Inference{Estimate: estimate, SE: plain.SE.Value, DF: plain.DF, T: plain.Statistic,
+		PValue: plain.PValue, Lower: plain.Lower, Upper: plain.Upper}
+	if f.kr != nil {
+		e := f.kr.estimate(f, t, estimate, variance)
+		out.SEKR, out.DFKR, out.PValueKR, out.LowerKR, out.UpperKR = e.SE, e.DF, e.PValue, e.Lower, e.Upper
+	}
+	if f.krObserved != nil {
+		e := f.krObserved.estimate(f, t, estimate, variance)
+		out.SEKRObserved, out.DFKRObserved, out.PValueObserved, out.LowerKRObserved, out.UpperKRObserved =
+			e.SE, e.DF, e.PValue, e.Lower, e.Upper
+	}
+	return out
+}
+
+func (a *adjusted) estimate(f *Fit, t *mat.VecDense, estimate, variance float64) stats.Estimate {
+	se := f.unit * math.Sqrt(mat.Inner(t, a.phi, t))
+	return stats.TEstimate(estimate, se, degrees(variance, f.slopes(t), a.w), f.options.Level)
+}
+
+// slopes is the gradient of t' Phi t by the covariance parameters: -t' Phi P_i Phi t.
+func (f *Fit) slopes(t *mat.VecDense) []float64 {
+	var u mat.VecDense
+	u.MulVec(f.phi, t)
+	out := make([]float64, len(f.best.theta))
+	for i, p := range f.best.derivatives.p {
+		out[i] = -mat.Inner(&u, p, &u)
+	}
+	return out
+}
+
+func (f *Fit) satterthwaite(t *mat.VecDense, variance float64) stats.Number {
+	return degrees(variance, f.slopes(t), f.information)
+}
+
+// degrees is 2 v^2 / (g' W g): Satterthwaite's, and Kenward-Roger's for a single combination.
+func degrees(variance float64, g []float64, w *mat.SymDense) stats.Number {
+	v := mat.NewVecDense(len(g), g)
+	return stats.Of(2 * variance * variance / mat.Inner(v, w, v))
+}
+
+// Covariance is the covariance matrix of linear combinations: (X'V^-1X)^-1, and the Kenward-Roger ones,
+// which are nil for ML.
+type Covariance struct {
+	Plain      [][]float64
+	KR         [][]float64
+	KRObserved [][]float64
+}
+
+// Covariance gives the covariance of the combinations in rows.
+func (f *Fit) Covariance(rows [][]float64) (Covariance, error) {
+	basis := make([]*mat.VecDense, len(rows))
+	for i, l := range rows {
+		var err error
+		if basis[i], err = f.basis(l); err != nil {
+			return Covariance{}, err
+		}
+	}
+	fill := func(phi *mat.SymDense) [][]float64 {
+		out := make([][]float64, len(rows))
+		for i := range rows {
+			out[i] = make([]float64, len(rows))
+			for j := range rows {
+				out[i][j] = f.unit * f.unit * mat.Inner(basis[i], phi, basis[j])
+			}
+		}
+		return out
+	}
+	out := Covariance{Plain: fill(f.phi)}
+	if f.kr != nil {
+		out.KR = fill(f.kr.phi)
+	}
+	if f.krObserved != nil {
+		out.KRObserved = fill(f.krObserved.phi)
+	}
+	return out, nil
+}

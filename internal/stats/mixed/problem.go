@@ -1,0 +1,273 @@
+package mixed
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
+)
+
+// Bounds below which a column counts as a combination of earlier ones: in the coordinates of x alone,
+// and in the data (squared, relative to the column's own size).
+const (
+	structuralTolerance = 1e-10
+	collinearTolerance  = 1e-10
+)
+
+// problem is the likelihood's view of design and sums: coefficients in an orthonormal basis Q of K's
+// columns, responses shifted and scaled, patterns with at least one visit.
+//
+// With x = B (scaled x), K~ = (I (x) B') K = Q R, a coefficient vector b of K has R b in the basis Q.
+// The step keeps digits where a covariate lies far from zero.
+type problem struct {
+	visits       int
+	columns      int
+	q            *mat.Dense    // visits*columns by coefficients
+	r            *mat.TriDense // K~ = Q R
+	patterns     []patternSums
+	subjects     int
+	observations int
+	responseUnit float64 // a residual of 1 here is this much in the raw scale
+	offset       []float64
+	reml         bool
+}
+
+// patternSums are a Pattern's sums as matrices over its observed visits.
+type patternSums struct {
+	visits []int
+	n      float64
+	a      *mat.SymDense // sum x x'
+	b      *mat.Dense    // sum x y'
+	c      *mat.SymDense // sum y y'
+}
+
+// newProblem checks what can be estimated and names what cannot.
+func newProblem(d *Design, s *Sums, reml bool) (*problem, error) {
+	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale, reml: reml}
+	p.subjects, _, p.observations = s.count()
+	if p.subjects == 0 {
+		return nil, stats.Errorf(stats.TooFew, d.Response, "no observation")
+	}
+	if err := checkVisits(s); err != nil {
+		return nil, err
+	}
+	if p.observations <= len(d.Coefficients) {
+		return nil, stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", p.observations, len(d.Coefficients))
+	}
+	if err := p.setBasis(d, s); err != nil {
+		return nil, err
+	}
+	shifted := p.setOffset(s)
+	for _, pattern := range s.Patterns {
+		if pattern.Observed != 0 {
+			p.patterns = append(p.patterns, p.unpack(pattern, s, shifted))
+		}
+	}
+	return p, p.checkCollinear(d, s)
+}
+
+// setBasis takes K into the coordinates of the scaled columns and factors it.
+func (p *problem) setBasis(d *Design, s *Sums) error {
+	rows, coefficients := d.k.Dims()
+	scaled := mat.NewDense(rows, coefficients, nil)
+	for v := range p.visits {
+		for c := range coefficients {
+			constant := d.k.At(v*p.columns, c)
+			for j := 1; j < p.columns; j++ {
+				k := d.k.At(v*p.columns+j, c)
+				constant += s.Shift[j] * k
+				scaled.Set(v*p.columns+j, c, s.Scale[j]*k)
+			}
+			scaled.Set(v*p.columns, c, constant)
+		}
+	}
+	p.q, p.r = mat.NewDense(rows, coefficients, nil), mat.NewTriDense(coefficients, mat.Upper, nil)
+	for c := range coefficients {
+		column := mat.Col(nil, c, scaled)
+		size := norm(column)
+		for range 2 { // the second pass removes what rounding left
+			for e := range c {
+				along := 0.0
+				for i, x := range column {
+					along += x * p.q.At(i, e)
+				}
+				p.r.SetTri(e, c, p.r.At(e, c)+along)
+				for i := range column {
+					column[i] -= along * p.q.At(i, e)
+				}
+			}
+		}
+		left := norm(column)
+		if !(left > structuralTolerance*size) || !finite(size) {
+			return d.collinear(s, c)
+		}
+		p.r.SetTri(c, c, left)
+		for i, x := range column {
+			p.q.Set(i, c, x/left)
+		}
+	}
+	return nil
+}
+
+// setOffset finds the coefficients that produce the response's shift. Where the model holds no constant
+// the shift is undone in the sums instead; it returns the shift, in scaled units, still to be undone.
+func (p *problem) setOffset(s *Sums) float64 {
+	_, coefficients := p.q.Dims()
+	p.offset = make([]float64, coefficients)
+	missing := float64(p.visits)
+	for c := range p.offset {
+		for v := range p.visits {
+			p.offset[c] += p.q.At(v*p.columns, c)
+		}
+		missing -= p.offset[c] * p.offset[c]
+	}
+	if missing > 1e-10*float64(p.visits) {
+		for c := range p.offset {
+			p.offset[c] = 0
+		}
+		return s.ResponseShift / s.ResponseScale
+	}
+	for c := range p.offset {
+		p.offset[c] *= s.ResponseShift
+	}
+	return 0
+}
+
+// unpack gives a pattern's sums over its visits; add moves the response back to its own origin.
+func (p *problem) unpack(from Pattern, s *Sums, add float64) patternSums {
+	out := patternSums{visits: visitsOf(from.Observed), n: float64(from.N), a: mat.NewSymDense(p.columns, nil)}
+	at := 0
+	for i := range p.columns {
+		for j := i; j < p.columns; j++ {
+			out.a.SetSym(i, j, from.XX[at])
+			at++
+		}
+	}
+	o := len(out.visits)
+	out.b, out.c = mat.NewDense(p.columns, o, nil), mat.NewSymDense(o, nil)
+	total := func(v int) float64 { return from.XY[v] } // the intercept's row
+	for k, v := range out.visits {
+		for i := range p.columns {
+			out.b.Set(i, k, from.XY[i*p.visits+v]+add*out.a.At(0, i))
+		}
+		for l := k; l < o; l++ {
+			w := out.visits[l]
+			cross := from.YY[v*p.visits-v*(v-1)/2+w-v]
+			out.c.SetSym(k, l, cross+add*(total(v)+total(w))+add*add*out.n)
+		}
+	}
+	return out
+}
+
+// checkVisits names a visit without an observation.
+func checkVisits(s *Sums) error {
+	seen := uint64(0)
+	for _, p := range s.Patterns {
+		seen |= p.Observed
+	}
+	for v, visit := range s.Visits {
+		if seen>>v&1 == 0 {
+			return stats.Errorf(stats.EmptyCell, visit, "no patient was observed at this visit")
+		}
+	}
+	return nil
+}
+
+// checkCollinear factors X'X in the basis, column by column in the order of the coefficients, and names
+// the first that adds nothing in the data; an arm without an observation at a visit is named as such.
+func (p *problem) checkCollinear(d *Design, s *Sums) error {
+	e := p.evaluate(identity(p.visits))
+	m := e.m
+	n := m.SymmetricDim()
+	l := mat.NewDense(n, n, nil)
+	for i := range n {
+		for j := 0; j <= i; j++ {
+			sum := m.At(i, j)
+			for k := range j {
+				sum -= l.At(i, k) * l.At(j, k)
+			}
+			if j < i {
+				l.Set(i, j, sum/l.At(j, j))
+				continue
+			}
+			if !(sum > collinearTolerance*m.At(i, i)) || !(m.At(i, i) > collinearTolerance*float64(p.observations)*collinearTolerance) {
+				return d.collinear(s, i)
+			}
+			l.Set(i, i, math.Sqrt(sum))
+		}
+	}
+	return nil
+}
+
+// collinear says why a coefficient cannot be estimated: a cell without observations, a covariate with a
+// single value, or else a combination of earlier columns.
+func (d *Design) collinear(s *Sums, coefficient int) error {
+	if err := d.emptyCell(s); err != nil {
+		return err
+	}
+	for _, a := range d.fixed[coefficient].Factors {
+		j := d.indexOf(columnName([]formula.Atom{a}, ""))
+		if j < 1 || !s.constant(j) {
+			continue
+		}
+		if a.Indicator() {
+			return stats.Errorf(stats.OneLevel, a.Column+" "+a.Level, "all analysed patients have this level, or none has")
+		}
+		return stats.Errorf(stats.OneLevel, a.Column, "a single value in all analysed patients")
+	}
+	return stats.Errorf(stats.Collinear, d.Coefficients[coefficient], "the column is a linear combination of earlier columns in the analysed data")
+}
+
+// constant tells whether column j of x does not vary over the analysed patients.
+func (s *Sums) constant(j int) bool {
+	n, sum, square, k := 0.0, 0.0, 0.0, len(s.Columns)
+	for _, p := range s.Patterns {
+		if p.Observed != 0 {
+			n += float64(p.N)
+			sum += p.XX[j]
+			square += p.XX[j*k-j*(j-1)/2]
+		}
+	}
+	return square-sum*sum/n <= 1e-12*square
+}
+
+// emptyCell names an arm without an observation, overall or at a visit.
+func (d *Design) emptyCell(s *Sums) error {
+	m := d.Model
+	if m.Arm == "" {
+		return nil
+	}
+	for v, visit := range m.Visits {
+		weight := func(observed uint64) float64 { return float64(observed >> v & 1) }
+		rest := s.columnTotal(0, weight)
+		for i := len(m.Factors[m.Arm]) - 1; i >= 0; i-- {
+			level, n := m.Factors[m.Arm][i], rest
+			if i > 0 {
+				j := d.indexOf(m.Arm + level)
+				if j < 0 {
+					return nil
+				}
+				n = s.columnTotal(j, weight)
+				rest -= n
+			}
+			if math.Abs(n) < 0.5 {
+				return stats.Errorf(stats.EmptyCell, m.Arm+" "+level+", "+m.Visit+" "+visit, "no patient of this arm was observed at this visit")
+			}
+		}
+	}
+	return nil
+}
+
+// indexOf finds a column of x by name, -1 where it is not there.
+func (d *Design) indexOf(name string) int {
+	for j, c := range d.Columns {
+		if c.Name == name {
+			return j
+		}
+	}
+	return -1
+}
+
+func norm(x []float64) float64 { return mat.Norm(mat.NewVecDense(len(x), x), 2) }

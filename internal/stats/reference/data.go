@@ -1,0 +1,143 @@
+package reference
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
+)
+
+// Filter keeps the rows where a column stands in a relation to a value; rows without the column drop out.
+type Filter struct {
+	Column string          `json:"column"`
+	Op     string          `json:"op"`
+	Value  json.RawMessage `json:"value"`
+}
+
+// Data is a data set as text; an empty cell is missing.
+type Data struct {
+	names []string
+	rows  [][]string
+}
+
+// ReadCSV reads a data set with a header row.
+func ReadCSV(file []byte) (Data, error) {
+	rows, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+	if err != nil {
+		return Data{}, fmt.Errorf("read a data set: %w", err)
+	}
+	if len(rows) == 0 {
+		return Data{}, stats.Errorf(stats.BadInput, "data set", "no header row")
+	}
+	return Data{rows[0], rows[1:]}, nil
+}
+
+// Keep gives the rows that pass all filters.
+func (d Data) Keep(filters []Filter) (Data, error) {
+	out := Data{names: d.names}
+	var bad error
+	for _, row := range d.rows {
+		keep := true
+		for _, f := range filters {
+			i := slices.Index(d.names, f.Column)
+			if i < 0 {
+				return out, stats.Errorf(stats.BadInput, f.Column, "no such column")
+			}
+			pass, err := f.passes(row[i])
+			if err != nil {
+				bad = err
+			}
+			keep = keep && pass
+		}
+		if keep {
+			out.rows = append(out.rows, row)
+		}
+	}
+	return out, bad
+}
+
+func (f Filter) passes(cell string) (bool, error) {
+	if cell == "" {
+		return false, nil
+	}
+	if f.Op == "not_missing" {
+		return true, nil
+	}
+	var value any
+	if err := json.Unmarshal(f.Value, &value); err != nil {
+		return false, fmt.Errorf("read the value of a filter on %s: %w", f.Column, err)
+	}
+	if f.Op == "in" {
+		list, _ := value.([]any)
+		return slices.ContainsFunc(list, func(v any) bool { c, ok := compare(cell, v); return ok && c == 0 }), nil
+	}
+	c, ok := compare(cell, value)
+	if !ok {
+		return false, nil
+	}
+	switch f.Op {
+	case "==":
+		return c == 0, nil
+	case "!=":
+		return c != 0, nil
+	case "<":
+		return c < 0, nil
+	case "<=":
+		return c <= 0, nil
+	case ">":
+		return c > 0, nil
+	case ">=":
+		return c >= 0, nil
+	}
+	return false, stats.Errorf(stats.BadInput, f.Column, "no filter %q", f.Op)
+}
+
+// compare orders a cell against a number or a text.
+func compare(cell string, value any) (int, bool) {
+	switch v := value.(type) {
+	case float64:
+		x, err := strconv.ParseFloat(cell, 64)
+		switch {
+		case err != nil:
+			return 0, false
+		case x < v:
+			return -1, true
+		case x > v:
+			return 1, true
+		}
+		return 0, true
+	case string:
+		return slices.Compare([]byte(cell), []byte(v)), true
+	}
+	return 0, false
+}
+
+// Frame types the columns: those named as texts stay text, and so does a column with a cell that is no
+// number; the rest are numbers.
+func (d Data) Frame(texts ...string) formula.Frame {
+	out := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: map[string][]string{}}
+	for i, name := range d.names {
+		column := make([]string, len(d.rows))
+		numbers, numeric := make([]stats.Number, len(d.rows)), !slices.Contains(texts, name)
+		for r, row := range d.rows {
+			column[r] = row[i]
+			if row[i] == "" || !numeric {
+				continue
+			}
+			x, err := strconv.ParseFloat(row[i], 64)
+			numeric = err == nil
+			numbers[r] = stats.Number{Value: x, Defined: true}
+		}
+		if numeric {
+			out.Numbers[name] = numbers
+		} else {
+			out.Texts[name] = column
+		}
+	}
+	return out
+}

@@ -1,0 +1,97 @@
+package warehouse
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"afterglow/internal/fault"
+)
+
+type pool int
+
+const (
+	writePool pool = iota
+	readPool
+)
+
+const defaultReadLimit = 30 * time.Second
+
+// options gives the driver's options for one pool. The embedded engine has its
+// limits on the pool's own connections; on a server they are settings that the
+// read pool sends, readonly=2 among them, so that no statement can lift them.
+func options(c Config, database string, p pool) *clickhouse.Options {
+	if c.Server != "" {
+		o, err := serverOptions(c)
+		if err != nil {
+			return &clickhouse.Options{}
+		}
+		o.Auth.Database = database
+		o.Settings = clickhouse.Settings{}
+		applyPool(o, c, p)
+		return o
+	}
+	dial := c.DialWrite
+	if p == readPool {
+		dial = c.DialRead
+	}
+	o := &clickhouse.Options{
+		Protocol: clickhouse.HTTP,
+		// The address is never looked up: DialContext reaches the engine's socket.
+		Addr:        []string{"engine.invalid:8123"},
+		Auth:        clickhouse.Auth{Database: database, Username: "default"},
+		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) },
+		Settings:    clickhouse.Settings{},
+	}
+	applyPool(o, c, p)
+	return o
+}
+
+func applyPool(o *clickhouse.Options, c Config, p pool) {
+	o.MaxOpenConns, o.MaxIdleConns = 8, 4
+	o.DialTimeout = 5 * time.Second
+	o.ReadTimeout = 5 * time.Minute
+	if p == writePool {
+		// Synchronous inserts: an insert that returned is on disk.
+		o.Settings["async_insert"] = 0
+		o.Settings["insert_deduplicate"] = 1
+		return
+	}
+	if c.Server == "" {
+		return
+	}
+	limit := c.ReadLimit
+	if limit == 0 {
+		limit = defaultReadLimit
+	}
+	o.Settings["readonly"] = 2
+	o.Settings["max_execution_time"] = int(limit.Seconds())
+}
+
+func serverOptions(c Config) (*clickhouse.Options, error) {
+	o, err := clickhouse.ParseDSN(c.Server)
+	if err != nil || len(o.Addr) == 0 {
+		return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE", "is not an address like clickhouse://user:password@host:9440/afterglow?secure=true")
+	}
+	if o.TLS != nil {
+		o.TLS.MinVersion = tls.VersionTLS12
+		return o, nil
+	}
+	for _, addr := range o.Addr {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			host = addr
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE", "plaintext is only accepted for this machine itself: add secure=true")
+		}
+	}
+	return o, nil
+}
+
+func withToken(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
+}
