@@ -1,9 +1,7 @@
 package warehouse_test
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -37,11 +35,7 @@ func filled(b *testing.B, patients int) *warehouse.Warehouse {
 	b.Helper()
 	config := warehousetest.Config(b)
 	w := warehousetest.OpenConfig(b, config)
-	direct, err := clickhouse.Open(&clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{"engine.invalid:8123"},
-		Auth:        clickhouse.Auth{Database: config.Database, Username: "default"},
-		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return config.DialWrite(ctx) }})
-	require.NoError(b, err)
-	defer direct.Close()
+	direct := warehousetest.Direct(b, config)
 	for _, statement := range []string{
 		`INSERT INTO subject SELECT 'trial', toFixedString(leftPad(lower(hex(number)), 32, '0'), 32), map('arm', if(number % 2 = 0, 'A', 'B')), true, 1
 			FROM numbers({patients:UInt64})`,

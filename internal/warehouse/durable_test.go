@@ -1,11 +1,8 @@
 package warehouse_test
 
 import (
-	"context"
-	"net"
 	"testing"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/fault"
@@ -18,11 +15,7 @@ func TestSR10_AWrongSettingIsNamed(t *testing.T) {
 	w := warehousetest.OpenConfig(t, config)
 	require.NoError(t, w.CheckDurable(ctx))
 
-	direct, err := clickhouse.Open(&clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{"engine.invalid:8123"},
-		Auth:        clickhouse.Auth{Database: config.Database, Username: "default"},
-		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return config.DialWrite(ctx) }})
-	require.NoError(t, err)
-	defer direct.Close()
+	direct := warehousetest.Direct(t, config)
 	for _, c := range []struct{ name, harm, repair string }{
 		{"fsync_after_insert", "ALTER TABLE response MODIFY SETTING fsync_after_insert = 0", "ALTER TABLE response MODIFY SETTING fsync_after_insert = 1"},
 		{"fsync_part_directory", "ALTER TABLE subject MODIFY SETTING fsync_part_directory = 0", "ALTER TABLE subject MODIFY SETTING fsync_part_directory = 1"},

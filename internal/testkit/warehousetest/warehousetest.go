@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/warehouse"
@@ -76,17 +77,21 @@ func start(ctx context.Context) (*engine.Engine, string, error) {
 	return e, folder, err
 }
 
-// Config is a warehouse configuration on the test's engine with a database of
-// its own.
+// Config is a warehouse configuration with a database of its own: on the server
+// that AFTERGLOW_CLICKHOUSE names, else on the test program's engine.
 func Config(t testing.TB) warehouse.Config {
 	t.Helper()
+	database := fmt.Sprintf("test_%d_%d", os.Getpid(), shared.database.Add(1))
+	if server := os.Getenv("AFTERGLOW_CLICKHOUSE"); server != "" {
+		return warehouse.Config{Database: database, Server: server}
+	}
 	e := Engine(t)
 	dial := func(pool engine.Pool) warehouse.DialFunc {
 		connect := e.Dial(pool)
 		return func(ctx context.Context) (net.Conn, error) { return connect(ctx, "") }
 	}
 	return warehouse.Config{
-		Database:  fmt.Sprintf("test_%d", shared.database.Add(1)),
+		Database:  database,
 		DialWrite: dial(engine.Write), DialRead: dial(engine.Read),
 	}
 }
@@ -105,4 +110,22 @@ func OpenConfig(t testing.TB, c warehouse.Config) *warehouse.Warehouse {
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	require.NoError(t, w.Prepare(t.Context(), migrations.ClickHouse()))
 	return w
+}
+
+// Direct is a driver connection of a test's own to a configuration's database,
+// for statements that the warehouse does not offer.
+func Direct(t testing.TB, c warehouse.Config) clickhouse.Conn {
+	t.Helper()
+	options := &clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{"engine.invalid:8123"},
+		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return c.DialWrite(ctx) }}
+	if c.Server != "" {
+		var err error
+		options, err = clickhouse.ParseDSN(c.Server)
+		require.NoError(t, err)
+	}
+	options.Auth.Database, options.Auth.Username = c.Database, "default"
+	conn, err := clickhouse.Open(options)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return conn
 }

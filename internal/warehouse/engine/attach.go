@@ -1,0 +1,21 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+)
+
+// DialAt gives the DialContext for one pool of an engine that another process
+// runs, by its runtime folder: a command beside a server reaches the server's
+// engine so. It fails with ErrDown while there is none.
+func DialAt(runtime string, pool Pool) func(ctx context.Context, address string) (net.Conn, error) {
+	path := sockets{folder: runtime}.path(pool)
+	return func(ctx context.Context, _ string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDown, err)
+		}
+		return conn, nil
+	}
+}
