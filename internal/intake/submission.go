@@ -1,0 +1,155 @@
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"afterglow/internal/fault"
+	"afterglow/internal/instrument"
+	"afterglow/internal/registry"
+)
+
+// Submission is what a form sends: the link's token, a key that the sender drew
+// and keeps until it has a receipt, and the answers to one exact version.
+type Submission struct {
+	Token      string
+	Key        string
+	Instrument string
+	Version    string
+	Answers    instrument.Answers
+	// Language is the BCP 47 tag of the words that were shown, or "".
+	Language string
+	// ClaimedAt is the device's time, or nil.
+	ClaimedAt *time.Time
+}
+
+// Receipt promises that the submission is on disk.
+type Receipt struct {
+	Receipt    string            `json:"receipt"`
+	Sequence   int64             `json:"sequence"`
+	ReceivedAt time.Time         `json:"received_at"`
+	Flags      []instrument.Flag `json:"flags"`
+	// Replayed says that this key and body had been accepted before.
+	Replayed bool `json:"-"`
+}
+
+// Reason says why a submission was refused; the list is closed.
+type Reason string
+
+// The reasons.
+const (
+	ReasonBadKey            Reason = "bad-key"
+	ReasonUnknownLink       Reason = "unknown-link"
+	ReasonUnknownInstrument Reason = "unknown-instrument"
+	ReasonOtherInstrument   Reason = "other-instrument"
+	ReasonBadAnswers        Reason = "bad-answers"
+	ReasonKeyReused         Reason = "key-reused"
+	ReasonNotOpen           Reason = "not-open"
+)
+
+// Config is what a Service works with.
+type Config struct {
+	Store       *registry.Store
+	Instruments *instrument.Library
+	Scoring     instrument.ScoreOptions
+	Logger      *slog.Logger
+}
+
+// Validate checks the configuration.
+func (c Config) Validate() error {
+	if c.Store == nil || c.Instruments == nil || c.Logger == nil {
+		return fault.Invalid("intake", "needs a registry, an instrument library and a logger")
+	}
+	return nil
+}
+
+// Service accepts submissions and keeps drafts. It is safe for concurrent use.
+type Service struct {
+	store       *registry.Store
+	instruments *instrument.Library
+	scoring     instrument.ScoreOptions
+	log         *slog.Logger
+}
+
+// New makes a Service.
+func New(c Config) (*Service, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &Service{store: c.Store, instruments: c.Instruments, scoring: c.Scoring, log: c.Logger}, nil
+}
+
+// importPrefix starts the keys that imports draw for themselves.
+const importPrefix = "import-"
+
+var (
+	keyPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+	languagePattern = regexp.MustCompile(`^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3})?$`)
+)
+
+// prepared is a submission that was checked and scored.
+type prepared struct {
+	entry      registry.Entry
+	definition *instrument.Definition
+}
+
+// prepare checks everything that needs no transaction. The reason goes with the
+// error.
+func (s *Service) prepare(sub Submission, o registry.Occasion) (prepared, Reason, error) {
+	definition, err := s.instruments.Get(sub.Instrument, sub.Version)
+	if err != nil {
+		return prepared{}, ReasonUnknownInstrument, err
+	}
+	if o.Instrument != definition.ID || o.Version != definition.Version {
+		return prepared{}, ReasonOtherInstrument, fault.Conflict("instrument", "this link asks for %s %s", o.Instrument, o.Version)
+	}
+	answers := answered(sub.Answers)
+	score, err := definition.Score(answers, s.scoring)
+	if err != nil {
+		return prepared{}, ReasonBadAnswers, err
+	}
+	body, err := bodyHash(o.ID, definition, answers)
+	if err != nil {
+		return prepared{}, ReasonBadAnswers, err
+	}
+	return prepared{definition: definition, entry: registry.Entry{
+		Key: sub.Key, BodyHash: body, Occasion: o, DefinitionHash: definition.Hash(), Answers: answers, Score: score,
+		Language: sub.Language, ClaimedAt: sub.ClaimedAt,
+	}}, "", nil
+}
+
+func checkKey(sub Submission) error {
+	switch {
+	case !keyPattern.MatchString(sub.Key) || strings.HasPrefix(sub.Key, importPrefix):
+		return fault.Invalid("key", "must be 1 to 128 letters, digits, dots, colons, hyphens or underscores, and not start with %q", importPrefix)
+	case !languagePattern.MatchString(sub.Language):
+		return fault.Invalid("language", "is not a language tag")
+	}
+	return nil
+}
+
+// answered drops what was not answered: null and absent mean the same.
+func answered(a instrument.Answers) instrument.Answers {
+	given := make(instrument.Answers, len(a))
+	for item, value := range a {
+		if value != nil {
+			given[item] = value
+		}
+	}
+	return given
+}
+
+// bodyHash is what makes two sends the same: the occasion, the exact instrument
+// and the answers; not the device's clock.
+func bodyHash(occasion int64, d *instrument.Definition, answers instrument.Answers) ([sha256.Size]byte, error) {
+	body, err := json.Marshal([]any{occasion, d.ID, d.Version, answers})
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("encode a submission: %w", err)
+	}
+	return sha256.Sum256(body), nil
+}

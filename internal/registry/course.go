@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"afterglow/internal/care"
+)
+
+// Course is a patient's course of treatment. Study is "" in the clinic's own
+// care. Subject is the pseudonym that leaves the registry, another one in each
+// study. Factors are levels by the study's factor names; one that was not
+// recorded is absent.
+type Course struct {
+	ID      int64
+	Patient care.Pseudonym
+	Study   string
+	Subject care.Pseudonym
+	Factors map[string]string
+	// StartedOn is written as 2006-01-02, or "" when it is not known.
+	StartedOn string
+}
+
+// NewCourse is a course to store. SubjectCode is the study's own code for the
+// subject, kept encrypted, or "".
+type NewCourse struct {
+	Patient     care.Pseudonym
+	Study       string
+	Factors     map[string]string
+	StartedOn   string
+	SubjectCode string
+}
+
+// CreateCourse stores a course; it is announced to the warehouse as a subject.
+// The caller leaves the audit event.
+func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
+	subject, err := tx.subjectOf(c.Patient, c.Study)
+	if err != nil {
+		return Course{}, err
+	}
+	factors := c.Factors
+	if factors == nil {
+		factors = map[string]string{}
+	}
+	encoded, err := json.Marshal(factors)
+	if err != nil {
+		return Course{}, fmt.Errorf("encode a course's factors: %w", err)
+	}
+	code, index, version, err := tx.sealSubjectCode(subject, c)
+	if err != nil {
+		return Course{}, err
+	}
+	result, err := tx.exec(`INSERT INTO course (patient, study, subject, factors, subject_code, subject_code_index, key_version, started_on, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(c.Patient), text(c.Study), string(subject), string(encoded), code, index, version,
+		text(c.StartedOn), timeText(tx.now))
+	if err != nil {
+		return Course{}, fmt.Errorf("store a course: %w", err)
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return Course{}, fmt.Errorf("store a course: %w", err)
+	}
+	if _, err := tx.keep("INSERT INTO outbox (course) VALUES (?)", id); err != nil {
+		return Course{}, fmt.Errorf("queue a course for the warehouse: %w", err)
+	}
+	return Course{ID: id, Patient: c.Patient, Study: c.Study, Subject: subject, Factors: factors, StartedOn: c.StartedOn}, nil
+}
+
+// subjectOf gives the pseudonym that the patient already has in the study, or a
+// new one.
+func (tx *Tx) subjectOf(patient care.Pseudonym, study string) (care.Pseudonym, error) {
+	var known string
+	err := tx.queryRow(tx.ctx, "SELECT subject FROM course WHERE patient = ? AND study IS ? LIMIT 1", string(patient), text(study)).Scan(&known)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return newPseudonym(), nil
+	case err != nil:
+		return "", fmt.Errorf("look for the subject of a patient: %w", err)
+	}
+	return care.Pseudonym(known), nil
+}
+
+func (tx *Tx) sealSubjectCode(subject care.Pseudonym, c NewCourse) (code, index, version any, err error) {
+	if c.SubjectCode == "" {
+		return nil, nil, nil, nil
+	}
+	code, err = tx.w.keys.sealField(place{"course", "subject_code", string(subject)}, c.SubjectCode)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	index, err = tx.w.keys.indexOf("course", "subject_code", c.SubjectCode)
+	return code, index, tx.w.keys.fieldVersion, err
+}
+
+const courseColumns = "c.id, c.patient, coalesce(c.study, ''), c.subject, c.factors, coalesce(c.started_on, '')"
+
+func scanCourse(scan func(...any) error) (Course, error) {
+	var c Course
+	var patient, subject, factors string
+	if err := scan(&c.ID, &patient, &c.Study, &subject, &factors, &c.StartedOn); err != nil {
+		return Course{}, err
+	}
+	c.Patient, c.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
+	if err := json.Unmarshal([]byte(factors), &c.Factors); err != nil {
+		return Course{}, fmt.Errorf("decode the factors of course %d: %w", c.ID, err)
+	}
+	return c, nil
+}
+
+// Courses lists a patient's courses, first to last.
+func (s *Store) Courses(ctx context.Context, patient care.Pseudonym) ([]Course, error) {
+	var list []Course
+	err := each(ctx, s, func(rows *sql.Rows) error {
+		c, err := scanCourse(rows.Scan)
+		list = append(list, c)
+		return err
+	}, "SELECT "+courseColumns+" FROM course c WHERE c.patient = ? ORDER BY c.id", string(patient))
+	if err != nil {
+		return nil, fmt.Errorf("list a patient's courses: %w", err)
+	}
+	return list, nil
+}
+
+func (tx *Tx) courseByCode(study, code string) (Course, bool, error) {
+	index, err := tx.w.keys.indexOf("course", "subject_code", code)
+	if err != nil {
+		return Course{}, false, err
+	}
+	c, err := scanCourse(tx.queryRow(tx.ctx, "SELECT "+courseColumns+" FROM course c WHERE c.study = ? AND c.subject_code_index = ?", study, index).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Course{}, false, nil
+	case err != nil:
+		return Course{}, false, fmt.Errorf("look for a subject: %w", err)
+	}
+	return c, true, nil
+}

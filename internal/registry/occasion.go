@@ -1,0 +1,168 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"afterglow/internal/care"
+	"afterglow/internal/fault"
+)
+
+// OccasionState says whether an occasion still takes answers.
+type OccasionState string
+
+// The states: open, then answered by a submission, or closed without one.
+const (
+	OccasionOpen     OccasionState = "open"
+	OccasionAnswered OccasionState = "answered"
+	OccasionClosed   OccasionState = "closed"
+)
+
+// Occasion is one time that a patient is asked to fill in one instrument.
+type Occasion struct {
+	ID         int64
+	Course     int64
+	Patient    care.Pseudonym
+	Subject    care.Pseudonym
+	Study      string
+	Simulated  bool
+	Instrument string
+	Version    string
+	Visit      string
+	Anchor     care.Anchor
+	// TargetDay counts from the anchor.
+	TargetDay int
+	OpensAt   *time.Time
+	ClosesAt  *time.Time
+	State     OccasionState
+}
+
+// TakesAnswers reports whether the occasion is open and its window is too.
+func (o Occasion) TakesAnswers(now time.Time) bool {
+	return o.State == OccasionOpen &&
+		(o.OpensAt == nil || !now.Before(*o.OpensAt)) && (o.ClosesAt == nil || now.Before(*o.ClosesAt))
+}
+
+// NewOccasion is an occasion to store. With Link it can be opened by a link.
+type NewOccasion struct {
+	Course     int64
+	Instrument string
+	Version    string
+	Visit      string
+	Anchor     care.Anchor
+	TargetDay  int
+	OpensAt    *time.Time
+	ClosesAt   *time.Time
+	Link       bool
+}
+
+// CreateOccasion stores an open occasion and gives its id and, with Link, the
+// token of its link, which is stored nowhere. The caller leaves the audit event.
+func (tx *Tx) CreateOccasion(o NewOccasion) (id int64, token string, err error) {
+	var tokenHash any
+	if o.Link {
+		token = newToken()
+		tokenHash = hashToken(token)
+	}
+	id, err = tx.insertOccasion(o, OccasionOpen, tokenHash)
+	return id, token, err
+}
+
+func (tx *Tx) insertOccasion(o NewOccasion, state OccasionState, tokenHash any) (int64, error) {
+	result, err := tx.exec(`INSERT INTO occasion (course, instrument, instrument_version, visit, anchor, target_day, opens_at, closes_at, state, token_hash, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, o.Course, o.Instrument, o.Version, o.Visit, string(o.Anchor), o.TargetDay,
+		optionalTimeText(o.OpensAt), optionalTimeText(o.ClosesAt), string(state), tokenHash, timeText(tx.now))
+	if isConstraint(err) {
+		return 0, fault.Conflict("occasion", "the course already has an occasion of %s at visit %s, or the window is not right", o.Instrument, o.Visit)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("store an occasion: %w", err)
+	}
+	return result.LastInsertId()
+}
+
+const occasionColumns = `o.id, o.course, c.patient, c.subject, coalesce(c.study, ''), p.simulated, o.instrument, o.instrument_version,
+	o.visit, o.anchor, o.target_day, o.opens_at, o.closes_at, o.state`
+
+const occasionJoin = " FROM occasion o JOIN course c ON c.id = o.course JOIN patient p ON p.pseudonym = c.patient "
+
+func scanOccasion(scan func(...any) error) (Occasion, error) {
+	var o Occasion
+	var patient, subject, anchor, state string
+	var opens, closes sql.NullString
+	if err := scan(&o.ID, &o.Course, &patient, &subject, &o.Study, &o.Simulated, &o.Instrument, &o.Version,
+		&o.Visit, &anchor, &o.TargetDay, &opens, &closes, &state); err != nil {
+		return Occasion{}, err
+	}
+	o.Patient, o.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
+	o.Anchor, o.State = care.Anchor(anchor), OccasionState(state)
+	var err error
+	if o.OpensAt, err = parseOptionalTime(opens); err != nil {
+		return Occasion{}, err
+	}
+	o.ClosesAt, err = parseOptionalTime(closes)
+	return o, err
+}
+
+// OccasionByToken finds the occasion that a link opens, or a fault.NotFound that
+// says no more than that.
+func (s *Store) OccasionByToken(ctx context.Context, token string) (Occasion, error) {
+	return occasionByToken(ctx, s, token)
+}
+
+// OccasionByToken is the same within the transaction.
+func (tx *Tx) OccasionByToken(token string) (Occasion, error) {
+	return occasionByToken(tx.ctx, tx, token)
+}
+
+func occasionByToken(ctx context.Context, from source, token string) (Occasion, error) {
+	o, err := scanOccasion(from.queryRow(ctx, "SELECT "+occasionColumns+occasionJoin+"WHERE o.token_hash = ?", hashToken(token)).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Occasion{}, fault.NotFound("link", "this link does not open anything")
+	case err != nil:
+		return Occasion{}, fmt.Errorf("find the occasion of a link: %w", err)
+	}
+	return o, nil
+}
+
+// OccasionByID finds an occasion within the transaction.
+func (tx *Tx) OccasionByID(id int64) (Occasion, error) {
+	o, err := scanOccasion(tx.queryRow(tx.ctx, "SELECT "+occasionColumns+occasionJoin+"WHERE o.id = ?", id).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Occasion{}, fault.NotFound("occasion", "there is no occasion %d", id)
+	case err != nil:
+		return Occasion{}, fmt.Errorf("read occasion %d: %w", id, err)
+	}
+	return o, nil
+}
+
+// Occasions lists a patient's occasions by day.
+func (s *Store) Occasions(ctx context.Context, patient care.Pseudonym) ([]Occasion, error) {
+	var list []Occasion
+	err := each(ctx, s, func(rows *sql.Rows) error {
+		o, err := scanOccasion(rows.Scan)
+		list = append(list, o)
+		return err
+	}, "SELECT "+occasionColumns+occasionJoin+"WHERE c.patient = ? ORDER BY o.target_day, o.id", string(patient))
+	if err != nil {
+		return nil, fmt.Errorf("list a patient's occasions: %w", err)
+	}
+	return list, nil
+}
+
+// MarkAnswered moves an open occasion to answered, whatever its window says.
+func (tx *Tx) MarkAnswered(occasion int64) error {
+	result, err := tx.exec("UPDATE occasion SET state = 'answered' WHERE id = ? AND state = 'open'", occasion)
+	if err != nil {
+		return fmt.Errorf("mark occasion %d as answered: %w", occasion, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fault.Conflict("occasion", "occasion %d is not open", occasion)
+	}
+	return nil
+}

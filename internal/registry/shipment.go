@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"afterglow/internal/care"
+)
+
+// ShippedStudy is a study on its way; Sequence orders versions of it.
+type ShippedStudy struct {
+	Study    care.Study
+	Sequence uint64
+}
+
+// ShippedCourse is a course on its way, which the warehouse knows as a subject.
+type ShippedCourse struct {
+	Course    Course
+	Simulated bool
+}
+
+// Shipment is a batch for the warehouse. Its rows were recorded before the first
+// attempt, so every attempt carries the same rows under the same token; the token
+// comes from the shipment's id and the rows' ids and content, so other content
+// never has it, and rows sent anew for a repair are not taken for a retry (SR-9).
+type Shipment struct {
+	ID      int64
+	Token   string
+	Studies []ShippedStudy
+	Courses []ShippedCourse
+	Rows    []JournalRow
+}
+
+// NextShipment gives the shipment that is under way, or records a new one of at
+// most limit waiting rows; false when nothing waits.
+func (s *Store) NextShipment(ctx context.Context, limit int) (Shipment, bool, error) {
+	var id int64
+	var token string
+	err := s.queryRow(ctx, "SELECT id, token FROM shipment WHERE confirmed_at IS NULL ORDER BY id LIMIT 1").Scan(&id, &token)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.composeShipment(ctx, limit)
+	}
+	if err != nil {
+		return Shipment{}, false, fmt.Errorf("look for a shipment under way: %w", err)
+	}
+	shipment, err := loadShipment(ctx, s, id, token)
+	return shipment, err == nil, err
+}
+
+func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipment, found bool, err error) {
+	var waits bool
+	if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE shipment IS NULL)").Scan(&waits); err != nil || !waits {
+		return Shipment{}, false, err
+	}
+	err = s.Write(ctx, System("shipping"), func(tx *Tx) error {
+		// The placeholder token is replaced below in the same transaction, once the rows are known.
+		result, err := tx.keep("INSERT INTO shipment (token, row_count, created_at) VALUES (?, 1, ?)", newToken(), timeText(tx.now))
+		if err != nil {
+			return fmt.Errorf("record a shipment: %w", err)
+		}
+		id, err := result.LastInsertId()
+		if err != nil {
+			return fmt.Errorf("record a shipment: %w", err)
+		}
+		taken, err := tx.keep("UPDATE outbox SET shipment = ? WHERE id IN (SELECT id FROM outbox WHERE shipment IS NULL ORDER BY id LIMIT ?)", id, limit)
+		if err != nil {
+			return fmt.Errorf("fill shipment %d: %w", id, err)
+		}
+		count, err := taken.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("fill shipment %d: %w", id, err)
+		}
+		if shipment, err = loadShipment(tx.ctx, tx, id, ""); err != nil {
+			return err
+		}
+		if shipment.Token, err = shipment.contentToken(); err != nil {
+			return err
+		}
+		if _, err = tx.keep("UPDATE shipment SET token = ?, row_count = ? WHERE id = ?", shipment.Token, count, id); err != nil {
+			return fmt.Errorf("name shipment %d: %w", id, err)
+		}
+		return nil
+	})
+	return shipment, err == nil, err
+}
+
+// contentToken is a SHA-256 over the shipment's id and the ids and content of everything in it.
+func (b Shipment) contentToken() (string, error) {
+	sum := sha256.New()
+	encoder := json.NewEncoder(sum)
+	for _, part := range []any{b.ID, b.Studies, b.Courses} {
+		if err := encoder.Encode(part); err != nil {
+			return "", fmt.Errorf("name a shipment: %w", err)
+		}
+	}
+	for _, r := range b.Rows {
+		_, _ = fmt.Fprintf(sum, "%d %x\n", r.Sequence, r.ContentHash) // a hash takes every write
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func loadShipment(ctx context.Context, from source, id int64, token string) (Shipment, error) {
+	b := Shipment{ID: id, Token: token}
+	studies := []string{}
+	err := each(ctx, from, func(rows *sql.Rows) error {
+		var study string
+		err := rows.Scan(&study)
+		studies = append(studies, study)
+		return err
+	}, "SELECT study FROM outbox WHERE shipment = ? AND study IS NOT NULL ORDER BY id", id)
+	if err != nil {
+		return Shipment{}, fmt.Errorf("read the studies of shipment %d: %w", id, err)
+	}
+	for _, study := range studies {
+		shipped, err := shippedStudy(ctx, from, study)
+		if err != nil {
+			return Shipment{}, err
+		}
+		b.Studies = append(b.Studies, shipped)
+	}
+	if b.Courses, err = shippedCourses(ctx, from, "JOIN outbox x ON x.course = c.id WHERE x.shipment = ? ORDER BY x.id", id); err != nil {
+		return Shipment{}, err
+	}
+	err = eachJournalRow(ctx, from, func(r JournalRow) error {
+		b.Rows = append(b.Rows, r)
+		return nil
+	}, "JOIN outbox w ON w.journal = j.sequence WHERE w.shipment = ? ORDER BY j.sequence", id)
+	return b, err
+}
+
+func shippedStudy(ctx context.Context, from source, id string) (ShippedStudy, error) {
+	study, created, err := studyByID(ctx, from, id)
+	return ShippedStudy{Study: study, Sequence: uint64(created.UnixMicro())}, err
+}
+
+func shippedCourses(ctx context.Context, from source, where string, args ...any) ([]ShippedCourse, error) {
+	var list []ShippedCourse
+	err := each(ctx, from, func(rows *sql.Rows) error {
+		var simulated bool
+		c, err := scanCourse(func(into ...any) error { return rows.Scan(append(into, &simulated)...) })
+		list = append(list, ShippedCourse{Course: c, Simulated: simulated})
+		return err
+	}, "SELECT "+courseColumns+", p.simulated FROM course c JOIN patient p ON p.pseudonym = c.patient "+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read courses for the warehouse: %w", err)
+	}
+	return list, nil
+}
+
+// ConfirmShipment notes that the warehouse has the whole shipment.
+func (s *Store) ConfirmShipment(ctx context.Context, id int64) error {
+	return s.Write(ctx, System("shipping"), func(tx *Tx) error {
+		if _, err := tx.keep("DELETE FROM outbox WHERE shipment = ?", id); err != nil {
+			return fmt.Errorf("confirm shipment %d: %w", id, err)
+		}
+		if _, err := tx.keep("UPDATE shipment SET confirmed_at = ? WHERE id = ? AND confirmed_at IS NULL", timeText(tx.now), id); err != nil {
+			return fmt.Errorf("confirm shipment %d: %w", id, err)
+		}
+		return nil
+	})
+}
+
+// Requeue puts journal rows back into the outbox, to be shipped once more.
+func (tx *Tx) Requeue(sequences []int64) error {
+	for _, sequence := range sequences {
+		if _, err := tx.keep("INSERT INTO outbox (journal) VALUES (?) ON CONFLICT (journal) DO NOTHING", sequence); err != nil {
+			return fmt.Errorf("put journal row %d back into the outbox: %w", sequence, err)
+		}
+	}
+	return tx.Audit(Event{Action: "warehouse-repaired", SubjectKind: "warehouse", Subject: "journal", Detail: map[string]any{"rows": len(sequences)}})
+}
+
+// RequeueAll puts every study, course and journal row back into the outbox, for
+// a warehouse that is built anew. A shipment under way is dropped: its rows go
+// with the rest.
+func (tx *Tx) RequeueAll() error {
+	for _, statement := range []string{
+		"UPDATE outbox SET shipment = NULL WHERE shipment IS NOT NULL",
+		"DELETE FROM shipment WHERE confirmed_at IS NULL",
+		"INSERT INTO outbox (study) SELECT id FROM study WHERE true ON CONFLICT (study) DO NOTHING",
+		"INSERT INTO outbox (course) SELECT id FROM course WHERE true ORDER BY id ON CONFLICT (course) DO NOTHING",
+		"INSERT INTO outbox (journal) SELECT sequence FROM journal WHERE true ORDER BY sequence ON CONFLICT (journal) DO NOTHING",
+	} {
+		if _, err := tx.keep(statement); err != nil {
+			return fmt.Errorf("put the whole journal back into the outbox: %w", err)
+		}
+	}
+	return tx.Audit(Event{Action: "warehouse-rebuilt", SubjectKind: "warehouse", Subject: "journal"})
+}
