@@ -42,7 +42,7 @@ type beginFunc func(conn uintptr, q *byte, qn uintptr, f *byte, fn uintptr,
 type analysis struct {
 	structSize uint32
 	statements uint32
-	flags      uint32
+	_          uint32 // flags
 	class      uint32
 }
 

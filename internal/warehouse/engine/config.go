@@ -59,13 +59,13 @@ type Watch struct {
 func (c Config) Validate() error {
 	var wrong []error
 	if c.Library == "" {
-		wrong = append(wrong, errors.New("Library is empty: see FindLibrary"))
+		wrong = append(wrong, errors.New("no Library is given: see FindLibrary"))
 	}
 	if c.Data == "" {
-		wrong = append(wrong, errors.New("Data is empty"))
+		wrong = append(wrong, errors.New("no Data folder is given"))
 	}
 	if c.Log == nil {
-		wrong = append(wrong, errors.New("Log is nil"))
+		wrong = append(wrong, errors.New("no Log is given"))
 	}
 	for _, l := range []struct {
 		name string

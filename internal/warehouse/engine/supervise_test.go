@@ -206,7 +206,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		name, says string
 		change     func(*engine.Config)
 	}{
-		{"nothing set", "Library is empty", func(c *engine.Config) { *c = engine.Config{} }},
+		{"nothing set", "no Library is given", func(c *engine.Config) { *c = engine.Config{} }},
 		{"not a library", "load libchdb", func(c *engine.Config) { c.Library = os.Args[0] + ".missing" }},
 		{"a command that is not there", "start the engine", func(c *engine.Config) { c.Command = []string{filepath.Join(c.Data, "nothing")} }},
 		{"a command that is no engine", "ended", func(c *engine.Config) { c.Command = []string{"/bin/true"} }},

@@ -1,0 +1,152 @@
+package durability
+
+import (
+	"context"
+	"fmt"
+
+	"afterglow/internal/care"
+	"afterglow/internal/fault"
+	"afterglow/internal/finding"
+	"afterglow/internal/instrument"
+	"afterglow/internal/warehouse"
+)
+
+// frame is what every question needs to know before it asks: the study, the
+// measure and its instrument, the snapshot, and who answered when.
+type frame struct {
+	study      care.Study
+	measure    care.Measure
+	definition *instrument.Definition
+	snapshot   warehouse.Snapshot
+	level      float64
+	firstVisit int
+	completion completion
+}
+
+func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, error) {
+	study, err := a.warehouse.Study(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	f := &frame{study: study, level: s.level()}
+	totals := []string{}
+	for _, m := range study.Measures {
+		totals = append(totals, m.Total)
+	}
+	f.measure, _ = study.Measure(s.choice("measure", totals...))
+	first := s.choice("first-visit", study.VisitNames()...)
+	for i, v := range study.Visits {
+		if v.Name == first {
+			f.firstVisit = i
+		}
+	}
+	if len(s.faults) > 0 {
+		return nil, s.done()
+	}
+	if f.definition, err = a.library.Get(f.measure.Instrument, f.measure.Version); err != nil {
+		return nil, fmt.Errorf("find the instrument of measure %s: %w", f.measure.Total, err)
+	}
+	if f.snapshot, err = a.warehouse.Snapshot(ctx, id); err != nil {
+		return nil, err
+	}
+	rows, err := a.warehouse.Completion(ctx, warehouse.CompletionParams{Study: id, Instrument: f.measure.Instrument,
+		Sequence: f.snapshot.Sequence, Group: study.Arm.Name, Visits: study.VisitNames()})
+	if err != nil {
+		return nil, err
+	}
+	f.completion = completion{rows: rows}
+	if f.completion.subjects(study) == 0 {
+		return nil, fault.NotFound("study", "study %s has no patients yet, so there is nothing to ask", id)
+	}
+	return f, nil
+}
+
+// finding starts the answer with what does not depend on the question.
+func (f *frame) finding(a *Asker, name, title string) finding.Finding {
+	return finding.Finding{
+		Question: name, Study: f.study.ID, Title: title, Software: a.software,
+		Estimates: []finding.Estimate{}, Tables: []finding.Table{}, Caveats: []finding.Caveat{},
+		Snapshot:  finding.Snapshot{Sequence: f.snapshot.Sequence, Hash: f.snapshot.Checksum, TakenAt: a.now().UTC()},
+		Simulated: f.study.Simulated || f.completion.simulated(),
+	}
+}
+
+// completion is who answered at which visit, by arm.
+type completion struct{ rows []warehouse.CompletionRow }
+
+func (c completion) at(group, visit string) (expected, answered int) {
+	for _, r := range c.rows {
+		if r.Group == group && r.Visit == visit {
+			return r.Expected, r.Answered
+		}
+	}
+	return 0, 0
+}
+
+func (c completion) answered(visit string) int {
+	n := 0
+	for _, r := range c.rows {
+		if r.Visit == visit {
+			n += r.Answered
+		}
+	}
+	return n
+}
+
+// subjects counts everyone in the study's arms, answered or not: the
+// denominator of everything.
+func (c completion) subjects(study care.Study) int {
+	n := 0
+	for _, level := range study.Arm.Levels {
+		expected, _ := c.at(level, care.BaselineVisit)
+		n += expected
+	}
+	return n
+}
+
+func (c completion) simulated() bool {
+	for _, r := range c.rows {
+		if r.Simulated {
+			return true
+		}
+	}
+	return false
+}
+
+// first is t*: the visit whose benefit the later ones are held against.
+func (f *frame) first() care.Visit { return f.study.Visits[f.firstVisit] }
+
+func (f *frame) visit(name string) care.Visit {
+	for _, v := range f.study.Visits {
+		if v.Name == name {
+			return v
+		}
+	}
+	return care.Visit{Name: name}
+}
+
+// last is the study's last visit.
+func (f *frame) last() care.Visit { return f.study.Visits[len(f.study.Visits)-1] }
+
+// scale is the instrument's name in words.
+func (f *frame) scale() string { return f.definition.Titles.In("en") }
+
+// timeWords says when was measured, counted from what.
+func (f *frame) timeWords() string {
+	days := make([]string, len(f.study.Visits))
+	for i, v := range f.study.Visits {
+		days[i] = fmt.Sprintf("%s (day %d)", v.Name, v.Day)
+	}
+	return list(days) + " from " + anchorWords(f.study.Anchor)
+}
+
+// notEstimable is the finding that nothing can be said, and why.
+func (f *frame) notEstimable(a *Asker, name, title string, estimand finding.Estimand, reason string) finding.Finding {
+	out := f.finding(a, name, title)
+	out.Estimand = estimand
+	out.NMissing = f.completion.subjects(f.study)
+	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
+	out.Method = "No estimate is given."
+	out.Caveats = append(out.Caveats, finding.Caveat{Code: "not-estimable", Text: reason})
+	return out
+}

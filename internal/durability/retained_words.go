@@ -1,0 +1,105 @@
+package durability
+
+import (
+	"fmt"
+	"strings"
+
+	"afterglow/internal/care"
+	"afterglow/internal/finding"
+	"afterglow/internal/instrument"
+	"afterglow/internal/stats/mixed"
+)
+
+// answer is what stands above the chart, in words: how the arms differ at the
+// last visit, what is left of the benefit, and who answered.
+func (r *retained) answer() string {
+	f, last := r.f, r.f.last()
+	var sentences []string
+	for _, d := range r.result.Differences {
+		if d.Visit != last.Name {
+			continue
+		}
+		i := choose(d.Inference, r.q.df)
+		verdict := "."
+		if i.lower != nil && i.upper != nil && *i.lower <= 0 && *i.upper >= 0 {
+			verdict = ", so the data do not tell the two apart."
+		}
+		sentences = append(sentences, fmt.Sprintf("At %s, %d days after %s, %s was %s points%s",
+			last.Name, last.Day, anchorWords(f.study.Anchor), strings.ReplaceAll(d.Contrast, " - ", " minus "), i.words(f.level), verdict))
+	}
+	parts := []string{}
+	for _, s := range r.shares {
+		if s.visit.Name != last.Name {
+			continue
+		}
+		if s.value == nil {
+			parts = append(parts, "in "+s.arm+" this cannot be said, because its change at "+f.first().Name+" does not differ from 0")
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s in %s (%s %s to %s)", percent(*s.value), s.arm, levelWords(f.level), signed(100**s.lower, 0), signed(100**s.upper, 0)))
+	}
+	if len(parts) > 0 {
+		grew := ""
+		for _, s := range r.shares {
+			if s.visit.Name == last.Name && s.value != nil && *s.value > 1 {
+				grew = "; above 100 % the benefit grew after " + f.first().Name
+			}
+		}
+		sentences = append(sentences, fmt.Sprintf("Of the benefit at %s there remained %s%s.", f.first().Name, strings.Join(parts, " and "), grew))
+	}
+	return strings.Join(append(sentences, fmt.Sprintf("%d of %s answered then.", f.completion.answered(last.Name), patients(f.completion.subjects(f.study)))), " ")
+}
+
+func (r *retained) method() string {
+	names := map[string]string{"satterthwaite": "Satterthwaite degrees of freedom", "kenward-roger": "Kenward-Roger errors and degrees of freedom (expected information)",
+		"kenward-roger-observed": "Kenward-Roger errors and degrees of freedom (observed information)"}
+	return fmt.Sprintf("Mixed model for repeated measures, %s ~ %s, %s covariance among visits, fitted by %s to cross-products that ClickHouse summed (%s, %d scores); %s, %g %% intervals. "+
+		"Log-likelihood %s; converged after %d steps. Shares left are ratios of model means' falls from the mean baseline, with Fieller intervals on the smaller degrees of freedom.",
+		r.f.measure.Total, r.q.fixed, covarianceWords(r.q.covariance), r.q.method, patients(r.result.NSubjects), r.result.NObs, names[r.q.df], 100*r.f.level,
+		signed(r.result.LogLik, 3), r.result.Convergence.Iterations)
+}
+
+func covarianceWords(s mixed.Structure) string {
+	words := map[mixed.Structure]string{mixed.Unstructured: "unstructured", mixed.CompoundSymmetry: "compound-symmetric", mixed.HeterogeneousCompoundSymmetry: "heterogeneous compound-symmetric",
+		mixed.AutoRegressive: "first-order autoregressive", mixed.HeterogeneousAutoRegressive: "heterogeneous first-order autoregressive",
+		mixed.Toeplitz: "Toeplitz", mixed.HeterogeneousToeplitz: "heterogeneous Toeplitz", mixed.SpatialExponential: "spatial exponential"}
+	return words[s]
+}
+
+func (r *retained) caveats() []finding.Caveat {
+	f, out := r.f, []finding.Caveat{}
+	total := f.completion.subjects(f.study)
+	missing := total - f.completion.answered(f.last().Name)
+	out = append(out, finding.Caveat{Code: "missing-at-random", Text: fmt.Sprintf(
+		"%d of %s did not answer at %s. The model takes them to be like patients with the same earlier scores, arm and baseline; if they left because they were worse for another reason, the means are too good.",
+		missing, patients(total), f.last().Name)})
+	if r.baseline == nil {
+		out = append(out, finding.Caveat{Code: "no-baseline", Text: "The model has no baseline, so no change and no share left can be given."})
+	} else {
+		out = append(out, finding.Caveat{Code: "baseline-constant", Text: fmt.Sprintf(
+			"Change is counted from a baseline of %s points, the mean over the analysed visits, which the intervals take as known.", signed(*r.baseline, 1))})
+		out = append(out, finding.Caveat{Code: "regression-to-the-mean", Text: "A fall within one arm is not all effect: patients enter when they are worst, and some of it would have come without treatment. The difference between the arms does not have this fault."})
+	}
+	if n := len(r.result.Differences); n > 1 {
+		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %g %%; they are not corrected for being several.", n, 100*f.level)})
+	}
+	if r.result.NExcludedSubjects > 0 {
+		out = append(out, finding.Caveat{Code: "covariate-missing", Text: fmt.Sprintf("%s left the model because a covariate is missing.", capital(patients(r.result.NExcludedSubjects)))})
+	}
+	return append(out, f.sharedCaveats()...)
+}
+
+// sharedCaveats are those of every question about this study.
+func (f *frame) sharedCaveats() []finding.Caveat {
+	out := []finding.Caveat{{Code: "assignment", Text: "How patients came to their arm is not recorded with this study: a difference between the arms is the treatment's only where it was drawn at random and kept."}}
+	if f.study.Anchor == care.AnchorCourseStart {
+		out = append(out, finding.Caveat{Code: "no-sessions", Text: "This study records no sessions, so days count from the start of the course and the first follow-up stands in for 'after the last session'."})
+	}
+	if f.definition.Entry == instrument.EntryTotal {
+		out = append(out, finding.Caveat{Code: "totals-only", Text: "Only total scores were entered, so the scoring of single items cannot be checked here."})
+	}
+	if f.study.Simulated || f.completion.simulated() {
+		out = append(out, finding.Caveat{Code: "simulated", Text: "These patients were simulated. Nothing here says anything about people."})
+	}
+	return out
+}

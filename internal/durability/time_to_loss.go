@@ -1,0 +1,212 @@
+package durability
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"afterglow/internal/fault"
+	"afterglow/internal/finding"
+	"afterglow/internal/instrument"
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/survival"
+	"afterglow/internal/warehouse"
+)
+
+const (
+	timeToLossName  = "time-to-loss"
+	timeToLossTitle = "How long do responders keep their response?"
+	everyone        = "all"
+)
+
+// timeToLoss is the question's settings and what ClickHouse counted.
+type timeToLoss struct {
+	f        *frame
+	response instrument.Threshold
+	groups   []string
+	byArm    bool
+	tau      float64
+	counts   []groupCounts
+	// curves are among responders from t*; treated are among everyone assessed,
+	// a non-responder losing at once.
+	curves, treated survival.Result
+}
+
+// answerTimeToLoss counts, in ClickHouse, how long responders at t* stayed in
+// response, and estimates the curves from the counts.
+func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (finding.Finding, error) {
+	q := timeToLoss{f: f, groups: f.study.Arm.Levels}
+	q.byArm = s.choice("group", f.study.Arm.Name, everyone) != everyone
+	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 }, "a positive number of days")
+	if err := s.done(); err != nil {
+		return finding.Finding{}, err
+	}
+	if err := q.findResponse(); err != nil {
+		return finding.Finding{}, err
+	}
+	if err := q.count(ctx, a); err != nil {
+		return finding.Finding{}, err
+	}
+	if reason := q.nothing(); reason != "" {
+		out := f.notEstimable(a, timeToLossName, timeToLossTitle, q.estimand(), reason)
+		out.Tables = []finding.Table{q.responderTable()}
+		return out, nil
+	}
+	if err := q.estimate(); err != nil {
+		reason, err := unfit(err)
+		if err != nil {
+			return finding.Finding{}, err
+		}
+		return f.notEstimable(a, timeToLossName, timeToLossTitle, q.estimand(), reason), nil
+	}
+	return q.finding(a)
+}
+
+// findResponse takes the instrument's published definition of response.
+func (q *timeToLoss) findResponse() error {
+	d := q.f.definition
+	response, ok := d.Threshold(instrument.ThresholdResponse)
+	if !ok || response.Percent == nil || d.Direction != instrument.DirectionHigherIsWorse {
+		return fault.Invalid("measure", "%s has no published response as a percentage fall, so there is no response to lose", d.ID)
+	}
+	q.response = response
+	return nil
+}
+
+// groupCounts is what became of the courses of a group.
+type groupCounts struct {
+	group                  string
+	byStatus               [5]int
+	responders, nonrespond []survival.Count
+}
+
+func (g groupCounts) assessed() int {
+	return g.byStatus[warehouse.LossNoResponse] + g.inResponse()
+}
+
+func (g groupCounts) inResponse() int {
+	return g.byStatus[warehouse.LossHeld] + g.byStatus[warehouse.LossLost]
+}
+
+func (q *timeToLoss) count(ctx context.Context, a *Asker) error {
+	f, arm := q.f, q.f.study.Arm.Name
+	if !q.byArm {
+		q.groups, arm = []string{everyone}, ""
+	}
+	rows, err := a.warehouse.TimeToLoss(ctx, warehouse.LossParams{Study: f.study.ID, Instrument: f.measure.Instrument,
+		Sequence: f.snapshot.Sequence, Group: arm, FirstVisit: f.first().Name, Fraction: q.response.Percent.Float() / 100})
+	if err != nil {
+		return err
+	}
+	q.counts = make([]groupCounts, len(q.groups))
+	for i, group := range q.groups {
+		q.counts[i].group = group
+	}
+	for _, row := range rows {
+		i := slices.Index(q.groups, row.Group)
+		if !q.byArm {
+			i = 0
+		}
+		if i < 0 {
+			continue // a level that is not one of the study's arms
+		}
+		g := &q.counts[i]
+		g.byStatus[row.Status] += row.N
+		switch row.Status {
+		case warehouse.LossHeld:
+			g.responders = append(g.responders, survival.Count{Time: float64(row.Days), Censored: row.N})
+		case warehouse.LossLost:
+			g.responders = append(g.responders, survival.Count{Time: float64(row.Days), Events: row.N})
+		case warehouse.LossNoResponse:
+			g.nonrespond = append(g.nonrespond, survival.Count{Events: row.N})
+		}
+	}
+	return nil
+}
+
+// nothing says why there is no curve to draw, or is empty.
+func (q *timeToLoss) nothing() string {
+	for _, g := range q.counts {
+		if g.inResponse() == 0 {
+			return fmt.Sprintf("nobody of group %s was in response at %s", g.group, q.f.first().Name)
+		}
+	}
+	return ""
+}
+
+// estimate draws the curves. Without a setting, tau is the last day to which
+// every group was followed, so that restricted means compare like with like.
+func (q *timeToLoss) estimate() error {
+	among, all := []survival.Group{}, []survival.Group{}
+	followed := -1.0
+	for _, g := range q.counts {
+		among = append(among, survival.Group{Level: g.group, Counts: g.responders})
+		all = append(all, survival.Group{Level: g.group, Counts: append(slices.Clone(g.nonrespond), g.responders...)})
+		longest := 0.0
+		for _, c := range g.responders {
+			longest = max(longest, c.Time)
+		}
+		if followed < 0 || longest < followed {
+			followed = longest
+		}
+	}
+	if q.tau == 0 {
+		q.tau = followed
+	}
+	options := survival.Options{Level: q.f.level, At: q.laterDays()}
+	if q.tau > 0 {
+		options.Tau = stats.Of(q.tau)
+	}
+	var err error
+	if q.curves, err = survival.KaplanMeier(among, options); err != nil {
+		return err
+	}
+	q.treated, err = survival.KaplanMeier(all, options)
+	return err
+}
+
+// laterDays are the days from t* of the visits from t* on.
+func (q *timeToLoss) laterDays() []float64 {
+	days := []float64{}
+	for _, v := range q.f.study.Visits[q.f.firstVisit:] {
+		days = append(days, float64(v.Day-q.f.first().Day))
+	}
+	return days
+}
+
+func (q *timeToLoss) estimand() finding.Estimand {
+	f := q.f
+	return finding.Estimand{
+		Population:         fmt.Sprintf("patients in response at %s (%s)", f.first().Name, q.responseWords()),
+		Treatment:          f.study.Arm.Name + ": " + list(q.groups),
+		Variable:           fmt.Sprintf("days from %s to the first later assessment of %s no longer in response", f.first().Name, f.scale()),
+		Time:               f.timeWords(),
+		IntercurrentEvents: []string{"no further session or change of medicine is recorded in this study; a patient who stops answering is censored at the last assessment"},
+		Summary:            "Kaplan-Meier curve, its median, and the restricted mean time in response among responders and among everyone assessed",
+	}
+}
+
+func (q *timeToLoss) responseWords() string {
+	return fmt.Sprintf("at least %s %% below baseline: %s", q.response.Percent, q.response.Citation)
+}
+
+func (q *timeToLoss) finding(a *Asker) (finding.Finding, error) {
+	out := q.f.finding(a, timeToLossName, timeToLossTitle)
+	out.Estimand = q.estimand()
+	for _, g := range q.counts {
+		out.N += g.inResponse()
+		out.NMissing += g.byStatus[warehouse.LossNoBaseline] + g.byStatus[warehouse.LossNotAssessed]
+	}
+	out.Estimates = q.estimates()
+	out.Tables = []finding.Table{q.responderTable(), q.survivalTable(), q.atRiskTable()}
+	out.Answer = q.answer()
+	out.Method = q.method()
+	out.Caveats = q.caveats()
+	raw, err := json.Marshal(q.curves)
+	if err != nil {
+		return finding.Finding{}, fmt.Errorf("encode the curves: %w", err)
+	}
+	out.KM = raw
+	return out, nil
+}

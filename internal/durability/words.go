@@ -1,0 +1,67 @@
+package durability
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"afterglow/internal/care"
+)
+
+// signed writes a number with a real minus sign and the given decimals.
+func signed(v float64, digits int) string {
+	s := fmt.Sprintf("%.*f", digits, math.Abs(v))
+	if v < 0 && strings.Trim(s, "0.") != "" {
+		return "\u2212" + s
+	}
+	return s
+}
+
+// digitsFor gives as many decimals as an interval of this width supports: an
+// interval of 7 points carries one decimal, one of 40 none.
+func digitsFor(width float64) int {
+	switch {
+	case !(width > 0) || width >= 20:
+		return 0
+	case width >= 0.5:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func percent(share float64) string { return signed(100*share, 0) + " %" }
+
+func levelWords(level float64) string { return fmt.Sprintf("%g %% CI", 100*level) }
+
+// patients writes a count with its word.
+func patients(n int) string {
+	if n == 1 {
+		return "1 patient"
+	}
+	return fmt.Sprintf("%d patients", n)
+}
+
+// anchorWords says what days are counted from.
+func anchorWords(a care.Anchor) string {
+	if a == care.AnchorLastSession {
+		return "the last session"
+	}
+	return "the start of the course"
+}
+
+// capital makes a sentence's first letter large.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// list joins with commas and 'and'.
+func list(items []string) string {
+	if len(items) < 2 {
+		return strings.Join(items, "")
+	}
+	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+}
