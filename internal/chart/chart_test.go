@@ -1,0 +1,158 @@
+package chart_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"afterglow/internal/care"
+	"afterglow/internal/chart"
+	"afterglow/internal/finding"
+)
+
+var bdi = chart.Scale{Name: "Beck Depression Inventory II (BDI-II)", Maximum: 63, LowerIsBetter: true, Anchor: care.AnchorCourseStart}
+
+func read(t testing.TB, name string) finding.Finding {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../web/gallery/findings", name+".json"))
+	require.NoError(t, err)
+	var f finding.Finding
+	require.NoError(t, json.Unmarshal(b, &f))
+	return f
+}
+
+// drawings are every chart by name, from the two findings.
+func drawings(retained, loss finding.Finding, scale chart.Scale) map[string]func() (chart.Figure, bool) {
+	return map[string]func() (chart.Figure, bool){
+		"retained-benefit": func() (chart.Figure, bool) { return chart.RetainedBenefit(retained, scale) },
+		"differences":      func() (chart.Figure, bool) { return chart.Differences(retained, scale) },
+		"completion":       func() (chart.Figure, bool) { return chart.Completion(retained, scale) },
+		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss) },
+	}
+}
+
+func TestChartsAreAsKept(t *testing.T) {
+	for name, draw := range drawings(read(t, "retained-benefit"), read(t, "time-to-loss"), bdi) {
+		t.Run(name, func(t *testing.T) {
+			figure, ok := draw()
+			require.True(t, ok)
+			got, err := json.MarshalIndent(figure, "", " ")
+			require.NoError(t, err)
+			golden := filepath.Join("testdata", name+".golden.json")
+			if os.Getenv("AFTERGLOW_GOLDEN") == "rewrite" {
+				require.NoError(t, os.MkdirAll("testdata", 0o755))
+				require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), string(got)+"\n")
+		})
+	}
+}
+
+// SR-63: whatever a study calls its groups, visits and scale, the JSON cannot
+// end the page's script element, and no option is a function or HTML.
+func TestSR63_NoTextOfAStudyLeavesItsString(t *testing.T) {
+	const canary = `</script><script>alert(1)</script><!--&<img src=x onerror=alert(1)>`
+	poison := func(f finding.Finding) finding.Finding {
+		b, err := json.Marshal(f)
+		require.NoError(t, err)
+		escaped, err := json.Marshal(canary)
+		require.NoError(t, err)
+		for _, name := range []string{`"TAU"`, `"BtheB"`, `"2m"`, `"BtheB - TAU"`} {
+			b = bytes.ReplaceAll(b, []byte(name), escaped)
+		}
+		var out finding.Finding
+		require.NoError(t, json.Unmarshal(b, &out))
+		return out
+	}
+	scale := chart.Scale{Name: canary, Anchor: care.AnchorLastSession}
+	for name, draw := range drawings(poison(read(t, "retained-benefit")), poison(read(t, "time-to-loss")), scale) {
+		t.Run(name, func(t *testing.T) {
+			figure, ok := draw()
+			require.True(t, ok)
+			b, err := json.Marshal(figure)
+			require.NoError(t, err)
+			require.NotContains(t, string(b), "<")
+			require.NotContains(t, string(b), ">")
+			require.NotContains(t, string(b), "&")
+			require.NotContains(t, string(b), "function")
+			require.NotContains(t, string(b), "__f__", "go-echarts' mark of a script")
+			require.Contains(t, string(b), `"renderMode":"richText"`)
+
+			var back chart.Figure
+			require.NoError(t, json.Unmarshal(b, &back))
+			require.Contains(t, strings.Join(texts(back.Light["series"]), "\n"), "</script>", "the name arrives whole, as text")
+		})
+	}
+}
+
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var all []string
+		for _, e := range v {
+			all = append(all, texts(e)...)
+		}
+		return all
+	case map[string]any:
+		var all []string
+		for _, e := range v {
+			all = append(all, texts(e)...)
+		}
+		return all
+	}
+	return nil
+}
+
+func TestWhatIsNotDefinedInterruptsTheLine(t *testing.T) {
+	f := read(t, "retained-benefit")
+	table, _ := f.Table("visits")
+	i := table.Column("ls_mean")
+	for _, column := range []int{i, i + 1, i + 2} {
+		table.Rows[1][column] = finding.Optional(nil)
+	}
+	figure, ok := chart.RetainedBenefit(f, bdi)
+	require.True(t, ok)
+	b, err := json.Marshal(figure.Light["series"])
+	require.NoError(t, err)
+	require.Equal(t, 3, strings.Count(string(b), "[91,null]"), "clear line, band and curve")
+}
+
+func TestNoTableNoChart(t *testing.T) {
+	for name, draw := range drawings(finding.Finding{}, finding.Finding{}, bdi) {
+		t.Run(name, func(t *testing.T) {
+			_, ok := draw()
+			require.False(t, ok)
+		})
+	}
+}
+
+func TestGroupsCanBeToldWithoutColour(t *testing.T) {
+	figure, _ := chart.RetainedBenefit(read(t, "retained-benefit"), bdi)
+	b, err := json.Marshal(figure.Light["series"])
+	require.NoError(t, err)
+	var series []struct {
+		Stack     string
+		Symbol    string
+		LineStyle struct{ Type string }
+		EndLabel  struct{ Formatter string }
+	}
+	require.NoError(t, json.Unmarshal(b, &series))
+	told := map[string]bool{}
+	for _, s := range series {
+		if s.Stack != "" {
+			continue
+		}
+		told[s.Symbol+" "+s.LineStyle.Type] = true
+		require.Equal(t, "{a}", s.EndLabel.Formatter, "the end carries the group's name")
+	}
+	require.Equal(t, map[string]bool{"circle solid": true, "triangle dashed": true, "none dotted": true}, told)
+}

@@ -1,0 +1,183 @@
+package chart
+
+import (
+	"math"
+
+	"github.com/go-echarts/go-echarts/v2/charts"
+	"github.com/go-echarts/go-echarts/v2/opts"
+
+	"afterglow/internal/finding"
+)
+
+// line is one curve with its band. label stands at its end; a point that is not
+// defined interrupts it.
+type line struct {
+	label  string
+	step   bool
+	bare   bool // no symbols at the points
+	points []point
+	// ticks are marks across the curve, such as censored times.
+	ticks []point
+	zero  bool // draw a line at zero under this curve
+	// unlabelled curves have no name at their end.
+	unlabelled bool
+	level      bool // a level to compare with, not a group: thin, in ink
+}
+
+type point struct {
+	x            float64
+	y            *float64
+	lower, upper *float64
+	words        string // what the tooltip says
+}
+
+// datum is a point as ECharts reads it.
+type datum struct {
+	Name  string `json:"name,omitempty"`
+	Value [2]any `json:"value"`
+}
+
+// series gives the band (a clear line at the lower bound and, stacked on it, an
+// area as high as the band), the curve and its ticks.
+func (l line) series(t theme, i int) []charts.SingleSeries {
+	colour := t.groups[i%len(t.groups)]
+	if l.level {
+		return []charts.SingleSeries{{
+			Name: l.label, Type: "line", Data: l.data(), Symbol: "none",
+			LineStyle: &opts.LineStyle{Color: t.ink, Width: 1, Type: "dotted"}, ItemStyle: &opts.ItemStyle{Color: t.ink},
+			LabelLayout: &opts.LabelLayout{MoveOverlap: "shiftY"},
+		}}
+	}
+	var out []charts.SingleSeries
+	if lower, height, ok := l.band(); ok {
+		stack := "band " + l.label
+		under := charts.SingleSeries{Name: l.label, Type: "line", Stack: stack, Symbol: "none", Data: lower,
+			LineStyle: &opts.LineStyle{Opacity: opts.Float(0)}, ItemStyle: &opts.ItemStyle{Color: colour}}
+		filled := under
+		filled.Data = height
+		filled.AreaStyle = &opts.AreaStyle{Color: colour, Opacity: opts.Float(0.16)}
+		if l.step {
+			under.Step, filled.Step = "end", "end"
+		}
+		out = append(out, under, filled)
+	}
+	curve := charts.SingleSeries{
+		Name: l.label, Type: "line", Data: l.data(),
+		Symbol: symbols[i%len(symbols)], SymbolSize: 8, ShowSymbol: opts.Bool(true),
+		LineStyle:   &opts.LineStyle{Color: colour, Width: 2, Type: dashes[i%len(dashes)]},
+		ItemStyle:   &opts.ItemStyle{Color: colour},
+		LabelLayout: &opts.LabelLayout{MoveOverlap: "shiftY"},
+	}
+	if l.unlabelled {
+		curve.Name = ""
+	}
+	if l.step {
+		curve.Step = "end"
+	}
+	if l.bare { // the pointer still finds the points
+		curve.ItemStyle.Opacity = opts.Float(0)
+	}
+	if l.zero {
+		curve.MarkLines = &opts.MarkLines{
+			Data: []any{opts.MarkLineNameYAxisItem{YAxis: 0}},
+			MarkLineStyle: opts.MarkLineStyle{
+				Symbol: []string{"none", "none"}, Label: &opts.Label{Show: opts.Bool(false)},
+				LineStyle: &opts.LineStyle{Color: t.ink, Width: 1, Type: "solid"},
+			},
+		}
+	}
+	out = append(out, curve)
+	if len(l.ticks) > 0 {
+		out = append(out, charts.SingleSeries{
+			Name: l.label, Type: "scatter", Data: tickData(l.ticks), Symbol: "rect", SymbolSize: []int{2, 11},
+			ItemStyle: &opts.ItemStyle{Color: colour},
+		})
+	}
+	return out
+}
+
+// band gives nulls where a bound is not defined, so the band breaks there; ok is
+// false when no point has bounds.
+func (l line) band() (lower, height []datum, ok bool) {
+	for _, p := range l.points {
+		low := datum{Value: [2]any{p.x, nil}}
+		high := low
+		if p.lower != nil && p.upper != nil {
+			low.Value[1] = tidy(*p.lower)
+			high.Value[1] = tidy(*p.upper - *p.lower)
+			ok = true
+		}
+		lower = append(lower, low)
+		height = append(height, high)
+	}
+	return lower, height, ok
+}
+
+func (l line) data() []datum {
+	data := make([]datum, 0, len(l.points))
+	for _, p := range l.points {
+		d := datum{Name: p.words, Value: [2]any{p.x, nil}}
+		if p.y != nil {
+			d.Value[1] = tidy(*p.y)
+		}
+		data = append(data, d)
+	}
+	return data
+}
+
+func tickData(ticks []point) []datum {
+	data := make([]datum, 0, len(ticks))
+	for _, p := range ticks {
+		data = append(data, datum{Name: p.words, Value: [2]any{p.x, tidy(*p.y)}})
+	}
+	return data
+}
+
+// tidy drops digits that no screen shows, so an option set stays small and does
+// not change with the last bit of a fit.
+func tidy(v float64) any {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return math.Round(v*1e4) / 1e4
+}
+
+// reader reads a table's cells by column name.
+type reader struct {
+	table finding.Table
+	row   []finding.Cell
+}
+
+func (r reader) text(column string) string {
+	if i := r.table.Column(column); i >= 0 {
+		return r.row[i].Text
+	}
+	return ""
+}
+
+func (r reader) number(column string) *float64 {
+	if i := r.table.Column(column); i >= 0 {
+		return r.row[i].Number
+	}
+	return nil
+}
+
+// words writes a column's value as its table does.
+func (r reader) words(column string) string {
+	if i := r.table.Column(column); i >= 0 {
+		return r.table.Columns[i].Words(r.row[i])
+	}
+	return ""
+}
+
+// rowsOf lists the readers of one group's rows.
+func rowsOf(t finding.Table, column, group string) []reader {
+	i := t.Column(column)
+	var rows []reader
+	for _, row := range t.Rows {
+		if i >= 0 && row[i].Text == group {
+			rows = append(rows, reader{table: t, row: row})
+		}
+	}
+	return rows
+}
