@@ -60,6 +60,7 @@ demo: build ## Set up, load the demo study and serve it at http://localhost:8080
 .PHONY: test
 test: setup browser check-fast ## Everything: unit, golden, property, engine and browser tests
 	$(GO) test -timeout 14m ./...
+	GO=$(GO) scripts/test-by-address.sh
 
 .PHONY: test-fast
 test-fast: setup ## The tests that need neither the engine nor a browser
@@ -108,4 +109,4 @@ screenshots: setup browser ## Render every page state at phone, tablet and deskt
 
 .PHONY: clean
 clean: ## Remove what was built; keeps the demo's data
-	rm -rf bin node_modules $(DIST) screenshots
+	rm -rf bin node_modules screenshots; find $(DIST) -type f ! -name .keep -delete

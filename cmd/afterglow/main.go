@@ -1,0 +1,69 @@
+// Command afterglow is the whole platform in one program: it collects answers,
+// keeps them, ships them to ClickHouse and says whether benefit lasts. Floor:
+// wiring: one file a subcommand, flags and order of start only.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Data     string `help:"Data folder." env:"AFTERGLOW_DATA" default:"afterglow-data" type:"path" placeholder:"DIR"`
+	settings `embed:""`
+
+	Serve      serveCmd      `cmd:"" help:"Serve the clinic's pages and take answers."`
+	Demo       demoCmd       `cmd:"" help:"Set up a demo folder with a real trial's data and serve it on this machine only."`
+	Import     importCmd     `cmd:"" help:"Bring a study's data in."`
+	Ask        askCmd        `cmd:"" help:"Ask a question of a study and print the finding."`
+	Instrument instrumentCmd `cmd:"" help:"List, check and score instruments."`
+	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
+	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`
+	Warehouse  warehouseCmd  `cmd:"" help:"Compare the warehouse with the journal, repair or rebuild it."`
+	Engine     engineCmd     `cmd:"" hidden:"" help:"The embedded ClickHouse: started by the program itself."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	var c cli
+	parser := kong.Must(&c,
+		kong.Name("afterglow"),
+		kong.Description("Does the benefit last? Symptom scales before and after sessions, kept safe and analysed honestly."),
+		kong.UsageOnError(),
+		kong.Exit(func(code int) { os.Exit(usageCode(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		parser.Errorf("%s", err)
+		os.Exit(exitBadUse)
+	}
+	if err := command.Run(&c); err != nil {
+		os.Exit(report(os.Stderr, err))
+	}
+}
+
+// software names what computed a result: the program and its commit.
+func software() string {
+	version, revision := "dev", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			version = v
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				revision = "+" + s.Value[:12]
+			}
+		}
+	}
+	return "afterglow " + version + revision
+}

@@ -1,0 +1,125 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"afterglow/internal/fault"
+	"afterglow/internal/registry"
+)
+
+const (
+	// SessionIdle ends a session in which nothing is done.
+	SessionIdle = 15 * time.Minute
+	// SessionLifetime ends every session, a working day after sign-in.
+	SessionLifetime = 8 * time.Hour
+)
+
+// What a session holds. Times are Unix nanoseconds of the service's clock.
+const (
+	keyAccount  = "account"
+	keySignedIn = "signed-in"
+	keySeen     = "seen"
+)
+
+// sessionStore keeps sessions in the registry under the hash of their secret.
+// The expiry that scs computes comes from the machine's clock, so it is replaced
+// by one of the service's clock.
+type sessionStore struct {
+	registry.WebSessions
+	now func() time.Time
+}
+
+// CommitCtx keeps a session until it would be idle for too long.
+func (s sessionStore) CommitCtx(ctx context.Context, token string, data []byte, _ time.Time) error {
+	return s.WebSessions.CommitCtx(ctx, token, data, s.now().Add(SessionIdle))
+}
+
+func newSessions(store *registry.Store, now func() time.Time) *scs.SessionManager {
+	m := scs.New()
+	m.Store = sessionStore{store.WebSessions(), now}
+	m.HashTokenInStore = true
+	m.Lifetime = SessionLifetime
+	return m
+}
+
+// begin makes a session for an account and gives the secret that goes into the
+// cookie. The secret is always new, so a planted cookie never becomes a session.
+func (s *Service) begin(ctx context.Context, account int64) (string, error) {
+	ctx, err := s.sessions.Load(ctx, "")
+	if err != nil {
+		return "", fmt.Errorf("begin a session: %w", err)
+	}
+	now := s.now().UnixNano()
+	s.sessions.Put(ctx, keyAccount, account)
+	s.sessions.Put(ctx, keySignedIn, now)
+	s.sessions.Put(ctx, keySeen, now)
+	secret, _, err := s.sessions.Commit(ctx)
+	if err != nil {
+		return "", fmt.Errorf("begin a session: %w", err)
+	}
+	return secret, nil
+}
+
+// Resolve gives the caller of a session's secret, and Anonymous when it is no
+// session, has ended, or the account is disabled. Being seen extends it.
+func (s *Service) Resolve(ctx context.Context, secret string) (Caller, error) {
+	session, err := s.sessions.Load(ctx, secret)
+	if err != nil {
+		return Anonymous, fmt.Errorf("read a session: %w", err)
+	}
+	id := s.sessions.GetInt64(session, keyAccount)
+	if id == 0 {
+		return Anonymous, nil
+	}
+	now := s.now()
+	signedIn, seen := time.Unix(0, s.sessions.GetInt64(session, keySignedIn)), time.Unix(0, s.sessions.GetInt64(session, keySeen))
+	account, found, err := s.registry.AccountByID(ctx, id)
+	if err != nil {
+		return Anonymous, fmt.Errorf("read a session's account: %w", err)
+	}
+	role, known := ParseRole(account.Role)
+	if !found || account.Disabled || !known || !now.Before(seen.Add(SessionIdle)) || !now.Before(signedIn.Add(SessionLifetime)) {
+		return Anonymous, s.destroy(session)
+	}
+	s.sessions.Put(session, keySeen, now.UnixNano())
+	// A registry that cannot be written must not take the pages away that only
+	// read; the session is then not extended, which is the safe side.
+	if _, _, err := s.sessions.Commit(session); err != nil && !fault.Is(err, fault.KindUnavailable) {
+		return Anonymous, fmt.Errorf("extend a session: %w", err)
+	}
+	ends := now.Add(SessionIdle)
+	if last := signedIn.Add(SessionLifetime); last.Before(ends) {
+		ends = last
+	}
+	return Caller{AccountID: strconv.FormatInt(id, 10), Name: account.Name, Role: role, EndsAt: ends}, nil
+}
+
+// End ends the session of a secret; a secret that is no session is no error.
+func (s *Service) End(ctx context.Context, secret string) error {
+	session, err := s.sessions.Load(ctx, secret)
+	if err != nil {
+		return fmt.Errorf("read a session: %w", err)
+	}
+	return s.destroy(session)
+}
+
+func (s *Service) destroy(session context.Context) error {
+	if err := s.sessions.Destroy(session); err != nil {
+		return fmt.Errorf("end a session: %w", err)
+	}
+	return nil
+}
+
+// newSecret draws 256 random bits.
+func newSecret() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,139 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"afterglow/internal/access"
+	"afterglow/internal/fault"
+	"afterglow/internal/web/form"
+	"afterglow/internal/web/middleware"
+	"afterglow/internal/web/page"
+)
+
+// WrongSignIn is the one sentence for every sign-in that did not work.
+const WrongSignIn = "The account or the password is not right."
+
+// Pages handles the routes of one's own account.
+type Pages struct {
+	Access   *access.Service
+	Renderer *page.Renderer
+	Cookie   access.CookieName
+	// Navigation lists the pages that home leads to.
+	Navigation []page.NavEntry
+}
+
+// ShowSignIn asks for an account and its password.
+func (p Pages) ShowSignIn(c echo.Context) error {
+	return p.signIn(c, http.StatusOK, SignInPage{})
+}
+
+// SignIn begins a session.
+func (p Pages) SignIn(c echo.Context) error {
+	fields, err := form.Read(c, "name", "password")
+	if err != nil {
+		return err
+	}
+	secret, err := p.Access.SignIn(c.Request().Context(), fields["name"], fields["password"])
+	var early *access.TooSoonError
+	switch {
+	case errors.As(err, &early):
+		return middleware.TooMany(c, early.Wait)
+	case fault.Is(err, fault.KindUnauthenticated):
+		return p.signIn(c, http.StatusUnauthorized, SignInPage{Name: fields["name"], Wrong: WrongSignIn})
+	case err != nil:
+		return err
+	}
+	middleware.SetSessionCookie(c, p.Cookie, secret)
+	return page.Redirect(c, "/")
+}
+
+func (p Pages) signIn(c echo.Context, status int, shown SignInPage) error {
+	shown.Title = "Sign in"
+	return p.Renderer.HTML(c, status, "account/signin", &shown)
+}
+
+// SignOut ends the session; the next request with its cookie is anonymous.
+func (p Pages) SignOut(c echo.Context) error {
+	if _, err := form.Read(c, "go"); err != nil {
+		return err
+	}
+	cookie, err := c.Request().Cookie(string(p.Cookie))
+	if err == nil {
+		if err := p.Access.SignOut(c.Request().Context(), middleware.Caller(c), cookie.Value); err != nil {
+			return err
+		}
+	}
+	middleware.SetSessionCookie(c, p.Cookie, "")
+	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	return page.Redirect(c, "/sign-in")
+}
+
+// Extend keeps the session; being here already did. It says for how long.
+func (p Pages) Extend(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]int{"ends_in_seconds": int(access.SessionIdle.Seconds())})
+}
+
+// ShowSetup asks for the one-time token and the first administrator's account.
+func (p Pages) ShowSetup(c echo.Context) error {
+	return p.setup(c, http.StatusOK, SetupPage{})
+}
+
+// Setup makes the first administrator.
+func (p Pages) Setup(c echo.Context) error {
+	fields, err := form.Read(c, "token", "name", "password")
+	if err != nil {
+		return err
+	}
+	err = p.Access.SetUp(c.Request().Context(), fields["token"], fields["name"], fields["password"])
+	var wrong *fault.Error
+	switch {
+	case err == nil:
+		return page.Redirect(c, "/sign-in")
+	case errors.As(err, &wrong) && wrong.Kind == fault.KindInvalid && len(wrong.Details) > 0:
+		return p.setup(c, http.StatusUnprocessableEntity, SetupPage{Name: fields["name"], Wrong: sentences(wrong.Details)})
+	case errors.As(err, &wrong) && wrong.Kind == fault.KindUnauthenticated:
+		return p.setup(c, http.StatusUnauthorized, SetupPage{Name: fields["name"], Wrong: []fault.Detail{{Item: "token", Message: "The token " + wrong.Message + "."}}})
+	}
+	return err
+}
+
+// sentences makes messages that start small into sentences.
+func sentences(details []fault.Detail) []fault.Detail {
+	whole := slices.Clone(details)
+	for i, d := range whole {
+		whole[i].Message = strings.ToUpper(d.Message[:1]) + d.Message[1:] + "."
+	}
+	return whole
+}
+
+func (p Pages) setup(c echo.Context, status int, shown SetupPage) error {
+	shown.Title, shown.MinPassword = "First administrator", access.MinPasswordRunes
+	return p.Renderer.HTML(c, status, "account/setup", &shown)
+}
+
+// ShowHome leads to what the caller's role can do; without a session, to
+// sign-in.
+func (p Pages) ShowHome(c echo.Context) error {
+	caller := middleware.Caller(c)
+	if caller.Role == access.RoleAnonymous {
+		return page.Redirect(c, "/sign-in")
+	}
+	return p.Renderer.HTML(c, http.StatusOK, "account/home", Home(caller.Role, p.Navigation))
+}
+
+// Home is the home page of a role: the pages of the navigation that it may see,
+// each with what it is for.
+func Home(role access.Role, navigation []page.NavEntry) *HomePage {
+	shown := &HomePage{Frame: page.Frame{Title: "Home"}}
+	for _, entry := range navigation {
+		if entry.Permission.Grants(role) {
+			shown.Entries = append(shown.Entries, entry)
+		}
+	}
+	return shown
+}

@@ -1,0 +1,116 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"afterglow/internal/fault"
+	"afterglow/internal/web/page"
+)
+
+// Sources tell how the parts are doing. The program that wires the parts hands
+// them in; each answers within a second or two.
+type Sources struct {
+	// Registry and Warehouse are nil errors while the part can be used.
+	Registry  func(context.Context) error
+	Warehouse func(context.Context) error
+	// Confinement says in words what the engine's process is kept from, "" when
+	// it is not confined or there is none.
+	Confinement func() string
+	// Backlog is how many answers the warehouse does not have yet, and since
+	// when it is complete; the zero time when it never was.
+	Backlog func(context.Context) (waiting int64, dataAsOf time.Time, err error)
+}
+
+// Validate says what is missing.
+func (s Sources) Validate() error {
+	if s.Registry == nil || s.Warehouse == nil || s.Confinement == nil || s.Backlog == nil {
+		return fault.Invalid("status", "needs the registry, the warehouse, the confinement and the backlog")
+	}
+	return nil
+}
+
+// Red names the parts that cannot be used now.
+func (s Sources) Red(ctx context.Context) []string {
+	red := []string{}
+	if s.Registry(ctx) != nil {
+		red = append(red, "registry")
+	}
+	if s.Warehouse(ctx) != nil {
+		red = append(red, "warehouse")
+	}
+	return red
+}
+
+// Report is what the sources said.
+type Report struct {
+	RegistryUp  bool
+	WarehouseUp bool
+	Confinement string
+	Waiting     int64
+	DataAsOf    time.Time
+	// BacklogKnown is false when the registry could not say.
+	BacklogKnown bool
+}
+
+// Pages handles the administrators' routes.
+type Pages struct {
+	Renderer *page.Renderer
+	Sources  Sources
+	Now      func() time.Time
+}
+
+// Status shows how the installation is doing.
+func (p Pages) Status(c echo.Context) error {
+	ctx := c.Request().Context()
+	report := Report{
+		RegistryUp: p.Sources.Registry(ctx) == nil, WarehouseUp: p.Sources.Warehouse(ctx) == nil, Confinement: p.Sources.Confinement(),
+	}
+	waiting, dataAsOf, err := p.Sources.Backlog(ctx)
+	if err == nil {
+		report.Waiting, report.DataAsOf, report.BacklogKnown = waiting, dataAsOf, true
+	}
+	return p.Renderer.HTML(c, http.StatusOK, "admin/status", Status(report, p.Now()))
+}
+
+// Status puts a report into words.
+func Status(r Report, at time.Time) *StatusPage {
+	shown := &StatusPage{Frame: page.Frame{Title: "Status", Wide: true, DataAsOf: r.DataAsOf, Waiting: int(r.Waiting)}, At: at, Headline: "All parts answer"}
+	shown.Parts = []Part{
+		part("Registry", r.RegistryUp, "Answers are taken and kept.", "No answer is taken now; patients are asked to try again. What was confirmed is safe."),
+		part("Warehouse", r.WarehouseUp, "Questions about the data can be asked.", "Answers are still taken and kept, and follow when it is back. Questions about the data must wait."),
+		confinement(r),
+	}
+	for _, p := range shown.Parts {
+		if p.Class == "red" {
+			shown.Headline = "A part needs attention"
+		}
+	}
+	switch {
+	case !r.BacklogKnown:
+		shown.Backlog = "How many answers are on their way could not be read."
+	case r.Waiting == 0:
+		shown.Backlog = "Every answer that was received is in the warehouse."
+	default:
+		shown.Backlog = fmt.Sprintf("%d received, not yet in the warehouse.", r.Waiting)
+	}
+	return shown
+}
+
+func part(name string, up bool, well, down string) Part {
+	if up {
+		return Part{Name: name, Word: "works", Class: "green", Meaning: well}
+	}
+	return Part{Name: name, Word: "does not answer", Class: "red", Meaning: down}
+}
+
+func confinement(r Report) Part {
+	if r.Confinement == "" {
+		return Part{Name: "Engine's confinement", Word: "not confined", Class: "waiting", Meaning: "The analytic engine is not kept from other files and the network by this machine's kernel, or a server is used instead."}
+	}
+	return Part{Name: "Engine's confinement", Word: "confined", Class: "green", Meaning: "Kept from: " + r.Confinement + "."}
+}

@@ -1,0 +1,102 @@
+// Command shoot renders every state of the gallery at phone, tablet and desktop
+// width, light and dark, into a folder. Floor: wiring.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"afterglow/internal/web/gallery"
+	"afterglow/internal/web/gallery/chromium"
+)
+
+var widths = []int64{360, 820, 1440}
+
+const height = 900
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "use: shoot FOLDER [NAME...]")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := shoot(ctx, os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, "screenshots:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func shoot(ctx context.Context, folder string, only []string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	handler, err := gallery.Handler()
+	if err != nil {
+		return err
+	}
+	states, err := gallery.All()
+	if err != nil {
+		return err
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	tab, cancel, err := chromium.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	for _, state := range states {
+		if !wanted(state.Name, only) {
+			continue
+		}
+		if err := shootState(tab, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
+			return fmt.Errorf("render %s: %w", state.Name, err)
+		}
+		fmt.Fprintln(os.Stderr, "rendered", state.Name)
+	}
+	return nil
+}
+
+// wanted reports whether a state's name starts with one of those asked for.
+func wanted(name string, only []string) bool {
+	for _, prefix := range only {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return len(only) == 0
+}
+
+func shootState(tab context.Context, url, base string) error {
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range widths {
+			_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+			}})
+			if err != nil {
+				return err
+			}
+			if err := chromedp.Do(tab, chromedp.EmulateViewport(width, height), chromedp.Navigate(url)); err != nil {
+				return err
+			}
+			picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(fmt.Sprintf("%s-%d-%s.png", base, width, scheme), picture, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

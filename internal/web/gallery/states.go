@@ -1,0 +1,166 @@
+package gallery
+
+import (
+	"errors"
+	"time"
+
+	"afterglow/internal/access"
+	"afterglow/internal/fault"
+	"afterglow/internal/web/account"
+	"afterglow/internal/web/admin"
+	"afterglow/internal/web/clinic"
+	"afterglow/internal/web/page"
+	"afterglow/internal/web/patient"
+)
+
+const (
+	token   = "yH8cQm3vT1pK5sXa7LrZ0bNd2fWgUeJi"
+	receipt = "Vw3kPz8tRq5mXc1sLb7nHd0y"
+	stem    = "Over the last 2 weeks, how often have you been bothered by any of the following problems?"
+)
+
+// Canary is text that tries to leave the place it is shown in.
+const Canary = `</script><script>window.escaped=1</script><img src=x onerror="window.escaped=1">'"{{.}}`
+
+// States lists every page in every state it can be in.
+func States(contacts page.Contacts) []State {
+	var all []State
+	for _, part := range [][]State{patientStates(contacts), accountStates(), clinicStates(), researchStates(), adminStates(), errorStates()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+func forPatient(title string) page.Frame { return page.Frame{Title: title, Patient: true} }
+
+func patientStates(contacts page.Contacts) []State {
+	link := access.RolePatientLink
+	return []State{
+		{Name: "notice", Template: "patient/notice", Role: link, Page: &patient.NoticePage{
+			Frame: forPatient("Before you start"), Token: token, Instrument: "Patient Health Questionnaire (PHQ-9)", Questions: 10,
+			Version: patient.NoticeVersion, Points: patient.NoticePoints, Contacts: contacts,
+		}},
+		{Name: "question", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 3, Item: "3",
+			Text: "Trouble falling or staying asleep, or sleeping too much"}, -1)},
+		{Name: "question-chosen", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 6, Item: "6",
+			Text: "Feeling bad about yourself — or that you are a failure or have let yourself or your family down"}, 2)},
+		{Name: "question-wrong", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 3, Item: "3",
+			Text: "Trouble falling or staying asleep, or sleeping too much", Wrong: patient.ChooseFirst}, -1)},
+		{Name: "question-safety", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 9, Item: "9", Skipped: true,
+			Text: "Thoughts that you would be better off dead, or of hurting yourself in some way", Safety: patient.SafetyNotice}, -1)},
+		{Name: "question-not-saved", Template: "patient/question", Role: link, Page: notSaved()},
+		{Name: "review", Template: "patient/review", Role: link, Page: review(2, nil)},
+		{Name: "review-complete", Template: "patient/review", Role: link, Page: review(0, nil)},
+		{Name: "review-not-sent", Template: "patient/review", Role: link, Page: review(0, []page.Notice{patient.NotSent})},
+		{Name: "receipt", Template: "patient/receipt", Role: link, Page: &patient.ReceiptPage{
+			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now}},
+		{Name: "support", Template: "patient/support", Role: link, Page: &patient.SupportPage{
+			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Answered: true, Contacts: contacts,
+			WhoSees: patient.WhoSees}},
+		{Name: "support-unanswered", Template: "patient/support", Role: link, Page: &patient.SupportPage{
+			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Contacts: contacts,
+			WhoSees: patient.WhoSees}},
+		{Name: "closed", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("This link is not open"), Contacts: contacts}},
+		{Name: "crisis", Template: "patient/crisis", Role: link, Page: &patient.CrisisPage{Frame: forPatient("Help now"), Contacts: contacts}},
+	}
+}
+
+func question(p patient.QuestionPage, chosen int) *patient.QuestionPage {
+	p.Frame, p.Token, p.Of, p.Stem = forPatient("Questions"), token, 10, stem
+	for i, label := range []string{"Not at all", "Several days", "More than half the days", "Nearly every day"} {
+		p.Choices = append(p.Choices, patient.Choice{Value: i, Label: label, Chosen: i == chosen})
+	}
+	return &p
+}
+
+func notSaved() *patient.QuestionPage {
+	p := question(patient.QuestionPage{Number: 4, Item: "4", Text: "Feeling tired or having little energy"}, 1)
+	p.Notices = []page.Notice{patient.NotSaved}
+	return p
+}
+
+func review(open int, notices []page.Notice) *patient.ReviewPage {
+	p := &patient.ReviewPage{
+		Frame: forPatient("Look over your answers"), Token: token, Key: "k", InstrumentID: "phq-9", InstrumentVersion: "1.0.0", Open: open,
+		Credit: "Developed by Drs. Robert L. Spitzer, Janet B.W. Williams, Kurt Kroenke and colleagues, with an educational grant from Pfizer Inc.",
+	}
+	p.Notices = notices
+	for i, text := range []string{
+		"Little interest or pleasure in doing things", "Feeling down, depressed, or hopeless",
+		"Trouble falling or staying asleep, or sleeping too much", "Feeling tired or having little energy",
+	} {
+		line := patient.ReviewLine{Item: string(rune('1' + i)), Number: i + 1, Text: text, Answer: "Several days", Value: "1"}
+		if i < open {
+			line.Answer, line.Value = "", ""
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	return p
+}
+
+func accountStates() []State {
+	anonymous := access.RoleAnonymous
+	states := []State{
+		{Name: "sign-in", Template: "account/signin", Role: anonymous, Page: &account.SignInPage{Frame: page.Frame{Title: "Sign in"}}},
+		{Name: "sign-in-wrong", Template: "account/signin", Role: anonymous, Page: &account.SignInPage{
+			Frame: page.Frame{Title: "Sign in"}, Name: "anna", Wrong: account.WrongSignIn}},
+		{Name: "setup", Template: "account/setup", Role: anonymous, Page: &account.SetupPage{
+			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes}},
+		{Name: "setup-wrong", Template: "account/setup", Role: anonymous, Page: &account.SetupPage{
+			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
+			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
+	}
+	states = append(states, State{
+		Name: "session-ending", Template: "account/home", Role: access.RoleClinician, EndsIn: 50 * time.Second,
+		Page: account.Home(access.RoleClinician, navigation),
+	})
+	for _, role := range access.AccountRoles {
+		states = append(states, State{Name: "home-" + string(role), Template: "account/home", Role: role, Page: account.Home(role, navigation)})
+	}
+	return states
+}
+
+func clinicStates() []State {
+	clinician := access.RoleClinician
+	alerts := []clinic.AlertLine{
+		{ID: 7, Level: "red", LevelWord: "Red", Rule: "PHQ-9, item 9", Action: "Contact the patient now, with a structured suicide screen (C-SSRS)",
+			Patient: "4be1-09c7", RaisedAt: now.Add(-47 * time.Minute), Age: "47 min"},
+		{ID: 9, Level: "amber", LevelWord: "Amber", Rule: "PHQ-9, item 9", Action: "Review by a clinician on the same day, with a structured suicide screen (ASQ or C-SSRS)",
+			Patient: "a2f0-11d8", RaisedAt: now.Add(-12 * time.Minute), Age: "12 min", Unfinished: true},
+		{ID: 10, Level: "unknown", LevelWord: "Not answered", Rule: "PHQ-9, item 9", Action: "The question was left open. Ask the patient.",
+			Patient: "77c3-5e02", RaisedAt: now.Add(-3 * time.Minute), Age: "3 min"},
+		{ID: 11, Level: "critical", LevelWord: "Critical", Rule: "Test of the alert path", Action: "Contact the patient now.",
+			Patient: Canary, RaisedAt: now, Age: "now"},
+	}
+	return []State{
+		{Name: "clinic-alerts", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
+			Frame: page.Frame{Title: "Alerts", Wide: true, Simulated: true}, Alerts: alerts, Codes: clinic.NoteCodes,
+			Acknowledged: []clinic.AlertLine{{ID: 3, LevelWord: "Red", Rule: "PHQ-9, item 9", Patient: "90aa-41b6", RaisedAt: now.Add(-3 * time.Hour), Owner: "anna"}}}},
+		{Name: "clinic-alerts-one", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
+			Frame:  page.Frame{Title: "Alerts", Wide: true, Notices: []page.Notice{{Kind: page.NoticeDone, Text: "The alert is acknowledged. It stays open until its outcome is recorded."}}},
+			Alerts: alerts[:1], Codes: clinic.NoteCodes}},
+		{Name: "clinic-alerts-none", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
+			Frame: page.Frame{Title: "Alerts", Wide: true}, Codes: clinic.NoteCodes}},
+	}
+}
+
+func adminStates() []State {
+	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "other files and the network", DataAsOf: now, BacklogKnown: true}
+	down := well
+	down.WarehouseUp, down.Waiting, down.DataAsOf, down.Confinement = false, 37, now.Add(-40*time.Minute), ""
+	return []State{
+		{Name: "admin-status", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(well, now)},
+		{Name: "admin-status-down", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(down, now)},
+	}
+}
+
+func errorStates() []State {
+	anonymous, clinician := access.RoleAnonymous, access.RoleClinician
+	return []State{
+		{Name: "error-not-found", Role: anonymous, Err: fault.NotFound("path", "there is no such page")},
+		{Name: "error-forbidden", Role: clinician, Err: fault.Forbidden("permission", "your role does not include this page")},
+		{Name: "error-sign-in", Role: anonymous, Err: fault.New(fault.KindUnauthenticated, "session", "sign in to see this page")},
+		{Name: "error-unavailable", Role: clinician, Err: fault.Unavailable("registry", nil, "the registry cannot be written")},
+		{Name: "error-internal", Role: access.RolePatientLink, Err: errors.New("canned")},
+	}
+}

@@ -1,0 +1,240 @@
+package patient
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"afterglow/internal/fault"
+	"afterglow/internal/instrument"
+	"afterglow/internal/intake"
+	"afterglow/internal/web/form"
+	"afterglow/internal/web/page"
+)
+
+// accepted is the JSON of a receipt. Crisis is there when a safety rule was met
+// or its item was left open.
+type accepted struct {
+	intake.Receipt
+	Crisis []page.ContactLine `json:"crisis,omitempty"`
+}
+
+// Send takes the answers, as a form or as JSON, and answers once they are on
+// disk.
+//
+// When a safety rule was met, or its item left open, this same response carries
+// the crisis contacts: in JSON as a field, for a form as the body of the 303.
+// A browser shows the page that the 303 leads to; what that page needs travels
+// sealed in a cookie set here, so it reads no store and stands even if the
+// registry went away right after the commit.
+func (p *Pages) Send(c echo.Context) error {
+	asJSON := form.IsJSON(c.Request())
+	submission, malformed, err := read(c, asJSON)
+	if err != nil {
+		return err
+	}
+	submission.Token, submission.Language = c.Param("token"), lang
+	if len(malformed) > 0 {
+		err = fault.InvalidDetails("answers", malformed)
+	} else {
+		var receipt intake.Receipt
+		if receipt, err = p.intake.Accept(c.Request().Context(), submission); err == nil {
+			return p.sent(c, submission.Token, receipt, asJSON)
+		}
+	}
+	if asJSON {
+		return withDetails(err)
+	}
+	return p.notSent(c, submission, err)
+}
+
+func read(c echo.Context, asJSON bool) (intake.Submission, []fault.Detail, error) {
+	if asJSON {
+		return readJSON(c)
+	}
+	return readForm(c)
+}
+
+// readJSON reads {"key","instrument","version","answers":{"item":value}}. The
+// second result lists answers that are no whole numbers.
+func readJSON(c echo.Context) (s intake.Submission, malformed []fault.Detail, err error) {
+	object, err := form.ReadJSON(c)
+	if err != nil {
+		return s, nil, err
+	}
+	if err := object.Only("key", "instrument", "version", "answers"); err != nil {
+		return s, nil, err
+	}
+	for name, into := range map[string]*string{"key": &s.Key, "instrument": &s.Instrument, "version": &s.Version} {
+		if *into, err = object.Text(name); err != nil {
+			return s, nil, err
+		}
+	}
+	answers, ok := object["answers"].(form.Object)
+	if !ok {
+		return s, nil, fault.Invalid("answers", "must be an object of item ids and values")
+	}
+	s.Answers = instrument.Answers{}
+	for item, value := range answers {
+		number, isNumber := value.(json.Number)
+		parsed, err := instrument.ParseAnswer(number.String())
+		if err != nil || value != nil && !isNumber {
+			malformed = append(malformed, notWhole(item))
+			continue
+		}
+		s.Answers[item] = parsed
+	}
+	return s, malformed, nil
+}
+
+// readForm reads key, instrument and version, and takes every other field as an
+// item's answer.
+func readForm(c echo.Context) (s intake.Submission, malformed []fault.Detail, err error) {
+	fields, err := form.Read(c)
+	if err != nil {
+		return s, nil, err
+	}
+	s = intake.Submission{Key: fields["key"], Instrument: fields["instrument"], Version: fields["version"], Answers: instrument.Answers{}}
+	for item, text := range fields {
+		switch item {
+		case "key", "instrument", "version":
+			continue
+		}
+		value, err := instrument.ParseAnswer(text)
+		if err != nil {
+			malformed = append(malformed, notWhole(item))
+			continue
+		}
+		s.Answers[item] = value
+	}
+	return s, malformed, nil
+}
+
+func notWhole(item string) fault.Detail {
+	return fault.Detail{Item: shortened(item), Message: "the answer is not a whole number"}
+}
+
+// shortened bounds how much of a sender's own text an error repeats.
+func shortened(s string) string {
+	const longest = 60
+	if runes := []rune(s); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return s
+}
+
+// withDetails gives every invalid submission its list of errors, also where the
+// fault is not in an item.
+func withDetails(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) && known.Kind == fault.KindInvalid && len(known.Details) == 0 {
+		return fault.InvalidDetails(known.Where, []fault.Detail{{Item: known.Where, Message: known.Message}})
+	}
+	return err
+}
+
+func (p *Pages) sent(c echo.Context, token string, receipt intake.Receipt, asJSON bool) error {
+	a := acceptance{Token: token, Receipt: receipt.Receipt, ReceivedAt: receipt.ReceivedAt, Concern: concernOf(receipt.Flags)}
+	if asJSON {
+		body := accepted{Receipt: receipt}
+		if a.Concern != concernNone {
+			body.Crisis = p.contacts.Lines
+		}
+		if receipt.Replayed {
+			return c.JSON(http.StatusOK, body)
+		}
+		return c.JSON(http.StatusCreated, body)
+	}
+	sealed, err := p.sealer.seal(a)
+	if err != nil {
+		return err
+	}
+	c.SetCookie(p.cookie(p.sentCookie, sealed, receiptCookieAge))
+	name, shown := p.receiptPage(a)
+	return p.renderer.SeeOther(c, "/p/"+pathToken(token)+"/receipt/"+pathToken(receipt.Receipt), name, shown)
+}
+
+// receiptCookieAge is how long, in seconds, the browser that sent the answers
+// can see the receipt page as it was.
+const receiptCookieAge = 600
+
+// concernOf says whether the patient's page must show contacts, and in which
+// words: an answer counts before an item that was left open.
+func concernOf(flags []instrument.Flag) concern {
+	found := concernNone
+	for _, flag := range flags {
+		if flag.Value != nil {
+			return concernAnswered
+		}
+		found = concernUnanswered
+	}
+	return found
+}
+
+func (p *Pages) receiptPage(a acceptance) (string, page.Page) {
+	if a.Concern == concernNone {
+		return "patient/receipt", &ReceiptPage{Frame: frame("Received"), Receipt: a.Receipt, ReceivedAt: a.ReceivedAt}
+	}
+	return "patient/support", &SupportPage{
+		Frame: frame("Help now"), Token: a.Token, Receipt: a.Receipt, ReceivedAt: a.ReceivedAt,
+		Answered: a.Concern == concernAnswered, WhoSees: WhoSees, Contacts: p.contacts,
+	}
+}
+
+// notSent answers a form that was not accepted. While the registry cannot take
+// it, and where answers do not fit, the review comes again with everything that
+// was sent and the same key.
+func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
+	kind := fault.KindOf(err)
+	switch kind {
+	case fault.KindNotFound:
+		return p.closed(c, http.StatusNotFound)
+	case fault.KindConflict, fault.KindForbidden:
+		return p.closed(c, http.StatusConflict)
+	case fault.KindInvalid, fault.KindUnavailable:
+	default:
+		return err
+	}
+	d, unknown := p.instruments.Get(s.Instrument, s.Version)
+	if unknown != nil {
+		return err
+	}
+	in := reviewInput{token: s.Token, key: s.Key, definition: d, answers: s.Answers}
+	if kind == fault.KindInvalid {
+		in.notices = append(in.notices, NotRight)
+		return p.renderer.HTML(c, http.StatusUnprocessableEntity, "patient/review", p.review(in))
+	}
+	in.notices = append(in.notices, NotSent)
+	if score, err := d.Score(s.Answers, instrument.ScoreOptions{}); err == nil {
+		in.urgent = len(score.Flags) > 0
+	}
+	return p.unavailable(c, "patient/review", p.review(in))
+}
+
+// Receipt confirms to the browser that sent the answers, without reading any
+// store, that they were received. Any other browser with the link and the
+// receipt sees when they were received, and nothing of what they were.
+func (p *Pages) Receipt(c echo.Context) error {
+	token, receipt := c.Param("token"), c.Param("receipt")
+	if cookie, err := c.Request().Cookie(string(p.sentCookie)); err == nil {
+		if a, ok := p.sealer.open(cookie.Value, token, receipt); ok {
+			if c.QueryParam("go") == "on" {
+				a.Concern = concernNone
+			}
+			name, shown := p.receiptPage(a)
+			return p.renderer.HTML(c, http.StatusOK, name, shown)
+		}
+	}
+	found, _, err := p.intake.ReceiptFor(c.Request().Context(), token, receipt)
+	switch {
+	case isClosed(err):
+		return p.closed(c, http.StatusNotFound)
+	case err != nil:
+		return err
+	}
+	return p.renderer.HTML(c, http.StatusOK, "patient/receipt", &ReceiptPage{
+		Frame: frame("Received"), Receipt: found.Receipt, ReceivedAt: found.ReceivedAt,
+	})
+}

@@ -1,0 +1,121 @@
+package patient
+
+import (
+	"embed"
+	"time"
+
+	"afterglow/internal/web/page"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Templates lists the pages of this folder and the partials they use.
+var Templates = page.Templates{
+	Folder: "patient",
+	Files:  files,
+	Pages: map[string][]string{
+		"notice":   {"contacts"},
+		"question": {},
+		"review":   {"contacts"},
+		"receipt":  {},
+		"support":  {"contacts"},
+		"closed":   {"contacts"},
+		"crisis":   {"contacts"},
+	},
+}
+
+// NoticePage asks to accept, before first use, that nobody watches live.
+type NoticePage struct {
+	page.Frame
+	Token      string
+	Instrument string
+	Questions  int
+	Version    string
+	Points     []string
+	Contacts   page.Contacts
+}
+
+// QuestionPage shows one item with its recall text and its answers.
+type QuestionPage struct {
+	page.Frame
+	Token   string
+	Item    string
+	Number  int
+	Of      int
+	Stem    string
+	Text    string
+	Choices []Choice
+	// Skipped is true when the person chose not to answer before.
+	Skipped bool
+	// Wrong says what keeps the page from going on.
+	Wrong string
+	// Safety repeats the notice at an item that a safety rule watches.
+	Safety string
+}
+
+// Choice is one answer of an item.
+type Choice struct {
+	Value  int
+	Label  string
+	Chosen bool
+}
+
+// ReviewPage shows all answers before they are sent, and sends them.
+type ReviewPage struct {
+	page.Frame
+	Token             string
+	Key               string
+	InstrumentID      string
+	InstrumentVersion string
+	Lines             []ReviewLine
+	// Open counts the items without an answer.
+	Open   int
+	Credit string
+	// Contacts are shown when answers that met a safety rule could not be
+	// received.
+	Contacts page.Contacts
+}
+
+// ReviewLine is one item; Answer and Value are empty when it has no answer.
+type ReviewLine struct {
+	Item   string
+	Number int
+	Text   string
+	Answer string
+	Value  string
+}
+
+// ReceiptPage confirms that answers were received.
+type ReceiptPage struct {
+	page.Frame
+	Receipt string
+	// ReceivedAt is the server's time of the commit.
+	ReceivedAt time.Time
+}
+
+// SupportPage is what someone sees whose answers met a safety rule, or left its
+// item open. It shows no score and no judgement.
+type SupportPage struct {
+	page.Frame
+	Token      string
+	Receipt    string
+	ReceivedAt time.Time
+	// Answered is true when the item was answered, false when it was left open.
+	Answered bool
+	WhoSees  string
+	Contacts page.Contacts
+}
+
+// ClosedPage is the one answer to a link that does not open anything.
+type ClosedPage struct {
+	page.Frame
+	Contacts page.Contacts
+}
+
+// CrisisPage lists whom to call or text; it is made at the start and served
+// always.
+type CrisisPage struct {
+	page.Frame
+	Contacts page.Contacts
+}

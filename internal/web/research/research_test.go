@@ -1,0 +1,348 @@
+package research_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"afterglow/internal/care"
+	"afterglow/internal/chart"
+	"afterglow/internal/fault"
+	"afterglow/internal/finding"
+	"afterglow/internal/web/assets"
+	"afterglow/internal/web/page"
+	"afterglow/internal/web/research"
+)
+
+var btheb = care.Study{
+	ID: "btheb", Title: "Beat the Blues", Anchor: care.AnchorCourseStart, VisitName: "visit",
+	Visits:   []care.Visit{{Name: "2m", Day: 61}, {Name: "3m", Day: 91}, {Name: "5m", Day: 152}, {Name: "8m", Day: 243}},
+	Arm:      care.Factor{Name: "treatment", Levels: []string{"TAU", "BtheB"}},
+	Measures: []care.Measure{{Instrument: "bdi-ii", Version: "1.0.0", Total: "bdi", Baseline: "bdi_pre"}},
+}
+
+func canned(t testing.TB, name string) finding.Finding {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../gallery/findings", name+".json"))
+	require.NoError(t, err)
+	var f finding.Finding
+	require.NoError(t, json.Unmarshal(b, &f))
+	return f
+}
+
+// working answers every question with the canned findings.
+func working(t testing.TB) research.Service {
+	return research.Service{
+		Ask: func(_ context.Context, question, _ string, _ map[string]string) (finding.Finding, error) {
+			return canned(t, question), nil
+		},
+		Studies: func(context.Context) ([]care.Study, error) { return []care.Study{btheb}, nil },
+		DataAsOf: func(context.Context) (research.Freshness, error) {
+			return research.Freshness{AsOf: time.Date(2026, 3, 14, 14, 2, 0, 0, time.UTC), Waiting: 3}, nil
+		},
+		Scale: func(care.Measure) (chart.Scale, error) {
+			return chart.Scale{Name: "BDI-II", Maximum: 63, LowerIsBetter: true}, nil
+		},
+	}
+}
+
+// get serves one request and gives the status, the body and its tree.
+func get(t testing.TB, s research.Service, target string) (int, string, *html.Node) {
+	t.Helper()
+	set, err := assets.Load()
+	require.NoError(t, err)
+	site := page.Site{Name: "Clinic", Zone: time.UTC, Now: func() time.Time { return time.Date(2026, 3, 14, 14, 5, 0, 0, time.UTC) }}
+	renderer, err := page.NewRenderer(site, set, research.Templates)
+	require.NoError(t, err)
+	h := research.Pages{Renderer: renderer, Service: s}
+	e := echo.New()
+	e.HTTPErrorHandler = renderer.HandleError(slog.New(slog.DiscardHandler))
+	e.GET("/research", h.ShowStudies)
+	e.GET("/research/studies/:study", h.ShowStudy)
+	answer := httptest.NewRecorder()
+	e.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, target, nil))
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	tree, err := html.Parse(strings.NewReader(string(body)))
+	require.NoError(t, err)
+	return answer.Code, string(body), tree
+}
+
+// all gives the elements of a tag in reading order.
+func all(n *html.Node, tag string) []*html.Node {
+	var found []*html.Node
+	for c := range n.Descendants() {
+		if c.Type == html.ElementNode && c.Data == tag {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func words(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode && c.Parent.Data != "script" {
+			b.WriteString(c.Data + " ")
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+const path = "/research/studies/btheb"
+
+func TestAPanelIsSentenceThenPictureThenTableThenMethod(t *testing.T) {
+	status, _, tree := get(t, working(t), path)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "Does the benefit last?", words(all(tree, "h1")[0]))
+
+	var headings []string
+	for _, section := range all(tree, "section") {
+		headings = append(headings, words(all(section, "h2")[0]))
+		var order []string
+		for c := range section.Descendants() {
+			switch {
+			case c.Type != html.ElementNode:
+			case c.Data == "figcaption":
+				order = append(order, "sentence")
+			case c.Data == "div" && attribute(c, "role") == "img", c.Data == "summary":
+				order = append(order, map[string]string{"div": "picture"}[c.Data])
+			case c.Data == "table" && (len(order) == 0 || order[len(order)-1] != "table"):
+				order = append(order, "table")
+			}
+		}
+		require.GreaterOrEqual(t, len(order), 3, "%v", order)
+		require.Equal(t, []string{"sentence", "picture", "table"}, order[:3])
+	}
+	require.Equal(t, []string{"Benefit over days", "Difference between groups", "How long do responders keep their response?", "Who is missing"}, headings)
+}
+
+func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	text := words(tree)
+	for _, sentence := range []string{
+		"100 patients: 48 TAU and 52 BtheB. Answered: 97 at 2m (day 61), 73 at 3m (day 91), 58 at 5m (day 152) and 52 at 8m (day 243). Days count from the start of the course.",
+		"At the last visit (8m, day 243) the answer is missing from 23 of 48 in TAU and 25 of 52 in BtheB.",
+		"At 8m, 243 days after the start of the course, BtheB minus TAU was −1.5 (95 % CI −5.7 to 2.7) points",
+		"At 8m the difference BtheB − TAU was −1.5 points (95 % CI −5.7 to 2.7; 52 answered), so these data do not tell the groups apart.",
+		"Data as of 14 Mar 2026, 14:02 UTC ; 3 answers are on their way.",
+		"48 of 100 patients did not answer at 8m.",
+		"Checksum of the data 9f8e7d6c5b4a3928",
+	} {
+		require.Contains(t, text, sentence)
+	}
+}
+
+func TestBothBoundsOfAnIntervalShareAColumn(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	table := all(tree, "table")[0]
+	var header []string
+	for _, th := range all(all(table, "thead")[0], "th") {
+		header = append(header, words(th))
+	}
+	require.Equal(t, []string{"Treatment", "Visit", "Day", "Answered", "Model mean", "95 % CI", "Change from baseline", "95 % CI"}, header)
+	first := all(all(table, "tbody")[0], "tr")[0]
+	require.Equal(t, "TAU 2m 61 45 18.9 16.5 to 21.4 −4.1 −6.5 to −1.6", words(first))
+	require.Equal(t, "row", attribute(all(first, "th")[0], "scope"))
+}
+
+func TestNumbersAtRiskRunAcross(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	table := all(all(tree, "section")[2], "table")[0]
+	require.Equal(t, "Numbers at risk Group Day 0 Day 30 Day 91 Day 182 TAU 9 8 5 5 BtheB 16 14 11 9", words(table))
+}
+
+func TestTheTimeInResponseIsToldForRespondersAndForEveryone(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	section := all(tree, "section")[2]
+	text := words(all(section, "table")[1])
+	for _, row := range []string{
+		"TAU Median, days – from 30 9", "BtheB Mean of responders, days 143 110 to 176 16",
+		"BtheB − TAU Difference of these means, days −1 −57 to 55 25", "TAU Mean of everyone assessed, days 29 10 to 48 45",
+	} {
+		require.Contains(t, text, row)
+	}
+	require.Contains(t, words(section), "Median (TAU and BtheB): not reached: fewer than half lost their response while they were followed.")
+}
+
+func TestAFigureCarriesItsOptionsAsData(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	figures := all(tree, "figure")
+	require.Len(t, figures, 4)
+	for _, f := range figures {
+		script := all(f, "script")[0]
+		require.Equal(t, "application/json", attribute(script, "type"))
+		var options chart.Figure
+		require.NoError(t, json.Unmarshal([]byte(script.FirstChild.Data), &options))
+		require.NotEmpty(t, options.Light["series"])
+		require.NotEmpty(t, options.Dark["series"])
+		place := all(f, "div")[0]
+		require.Equal(t, words(all(f, "figcaption")[0]), strings.ReplaceAll(attribute(place, "aria-label"), "\u00a0", " "))
+		require.NotEmpty(t, all(f, "noscript"))
+	}
+}
+
+// SR-63 on the page: the canary in every name that a study can bring.
+func TestSR63_NamesOfAStudyRunNothing(t *testing.T) {
+	const canary = `</script><script>alert(1)</script><img src=x onerror=alert(1)>`
+	s := working(t)
+	study := btheb
+	study.Title = canary
+	study.Arm.Levels = []string{canary, "BtheB"}
+	s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+	s.Scale = func(care.Measure) (chart.Scale, error) { return chart.Scale{Name: canary}, nil }
+	s.Ask = func(_ context.Context, question, _ string, _ map[string]string) (finding.Finding, error) {
+		b, err := json.Marshal(canned(t, question))
+		require.NoError(t, err)
+		escaped, err := json.Marshal(canary)
+		require.NoError(t, err)
+		var f finding.Finding
+		return f, json.Unmarshal([]byte(strings.ReplaceAll(string(b), `"TAU"`, string(escaped))), &f)
+	}
+	_, body, tree := get(t, s, path)
+	require.NotContains(t, body, "<img")
+	for _, script := range all(tree, "script") {
+		require.True(t, attribute(script, "src") != "" || attribute(script, "type") == "application/json")
+	}
+	require.Contains(t, words(tree), canary, "the name is shown as text")
+}
+
+func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
+	down := fault.Unavailable("warehouse", io.EOF, "the engine is restarting")
+	for _, c := range []struct {
+		name   string
+		change func(*research.Service)
+		status int
+		text   string
+	}{
+		{"the engine is down", func(s *research.Service) {
+			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
+				return finding.Finding{}, down
+			}
+		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It starts again by itself."},
+		{"not even the list of studies", func(s *research.Service) {
+			s.Studies = func(context.Context) ([]care.Study, error) { return nil, down }
+		}, http.StatusServiceUnavailable, "Data as of 14 Mar 2026"},
+		{"no patients", func(s *research.Service) {
+			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
+				return finding.Finding{}, fault.NotFound("study", "no patients yet")
+			}
+		}, http.StatusOK, "No patients yet. Here it will say whether the benefit lasts"},
+		{"settings that are not accepted", func(s *research.Service) {
+			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
+				return finding.Finding{}, fault.InvalidDetails("settings", []fault.Detail{{Item: "df", Message: "Kenward-Roger needs REML"}})
+			}
+		}, http.StatusUnprocessableEntity, "This cannot be estimated as asked. Some values are not right. df: Kenward-Roger needs REML"},
+		{"a failure of ours", func(s *research.Service) {
+			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
+				return finding.Finding{}, errors.New("secret detail")
+			}
+		}, http.StatusInternalServerError, "Something went wrong on our side"},
+		{"no such study", func(s *research.Service) {
+			s.Studies = func(context.Context) ([]care.Study, error) { return nil, nil }
+		}, http.StatusNotFound, "There is no such study here"},
+		{"not estimable", func(s *research.Service) {
+			s.Ask = func(_ context.Context, question, _ string, _ map[string]string) (finding.Finding, error) {
+				return finding.Finding{Question: question, Title: "x", Answer: "This cannot be estimated from the data there are: an empty cell."}, nil
+			}
+		}, http.StatusOK, "This cannot be estimated from the data there are: an empty cell."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := working(t)
+			c.change(&s)
+			status, body, tree := get(t, s, path)
+			require.Equal(t, c.status, status)
+			require.Contains(t, words(tree), c.text)
+			require.NotContains(t, body, "secret detail")
+		})
+	}
+}
+
+func TestOneQuestionDownLeavesTheOthers(t *testing.T) {
+	s := working(t)
+	answered := s.Ask
+	s.Ask = func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
+		if question == "time-to-loss" {
+			return finding.Finding{}, fault.Invalid("measure", "has no published response")
+		}
+		return answered(ctx, question, study, settings)
+	}
+	status, _, tree := get(t, s, path)
+	require.Equal(t, http.StatusOK, status)
+	require.Len(t, all(tree, "figure"), 3)
+	require.Contains(t, words(tree), "Has no published response.")
+}
+
+func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
+	s := working(t)
+	given := map[string]map[string]string{}
+	answered := s.Ask
+	s.Ask = func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
+		given[question] = settings
+		return answered(ctx, question, study, settings)
+	}
+	_, _, tree := get(t, s, path+"?covariance=csh&method=REML&df=kenward-roger&fixed=1&x=y")
+	require.Equal(t, map[string]string{"covariance": "csh", "method": "REML", "df": "kenward-roger"}, given["retained-benefit"])
+	require.Empty(t, given["time-to-loss"])
+	var chosen []string
+	for _, o := range all(tree, "option") {
+		for _, a := range o.Attr {
+			if a.Key == "selected" {
+				chosen = append(chosen, attribute(o, "value"))
+			}
+		}
+	}
+	require.Equal(t, []string{"csh", "REML", "kenward-roger"}, chosen)
+}
+
+func TestTheListOfStudies(t *testing.T) {
+	status, _, tree := get(t, working(t), "/research")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, words(tree), "Beat the Blues TAU and BtheB; 4 visits from day 61 to day 243 since the start of the course.")
+
+	s := working(t)
+	s.Studies = func(context.Context) ([]care.Study, error) { return nil, nil }
+	_, _, tree = get(t, s, "/research")
+	require.Contains(t, words(tree), "No study yet.")
+
+	s.Studies = func(context.Context) ([]care.Study, error) {
+		return nil, fault.Unavailable("warehouse", io.EOF, "restarting")
+	}
+	status, _, tree = get(t, s, "/research")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, words(tree), "nothing is lost")
+}
+
+func TestSimulatedStudiesSaySo(t *testing.T) {
+	s := working(t)
+	answered := s.Ask
+	s.Ask = func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
+		f, err := answered(ctx, question, study, settings)
+		f.Simulated = true
+		return f, err
+	}
+	_, _, tree := get(t, s, path)
+	require.Contains(t, words(tree), "Simulated.")
+}
