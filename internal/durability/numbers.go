@@ -69,13 +69,13 @@ func (i inference) at(name, group, visit string, day int, level float64, n int) 
 		CILower: i.lower, CIUpper: i.upper, Level: level, P: i.p, N: n}
 }
 
-// words writes 'x (95 % CI a to b)'.
-func (i inference) words(level float64) string {
+// words writes 'x points (95 % CI a to b)'.
+func (i inference) words(unit string, level float64) string {
 	if i.lower == nil || i.upper == nil {
-		return signed(i.estimate, 1)
+		return signed(i.estimate, 1) + " " + unit
 	}
 	d := digitsFor(*i.upper - *i.lower)
-	return signed(i.estimate, d) + " (" + levelWords(level) + " " + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
+	return signed(i.estimate, d) + " " + unit + " (" + levelWords(level) + " " + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
 }
 
 // unfit sorts what a method could not do: what a person asked wrongly is an

@@ -24,8 +24,8 @@ func (r *retained) answer() string {
 		if i.lower != nil && i.upper != nil && *i.lower <= 0 && *i.upper >= 0 {
 			verdict = ", so the data do not tell the two apart."
 		}
-		sentences = append(sentences, fmt.Sprintf("At %s, %d days after %s, %s was %s points%s",
-			last.Name, last.Day, anchorWords(f.study.Anchor), strings.ReplaceAll(d.Contrast, " - ", " minus "), i.words(f.level), verdict))
+		sentences = append(sentences, fmt.Sprintf("At %s, %d days after %s, the difference %s was %s%s",
+			last.Name, last.Day, anchorWords(f.study.Anchor), strings.ReplaceAll(d.Contrast, " - ", " minus "), i.words("points", f.level), verdict))
 	}
 	parts := []string{}
 	for _, s := range r.shares {

@@ -58,17 +58,19 @@ type sumPlan struct {
 
 // plan takes the columns of x apart into atoms. The shift and scale come from
 // the instrument's range and not from the data, so that the sums of several
-// sites add up.
+// sites add up. The scale is a power of two: whole scores then give products that
+// a float64 holds exactly, so that a sum does not depend on the order in which
+// ClickHouse's threads add, and an answer is the same to the last digit (SR-12).
 func (f *frame) plan(design *mixed.Design) (sumPlan, error) {
 	total := f.definition.Total
 	middle := (total.Minimum.Float() + total.Maximum.Float()) / 2
-	half := (total.Maximum.Float() - total.Minimum.Float()) / 2
+	scale := math.Exp2(math.Round(math.Log2((total.Maximum.Float() - total.Minimum.Float()) / 2)))
 	plan := sumPlan{
 		params: warehouse.PatternParams{Study: f.study.ID, Instrument: f.measure.Instrument, Sequence: f.snapshot.Sequence,
-			Visits: f.study.VisitNames(), YShift: middle, YScale: half},
+			Visits: f.study.VisitNames(), YShift: middle, YScale: scale},
 		origin: mixed.PlainOrigin(len(design.Columns)),
 	}
-	plan.origin.ResponseShift, plan.origin.ResponseScale = middle, half
+	plan.origin.ResponseShift, plan.origin.ResponseScale = middle, scale
 	for i, column := range design.Columns {
 		if column.Visit != "" {
 			return sumPlan{}, fault.Invalid("fixed", "column %s changes from visit to visit, which this question cannot take", column.Name)
@@ -98,7 +100,7 @@ func (f *frame) plan(design *mixed.Design) (sumPlan, error) {
 		if power == 1 && len(column.Factors) == 1 {
 			plan.origin.Shift[i] = middle
 		}
-		plan.origin.Scale[i] = math.Pow(half, float64(power))
+		plan.origin.Scale[i] = math.Pow(scale, float64(power))
 	}
 	plan.params.XShift, plan.params.XScale = plan.origin.Shift, plan.origin.Scale
 	return plan, nil

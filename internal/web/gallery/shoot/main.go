@@ -1,5 +1,6 @@
 // Command shoot renders every state of the gallery at phone, tablet and desktop
-// width, light and dark, into a folder. Floor: wiring.
+// width, light and dark, into a folder, and with them the picture of the README.
+// Floor: wiring.
 package main
 
 import (
@@ -21,6 +22,14 @@ import (
 var widths = []int64{360, 820, 1440}
 
 const height = 900
+
+// The README's picture: the top of this state, in this window.
+const (
+	coverState  = "research-study"
+	coverFile   = "docs/screenshot.png"
+	coverWidth  = 1080
+	coverHeight = 980
+)
 
 func main() {
 	if len(os.Args) < 2 {
@@ -62,9 +71,39 @@ func shoot(ctx context.Context, folder string, only []string) error {
 		if err := shootState(tab, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
 			return fmt.Errorf("render %s: %w", state.Name, err)
 		}
+		if state.Name == coverState {
+			if err := shootCover(tab, server.URL+state.Path()); err != nil {
+				return fmt.Errorf("render the cover: %w", err)
+			}
+		}
 		fmt.Fprintln(os.Stderr, "rendered", state.Name)
 	}
 	return nil
+}
+
+func shootCover(tab context.Context, url string) error {
+	if err := prepare(tab, "light", coverWidth, coverHeight); err != nil {
+		return err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+		return err
+	}
+	picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(coverFile, picture, 0o644)
+}
+
+// prepare sets the colour scheme and the window; nothing moves.
+func prepare(tab context.Context, scheme string, width, height int64) error {
+	_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	if err != nil {
+		return err
+	}
+	return chromedp.Do(tab, chromedp.EmulateViewport(width, height))
 }
 
 // wanted reports whether a state's name starts with one of those asked for.
@@ -80,13 +119,10 @@ func wanted(name string, only []string) bool {
 func shootState(tab context.Context, url, base string) error {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range widths {
-			_, err := chromedp.Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-			}})
-			if err != nil {
+			if err := prepare(tab, scheme, width, height); err != nil {
 				return err
 			}
-			if err := chromedp.Do(tab, chromedp.EmulateViewport(width, height), chromedp.Navigate(url)); err != nil {
+			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 				return err
 			}
 			picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
