@@ -14,6 +14,7 @@ for _ in $(seq 1 600); do
 	kill -0 $engine || { echo "the engine ended before it answered"; exit 1; }
 	sleep 0.1
 done
+[ -s "$work/address" ] || { echo "the engine did not answer within a minute"; exit 1; }
 AFTERGLOW_CLICKHOUSE=$(cat "$work/address")
 export AFTERGLOW_CLICKHOUSE
 echo "The same tests with ClickHouse as a server at $AFTERGLOW_CLICKHOUSE"

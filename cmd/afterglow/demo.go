@@ -90,7 +90,7 @@ func (c *demoRunCmd) serve(ctx context.Context, out io.Writer, progress func(str
 // questionnaire, or refuses a folder that is somebody's real one.
 func (s *server) markDemo(ctx context.Context, resume bool) error {
 	if s.site.demo {
-		return nil
+		return s.readyDemo(ctx)
 	}
 	if resume {
 		return fault.Invalid("data folder", "%s is not a demo; start it with: afterglow serve", s.folder)
@@ -107,18 +107,27 @@ func (s *server) markDemo(ctx context.Context, resume bool) error {
 	if err != nil {
 		return err
 	}
-	everyHour := registry.RosterLine{Person: "Demo Clinician", Duty: "primary", Days: registry.AllDays, FromMinute: 0, ToMinute: 1440}
-	if err := s.safety.ConfirmRoster(ctx, command("demo"), []registry.RosterLine{everyHour}); err != nil {
+	if err := s.readSite(ctx); err != nil {
 		return err
 	}
+	return s.readyDemo(ctx)
+}
+
+// readyDemo sees that the demo's questionnaire is offered: a first start that was
+// interrupted may have left the roster or the activation out.
+func (s *server) readyDemo(ctx context.Context) error {
 	d, err := s.library.Latest(demoInstrument)
 	if err != nil {
 		return err
 	}
-	if err := s.safety.Activate(ctx, command("demo"), d); err != nil {
+	if offered, err := s.store.IsOffered(ctx, d.ID, d.Version); err != nil || offered {
 		return err
 	}
-	return s.readSite(ctx)
+	everyHour := registry.RosterLine{Person: "Demo Clinician", Duty: "primary", Days: registry.AllDays, FromMinute: 0, ToMinute: 1440}
+	if err := s.safety.ConfirmRoster(ctx, command("demo"), []registry.RosterLine{everyHour}); err != nil {
+		return err
+	}
+	return s.safety.Activate(ctx, command("demo"), d)
 }
 
 // demoAccount is a line that the demo prints.

@@ -23,11 +23,12 @@ import (
 // settings come from the environment; every one has a default that works on a
 // laptop.
 type settings struct {
-	Listen     string `help:"Address to listen on." env:"AFTERGLOW_LISTEN" default:"127.0.0.1:8080"`
-	URL        string `help:"Address that links carry; default http://localhost:PORT." env:"AFTERGLOW_URL"`
-	ClickHouse string `name:"clickhouse" help:"A ClickHouse server instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
-	Library    string `name:"libchdb" help:"Path of libchdb." env:"AFTERGLOW_LIBCHDB" type:"path"`
-	KeyFile    string `help:"File of the master key that encrypts identities; default keys/master.key in the data folder." env:"AFTERGLOW_KEY_FILE" type:"path"`
+	Listen     string   `help:"Address to listen on." env:"AFTERGLOW_LISTEN" default:"127.0.0.1:8080"`
+	URL        string   `help:"Address that links carry; default http://localhost:PORT." env:"AFTERGLOW_URL"`
+	Proxies    []string `name:"trusted-proxies" help:"Addresses of proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8." env:"AFTERGLOW_TRUSTED_PROXIES"`
+	ClickHouse string   `name:"clickhouse" help:"A ClickHouse server instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
+	Library    string   `name:"libchdb" help:"Path of libchdb." env:"AFTERGLOW_LIBCHDB" type:"path"`
+	KeyFile    string   `help:"File of the master key that encrypts identities; default keys/master.key in the data folder." env:"AFTERGLOW_KEY_FILE" type:"path"`
 }
 
 // house is what is open, in the order it was opened.
@@ -128,9 +129,26 @@ func (h *house) openWarehouse(ctx context.Context) error {
 	h.warehouse = w
 	h.onClose(w.Close)
 	if h.beside {
-		return nil
+		return awaitAnswer(ctx, w)
 	}
 	return w.Prepare(ctx, migrations.ClickHouse())
+}
+
+// awaitAnswer gives the process beside us a few seconds to bring ClickHouse up:
+// it may have started a moment ago.
+func awaitAnswer(ctx context.Context, w *warehouse.Warehouse) error {
+	const patience, pause = 5 * time.Second, 200 * time.Millisecond
+	for deadline := time.Now().Add(patience); ; {
+		err := w.Ping(ctx)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 func (h *house) startEngine(ctx context.Context) (*engine.Engine, error) {

@@ -99,8 +99,35 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+	k.compare(ctx)
+	var daily sync.WaitGroup
+	daily.Go(func() {
+		every := time.NewTicker(24 * time.Hour)
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-every.C:
+				k.compare(ctx)
+			}
+		}
+	})
 	k.shipper.Run(ctx)
+	daily.Wait()
 	return nil
+}
+
+// compare holds the warehouse against the journal and repairs it, at every start
+// and every day: a lost part must not make findings quietly smaller.
+func (k *keeper) compare(ctx context.Context) {
+	found, err := intake.Reconcile(ctx, k.house.store, k.house.warehouse)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		k.house.log.Error("the warehouse could not be compared with the journal", "error", err)
+	case err == nil && found.Requeued+found.Deleted > 0:
+		k.house.log.Error("the warehouse differed from the journal and is being repaired", "sent_again", found.Requeued, "deleted", found.Deleted)
+	}
 }
 
 func (k *keeper) ready() bool {

@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"afterglow/internal/care"
 	"afterglow/internal/chart"
 	"afterglow/internal/crisis"
+	"afterglow/internal/fault"
 	"afterglow/internal/finding"
 	"afterglow/internal/instrument"
+	"afterglow/internal/registry"
 	"afterglow/internal/web"
 	"afterglow/internal/web/admin"
 	"afterglow/internal/web/research"
@@ -23,8 +27,16 @@ func (s *server) newSite() (*web.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := trustedProxies(s.settings.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	if s.url.Scheme == "https" && len(proxies) == 0 {
+		s.log.Warn("links are https, so a proxy stands before this server, but AFTERGLOW_TRUSTED_PROXIES names none: everybody counts as one address in the rate limits")
+	}
 	return web.New(web.Config{
-		Name: s.site.name, URL: s.url, Zone: s.site.zone, Demo: s.site.demo, Log: s.log.With("part", "web"), Now: time.Now,
+		TrustedProxies: proxies,
+		Name:           s.site.name, URL: s.url, Zone: s.site.zone, Demo: s.site.demo, Log: s.log.With("part", "web"), Now: time.Now,
 		Contacts: contacts.For(s.site.country), Instruments: s.library,
 		Intake: s.intake, Access: s.access, Safety: s.safety,
 		Status:   s.sources(),
@@ -32,15 +44,56 @@ func (s *server) newSite() (*web.Server, error) {
 	})
 }
 
+// trustedProxies reads addresses and networks.
+func trustedProxies(given []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range given {
+		if address, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(address, address.BitLen()))
+			continue
+		}
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fault.Invalid("AFTERGLOW_TRUSTED_PROXIES", "%q is not an address like 127.0.0.1 or a network like 10.0.0.0/8", text)
+		}
+		out = append(out, network)
+	}
+	return out, nil
+}
+
 func (s *server) sources() admin.Sources {
 	return admin.Sources{
-		Registry: func(ctx context.Context) error {
-			_, err := s.store.JournalCounts(ctx)
-			return err
-		},
-		Warehouse:   s.keeper.check,
+		Registry:    remember(s.checkRegistry),
+		Warehouse:   remember(s.keeper.check),
 		Confinement: s.confinement,
 		Backlog:     s.keeper.backlog,
+	}
+}
+
+// checkRegistry reports whether the registry can be read and written now.
+func (s *server) checkRegistry(ctx context.Context) error {
+	if _, err := s.store.Setting(ctx, registry.SettingDemo); err != nil {
+		return err
+	}
+	return s.store.CheckWritable(ctx)
+}
+
+// remember lets one caller at a time check, and gives what was found to those who
+// ask within the next second: readiness is open to everyone and must cost next
+// to nothing.
+func remember(check func(context.Context) error) func(context.Context) error {
+	const fresh = time.Second
+	var mu sync.Mutex
+	var at time.Time
+	var found error
+	return func(ctx context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(at) >= fresh {
+			found = check(ctx)
+			at = time.Now()
+		}
+		return found
 	}
 }
 

@@ -96,11 +96,15 @@ func TestWhatAPersonAsksWronglyIsNamed(t *testing.T) {
 		{"a question that does not exist", "is-it-good", nil, "retained-benefit"},
 		{"a setting that does not exist", "retained-benefit", map[string]string{"covarience": "un"}, "covarience"},
 		{"a value that does not exist", "retained-benefit", map[string]string{"covariance": "xx"}, "csh"},
-		{"a variable that does not exist", "retained-benefit", map[string]string{"fixed": "age*visit"}, "age"},
+		{"a variable that does not exist", "retained-benefit", map[string]string{"fixed": "age*visit+treatment*visit"}, "age"},
 		{"a formula that cannot be read", "retained-benefit", map[string]string{"fixed": "bdi_pre*visit+"}, "fixed"},
 		{"a level outside its range", "retained-benefit", map[string]string{"level": "95"}, "level"},
 		{"times that are not one a visit", "retained-benefit", map[string]string{"times": "1,2"}, "times"},
 		{"Kenward-Roger without REML", "retained-benefit", map[string]string{"method": "ML", "df": "kenward-roger"}, "REML"},
+		{"a model without the arm", "retained-benefit", map[string]string{"fixed": "bdi_pre*visit"}, "treatment"},
+		{"nothing after t*", "time-to-loss", map[string]string{"first-visit": "8m"}, "first-visit"},
+		{"a restricted mean to infinity", "time-to-loss", map[string]string{"tau": "Inf"}, "tau"},
+		{"a restricted mean past the follow-up", "time-to-loss", map[string]string{"tau": "100000"}, "182"},
 		{"a restricted mean to nowhere", "time-to-loss", map[string]string{"tau": "-1"}, "tau"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,6 +115,12 @@ func TestWhatAPersonAsksWronglyIsNamed(t *testing.T) {
 	}
 	_, err := f.asker.Ask(t.Context(), "retained-benefit", "nowhere", nil)
 	require.True(t, fault.Is(err, fault.KindNotFound), "%v", err)
+}
+
+func TestALevelIsWrittenAsItWasAsked(t *testing.T) {
+	for level, words := range map[float64]string{0.95: "95 %", 0.57: "57 %", 0.575: "57.5 %", 0.999: "99.9 %"} {
+		require.Equal(t, words, levelPercent(level))
+	}
 }
 
 // SR-121: data that cannot answer give a finding that says so, never a number.

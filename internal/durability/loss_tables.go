@@ -62,7 +62,7 @@ func appendDifference(out []finding.Estimate, name string, result survival.Resul
 func (q *timeToLoss) responderTable() finding.Table {
 	t := finding.Table{Name: "responders", Caption: fmt.Sprintf("Who was in response at %s", q.f.first().Name),
 		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n_treated", Label: "patients"},
-			{Name: "n_with_baseline", Label: "with a baseline"}, {Name: "n_assessed", Label: "assessed at " + q.f.first().Name}, {Name: "n_responders", Label: "in response"}},
+			{Name: "n_with_baseline", Label: "with a baseline above 0"}, {Name: "n_assessed", Label: "assessed at " + q.f.first().Name}, {Name: "n_responders", Label: "in response"}},
 		Notes: []string{"In response: " + q.responseWords() + "."}}
 	for _, g := range q.counts {
 		treated := 0

@@ -44,10 +44,10 @@ func (q *timeToLoss) groupWords(i int) string {
 }
 
 func (q *timeToLoss) method() string {
-	return fmt.Sprintf("Kaplan-Meier estimate from counts by day that ClickHouse made, with complementary log-log intervals at %g %%. "+
+	return fmt.Sprintf("Kaplan-Meier estimate from counts by day that ClickHouse made, with complementary log-log intervals at %s. "+
 		"The clock starts at %s and stops at the first later assessment no longer in response, or is censored at the last assessment. "+
 		"Response is %s. Restricted means are areas under the curve to day %g; among everyone assessed, a patient not in response at %s has 0 days.",
-		100*q.f.level, q.f.first().Name, q.responseWords(), q.tau, q.f.first().Name)
+		levelPercent(q.f.level), q.f.first().Name, q.responseWords(), q.tau, q.f.first().Name)
 }
 
 func (q *timeToLoss) caveats() []finding.Caveat {

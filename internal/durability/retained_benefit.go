@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"afterglow/internal/finding"
+	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
 )
 
@@ -47,6 +50,9 @@ func answerRetainedBenefit(ctx context.Context, a *Asker, f *frame, s *settings)
 	}
 	if q.method == mixed.ML && q.df != dfMethods[0] {
 		s.fail("df", "Kenward-Roger needs REML; with ML choose %s", dfMethods[0])
+	}
+	if parsed, err := formula.Parse(f.measure.Total + "~" + q.fixed); err == nil && !slices.Contains(parsed.Columns(), f.study.Arm.Name) {
+		s.fail("fixed", "leaves %s out, so the arms cannot be compared; add %s*%s", f.study.Arm.Name, f.study.Arm.Name, f.study.VisitName)
 	}
 	if err := s.done(); err != nil {
 		return finding.Finding{}, err
@@ -144,6 +150,18 @@ func (r *retained) finding(a *Asker) (finding.Finding, error) {
 	return out, nil
 }
 
+// answeredInContrast counts the scores of the two arms of a difference.
+func (f *frame) answeredInContrast(d mixed.Difference) int {
+	n := 0
+	for _, arm := range f.study.Arm.Levels {
+		if strings.HasPrefix(d.Contrast, arm+" - ") || strings.HasSuffix(d.Contrast, " - "+arm) {
+			_, answered := f.completion.at(arm, d.Visit)
+			n += answered
+		}
+	}
+	return n
+}
+
 func (r *retained) estimates() []finding.Estimate {
 	f, out := r.f, []finding.Estimate{}
 	each := func(add func(arm string, v int)) {
@@ -168,8 +186,8 @@ func (r *retained) estimates() []finding.Estimate {
 		})
 	}
 	for _, d := range r.result.Differences {
-		visit, n := f.visit(d.Visit), f.completion.answered(d.Visit)
-		out = append(out, choose(d.Inference, r.q.df).at("difference", d.Contrast, d.Visit, visit.Day, f.level, n))
+		visit := f.visit(d.Visit)
+		out = append(out, choose(d.Inference, r.q.df).at("difference", d.Contrast, d.Visit, visit.Day, f.level, f.answeredInContrast(d)))
 	}
 	for _, s := range r.shares {
 		out = append(out, s.estimate(f))

@@ -53,9 +53,9 @@ func (r *retained) answer() string {
 func (r *retained) method() string {
 	names := map[string]string{"satterthwaite": "Satterthwaite degrees of freedom", "kenward-roger": "Kenward-Roger errors and degrees of freedom (expected information)",
 		"kenward-roger-observed": "Kenward-Roger errors and degrees of freedom (observed information)"}
-	return fmt.Sprintf("Mixed model for repeated measures, %s ~ %s, %s covariance among visits, fitted by %s to cross-products that ClickHouse summed (%s, %d scores); %s, %g %% intervals. "+
+	return fmt.Sprintf("Mixed model for repeated measures, %s ~ %s, %s covariance among visits, fitted by %s to cross-products that ClickHouse summed (%s, %d scores); %s, %s intervals. "+
 		"Log-likelihood %s; converged after %d steps. Shares left are ratios of model means' falls from the mean baseline, with Fieller intervals on the smaller degrees of freedom.",
-		r.f.measure.Total, r.q.fixed, covarianceWords(r.q.covariance), r.q.method, patients(r.result.NSubjects), r.result.NObs, names[r.q.df], 100*r.f.level,
+		r.f.measure.Total, r.q.fixed, covarianceWords(r.q.covariance), r.q.method, patients(r.result.NSubjects), r.result.NObs, names[r.q.df], levelPercent(r.f.level),
 		signed(r.result.LogLik, 3), r.result.Convergence.Iterations)
 }
 
@@ -81,7 +81,7 @@ func (r *retained) caveats() []finding.Caveat {
 		out = append(out, finding.Caveat{Code: "regression-to-the-mean", Text: "A fall within one arm is not all effect: patients enter when they are worst, and some of it would have come without treatment. The difference between the arms does not have this fault."})
 	}
 	if n := len(r.result.Differences); n > 1 {
-		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %g %%; they are not corrected for being several.", n, 100*f.level)})
+		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %s; they are not corrected for being several.", n, levelPercent(f.level))})
 	}
 	if r.result.NExcludedSubjects > 0 {
 		out = append(out, finding.Caveat{Code: "covariate-missing", Text: fmt.Sprintf("%s left the model because a covariate is missing.", capital(patients(r.result.NExcludedSubjects)))})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"afterglow/internal/fault"
@@ -38,7 +39,10 @@ type timeToLoss struct {
 func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (finding.Finding, error) {
 	q := timeToLoss{f: f, groups: f.study.Arm.Levels}
 	q.byArm = s.choice("group", f.study.Arm.Name, everyone) != everyone
-	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 }, "a positive number of days")
+	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }, "a positive number of days")
+	if f.firstVisit == len(f.study.Visits)-1 {
+		s.fail("first-visit", "no visit comes after %s, so no response can be lost later", f.first().Name)
+	}
 	if err := s.done(); err != nil {
 		return finding.Finding{}, err
 	}
@@ -54,6 +58,9 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 		return out, nil
 	}
 	if err := q.estimate(); err != nil {
+		if fault.Is(err, fault.KindInvalid) {
+			return finding.Finding{}, err
+		}
 		reason, err := unfit(err)
 		if err != nil {
 			return finding.Finding{}, err
@@ -151,8 +158,11 @@ func (q *timeToLoss) estimate() error {
 			followed = longest
 		}
 	}
-	if q.tau == 0 {
+	switch {
+	case q.tau == 0:
 		q.tau = followed
+	case q.tau > followed:
+		return fault.Invalid("tau", "not every group was followed so long: choose at most %g days", followed)
 	}
 	options := survival.Options{Level: q.f.level, At: q.laterDays()}
 	if q.tau > 0 {

@@ -3,6 +3,7 @@ package durability
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"afterglow/internal/care"
@@ -32,7 +33,12 @@ func digitsFor(width float64) int {
 
 func percent(share float64) string { return signed(100*share, 0) + " %" }
 
-func levelWords(level float64) string { return fmt.Sprintf("%g %% CI", 100*level) }
+func levelWords(level float64) string { return levelPercent(level) + " CI" }
+
+// levelPercent writes 0.95 as '95 %' and 0.575 as '57.5 %'.
+func levelPercent(level float64) string {
+	return strconv.FormatFloat(math.Round(1e6*level)/1e4, 'f', -1, 64) + " %"
+}
 
 // patients writes a count with its word.
 func patients(n int) string {

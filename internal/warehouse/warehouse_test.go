@@ -180,17 +180,18 @@ func TestTimeToLoss(t *testing.T) {
 	course(4, 30, 16, 10, 10) // not in response at t*
 	course(5, 30, -1, 10, 10) // not assessed at t*
 	course(6, 30, 5, 20, 5)   // the first loss counts
+	course(8, 0, 0, 0)        // a share of a baseline of 0 is not defined
 	rows = append(rows, response(99, 7, "2m", 61, score(3)))
 	require.NoError(t, w.InsertResponses(ctx, "batch", rows))
 	subjects := []warehouse.Subject{}
-	for n := 1; n <= 8; n++ {
+	for n := 1; n <= 9; n++ {
 		subjects = append(subjects, subject(n, "A"))
 	}
 	require.NoError(t, w.InsertSubjects(ctx, "subjects", subjects))
 	got, err := w.TimeToLoss(ctx, warehouse.LossParams{Study: "trial", Instrument: "bdi-ii", Sequence: 99, Group: "arm", FirstVisit: "2m", Fraction: 0.5})
 	require.NoError(t, err)
 	require.Equal(t, []warehouse.LossRow{
-		{"A", warehouse.LossNoBaseline, 0, 2}, // subject 7, and 8 who never answered
+		{"A", warehouse.LossNoBaseline, 0, 3}, // subject 7, 8 with a baseline of 0, and 9 who never answered
 		{"A", warehouse.LossNotAssessed, 0, 1},
 		{"A", warehouse.LossNoResponse, 0, 1},
 		{"A", warehouse.LossHeld, 0, 1},

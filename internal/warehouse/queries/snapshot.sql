@@ -11,7 +11,8 @@ FROM
     FROM response
     WHERE study = {study:String}
     UNION ALL
-    SELECT 0 AS sequence, sipHash64(subject, argMax(arraySort(arrayZip(mapKeys(factors), mapValues(factors))), sequence)) AS row_hash
+    -- The subject's own sequence orders its versions; it is not a journal row's.
+    SELECT toUInt64(0) AS sequence, sipHash64(subject, argMax(arraySort(arrayZip(mapKeys(factors), mapValues(factors))), subject.sequence)) AS row_hash
     FROM subject
     WHERE study = {study:String}
     GROUP BY subject

@@ -3,7 +3,7 @@
 -- fell by at least the fraction from baseline. The event is the first later
 -- assessment no longer in response; without one, the last assessment censors.
 --
--- status: 0 no baseline, 1 not assessed at t*, 2 not a responder, 3 still in
+-- status: 0 no baseline above 0 (a share of 0 is not defined), 1 not assessed at t*, 2 not a responder, 3 still in
 -- response at the last assessment, 4 response lost. For scales on which lower is
 -- better; the small margin keeps a score that is equal to the threshold inside
 -- although the product of two decimals is not exact.
@@ -44,7 +44,7 @@ WITH
             arrayFilter(a -> a.1 > first_day, others) AS later,
             arrayFirstOrNull(a -> a.2 > threshold, later) AS loss,
             multiIf(
-                not has_baseline, 0,
+                not has_baseline OR baseline <= 0, 0,
                 not has_first, 1,
                 first_score > threshold, 2,
                 isNull(loss.1), 3,
