@@ -70,14 +70,18 @@ func (c *demoRunCmd) serve(ctx context.Context, out io.Writer, progress func(str
 			return err
 		}
 	}
-	links, err := s.demoLinks(ctx, 1)
+	patient, err := s.demoPatient(ctx)
 	if err != nil {
 		return err
 	}
 	progress("Starting ClickHouse and bringing it up to date ...")
+	// A demo is for looking at answers, so an engine that cannot start ends it.
+	if err := s.keeper.start(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx, func(context.Context) error {
 		fmt.Fprintf(out, "ready %s\n", s.url)
-		fmt.Fprintf(out, "patient: %s\n", links[0].URL)
+		fmt.Fprintf(out, "patient: %s/p/%s\n", s.url, patient)
 		for _, a := range accounts {
 			fmt.Fprintf(out, "%s: %s%s %s %s -\n", a.label, s.url, a.path, a.name, a.password)
 		}
@@ -206,6 +210,27 @@ func findClone(given string) (string, error) {
 		}
 	}
 	return "", fault.Unavailable("demo", nil, "the demo study is not here; call this in the source tree, or name it with --clone")
+}
+
+// demoPatient gives the token of the demo's own patient: the one of the start
+// before while it still takes answers, else a new one. Only a demo keeps a token
+// in a file.
+func (s *server) demoPatient(ctx context.Context) (string, error) {
+	kept := filepath.Join(s.folder.run(), "demo.link")
+	if token, err := os.ReadFile(kept); err == nil {
+		occasion, err := s.store.OccasionByToken(ctx, string(token))
+		if err == nil && occasion.TakesAnswers(s.store.Now()) {
+			return string(token), nil
+		}
+	}
+	links, err := s.demoLinks(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(kept, []byte(links[0].Token), 0o600); err != nil {
+		return "", fmt.Errorf("keep the demo's link: %w", err)
+	}
+	return links[0].Token, nil
 }
 
 type demoLinksCmd struct {

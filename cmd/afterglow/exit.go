@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"afterglow/internal/fault"
 )
@@ -41,14 +42,14 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintln(w, "afterglow:", err)
 		return exitFailed
 	}
-	fmt.Fprintln(w, "afterglow:", err)
-	for i, d := range f.Details {
-		if i >= 3 { // the error's own text names the first three
-			fmt.Fprintf(w, "  %s: %s\n", d.Item, d.Message)
-		}
+	// The cause is for the log: it may name sockets and drivers.
+	slog.Debug("command", "error", err)
+	fmt.Fprintf(w, "afterglow: %s: %s\n", f.Where, f.Message)
+	for _, d := range f.Details {
+		fmt.Fprintf(w, "  %s: %s\n", d.Item, d.Message)
 	}
 	switch f.Kind {
-	case fault.KindInvalid, fault.KindNotFound, fault.KindConflict, fault.KindTooLarge:
+	case fault.KindInvalid, fault.KindNotFound, fault.KindConflict, fault.KindTooLarge, fault.KindForbidden:
 		return exitBadUse
 	case fault.KindUnavailable:
 		return exitMissing

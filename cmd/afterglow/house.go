@@ -151,15 +151,23 @@ func awaitAnswer(ctx context.Context, w *warehouse.Warehouse) error {
 	}
 }
 
-func (h *house) startEngine(ctx context.Context) (*engine.Engine, error) {
+func (h *house) findLibrary() (string, error) {
 	library, err := engine.FindLibrary(h.settings.Library, ".")
 	if err != nil {
-		return nil, fault.Unavailable("engine", nil, "%s, or name a ClickHouse server with AFTERGLOW_CLICKHOUSE", err)
+		return "", fault.Unavailable("engine", nil, "%s, or name a ClickHouse server with AFTERGLOW_CLICKHOUSE", err)
+	}
+	return library, nil
+}
+
+func (h *house) startEngine(ctx context.Context) (*engine.Engine, error) {
+	library, err := h.findLibrary()
+	if err != nil {
+		return nil, err
 	}
 	e, err := engine.Start(ctx, engine.Config{Library: library, Data: h.folder.clickhouse(), Runtime: h.folder.runtime(),
 		PIDFile: h.folder.enginePID(), Log: h.log.With("part", "engine")})
 	if err != nil {
-		return nil, fault.Unavailable("engine", err, "the embedded ClickHouse did not start")
+		return nil, fault.Unavailable("engine", err, "the embedded ClickHouse did not start: %v", err)
 	}
 	return e, nil
 }

@@ -27,6 +27,12 @@ type keeper struct {
 // newKeeper makes the warehouse of a serving house, not yet reached.
 func newKeeper(h *house) (*keeper, error) {
 	k := &keeper{house: h}
+	if h.settings.ClickHouse == "" {
+		// A missing library is for a person to mend; waiting does not bring it.
+		if _, err := h.findLibrary(); err != nil {
+			return nil, err
+		}
+	}
 	config := warehouse.Config{Database: "afterglow", Server: h.settings.ClickHouse}
 	if config.Server == "" {
 		config.DialWrite, config.DialRead = k.dial(engine.Write), k.dial(engine.Read)

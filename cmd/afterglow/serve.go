@@ -59,6 +59,9 @@ type siteSettings struct {
 // openServer opens, in order: the listener (a port in use must show before
 // anything else happens), the folder, the registry, the services.
 func openServer(ctx context.Context, root *cli) (*server, error) {
+	if _, err := net.ResolveTCPAddr("tcp", root.Listen); err != nil {
+		return nil, fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", root.Listen)
+	}
 	listener, err := net.Listen("tcp", root.Listen)
 	if err != nil {
 		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", root.Listen, rootCause(err))

@@ -66,7 +66,7 @@ func Questions() []string {
 func (a *Asker) Ask(ctx context.Context, name, study string, given map[string]string) (finding.Finding, error) {
 	i := slices.IndexFunc(questions, func(q question) bool { return q.name == name })
 	if i < 0 {
-		return finding.Finding{}, fault.Invalid("question", "there is no question %q; there are: %v", name, Questions())
+		return finding.Finding{}, fault.Invalid("question", "there is no question %q; there are %s", name, list(Questions()))
 	}
 	s := newSettings(given)
 	f, err := a.frame(ctx, study, s)

@@ -117,6 +117,46 @@ func TestWhatAPersonAsksWronglyIsNamed(t *testing.T) {
 	require.True(t, fault.Is(err, fault.KindNotFound), "%v", err)
 }
 
+// A group that cannot be drawn must not keep the others from being seen.
+func TestAnEmptyGroupIsLeftOutWithACaveat(t *testing.T) {
+	f := newFixture(t)
+	study := beatTheBlues(f.asker, t)
+	study.Arm.Levels = []string{"TAU", "BtheB", "nobody"}
+	subjects := []warehouse.Subject{}
+	for n := range 40 {
+		arm := study.Arm.Levels[n%2]
+		subjects = append(subjects, warehouse.Subject{Study: "btheb", Subject: pseudonym(n), Sequence: 1, Factors: map[string]string{"treatment": arm, "drug": "No", "length": "lt6m"}})
+		f.answer("btheb", n, care.BaselineVisit, 0, float64(30+n%5))
+		for i, v := range study.Visits {
+			score := float64(29 + (n+i)%7) // TAU: no response
+			if arm == "BtheB" {
+				score = float64(8 + (3*n+5*i)%11)
+			}
+			f.answer("btheb", n, v.Name, v.Day, score)
+		}
+	}
+	f.ship(study, subjects)
+	loss, err := f.asker.Ask(t.Context(), "time-to-loss", "btheb", nil)
+	require.NoError(t, err)
+	require.Len(t, loss.Named("median_time"), 1, "BtheB has a curve")
+	require.NotEmpty(t, loss.KM)
+	require.Contains(t, codes(loss), "no-responders")
+	require.Contains(t, codes(loss), "empty-arm")
+	require.Zero(t, loss.NMissing)
+	benefit, err := f.asker.Ask(t.Context(), "retained-benefit", "btheb", nil)
+	require.NoError(t, err)
+	require.Len(t, benefit.Named("difference"), 4, benefit.Answer)
+	require.Contains(t, codes(benefit), "empty-arm")
+}
+
+func codes(f finding.Finding) []string {
+	out := []string{}
+	for _, c := range f.Caveats {
+		out = append(out, c.Code)
+	}
+	return out
+}
+
 func TestALevelIsWrittenAsItWasAsked(t *testing.T) {
 	for level, words := range map[float64]string{0.95: "95 %", 0.57: "57 %", 0.575: "57.5 %", 0.999: "99.9 %"} {
 		require.Equal(t, words, levelPercent(level))

@@ -21,6 +21,7 @@ type frame struct {
 	level      float64
 	firstVisit int
 	completion completion
+	unusedArms []string
 }
 
 func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, error) {
@@ -58,7 +59,22 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if f.completion.subjects(study) == 0 {
 		return nil, fault.NotFound("study", "study %s has no patients yet, so there is nothing to ask", id)
 	}
+	f.dropUnusedArms()
 	return f, nil
+}
+
+// dropUnusedArms takes arms without a patient out of the question: they have
+// nothing to say, and would keep the others from being asked.
+func (f *frame) dropUnusedArms() {
+	used := []string{}
+	for _, level := range f.study.Arm.Levels {
+		if expected, _ := f.completion.at(level, care.BaselineVisit); expected > 0 {
+			used = append(used, level)
+		} else {
+			f.unusedArms = append(f.unusedArms, level)
+		}
+	}
+	f.study.Arm.Levels = used
 }
 
 // finding starts the answer with what does not depend on the question.
@@ -144,7 +160,7 @@ func (f *frame) timeWords() string {
 func (f *frame) notEstimable(a *Asker, name, title string, estimand finding.Estimand, reason string) finding.Finding {
 	out := f.finding(a, name, title)
 	out.Estimand = estimand
-	out.NMissing = f.completion.subjects(f.study)
+	out.NMissing = f.completion.subjects(f.study) - f.completion.answered(f.first().Name)
 	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
 	out.Method = "No estimate is given."
 	out.Caveats = append(out.Caveats, finding.Caveat{Code: "not-estimable", Text: reason})

@@ -12,7 +12,7 @@ import (
 func (q *timeToLoss) estimates() []finding.Estimate {
 	f, out := q.f, []finding.Estimate{}
 	for i, curve := range q.curves.Groups {
-		group, n := q.groups[i], curve.N
+		group, n := q.drawn[i].group, curve.N
 		for _, quantile := range curve.Quantiles {
 			if quantile.P == 0.5 {
 				e := estimate("median_time", group, quantile.Estimate, stats.Number{}, quantile.LowerLogLog, quantile.UpperLogLog, f.level, n)
@@ -83,7 +83,7 @@ func (q *timeToLoss) survivalTable() finding.Table {
 		Notes: []string{"Pointwise intervals on the complementary log-log scale."}}
 	for i, curve := range q.curves.Groups {
 		for _, row := range curve.Table {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.groups[i]), finding.Number(row.Time), finding.Count(row.NRisk), finding.Count(row.NEvent),
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Number(row.Time), finding.Count(row.NRisk), finding.Count(row.NEvent),
 				finding.Count(row.NCensor), finding.Number(row.Surv), finding.Optional(pointer(row.LowerLogLog)), finding.Optional(pointer(row.UpperLogLog))})
 		}
 	}
@@ -95,7 +95,7 @@ func (q *timeToLoss) atRiskTable() finding.Table {
 		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "time", Label: "days"}, {Name: "n_risk", Label: "at risk"}}}
 	for i, curve := range q.curves.Groups {
 		for _, point := range curve.At {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.groups[i]), finding.Number(point.Time), finding.Count(point.NRisk)})
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Number(point.Time), finding.Count(point.NRisk)})
 		}
 	}
 	return t

@@ -40,7 +40,7 @@ func (q *timeToLoss) groupWords(i int) string {
 	if !q.byArm {
 		return "overall"
 	}
-	return "in " + q.groups[i]
+	return "in " + q.drawn[i].group
 }
 
 func (q *timeToLoss) method() string {
@@ -60,6 +60,10 @@ func (q *timeToLoss) caveats() []finding.Caveat {
 		out = append(out, finding.Caveat{Code: "definition-unconfirmed", Text: "The definition of response used here is unconfirmed for this instrument; a site can set its own."})
 	}
 	for _, g := range q.counts {
+		if g.inResponse() == 0 {
+			out = append(out, finding.Caveat{Code: "no-responders", Text: fmt.Sprintf("Nobody of group %s was in response at %s, so it has no curve.", g.group, q.f.first().Name)})
+			continue
+		}
 		if g.inResponse() < 30 {
 			out = append(out, finding.Caveat{Code: "few-patients", Text: fmt.Sprintf("Only %s in response in group %s: read the interval, not the line.", patients(g.inResponse()), g.group)})
 		}

@@ -92,6 +92,9 @@ func (r *retained) caveats() []finding.Caveat {
 // sharedCaveats are those of every question about this study.
 func (f *frame) sharedCaveats() []finding.Caveat {
 	out := []finding.Caveat{{Code: "assignment", Text: "How patients came to their arm is not recorded with this study: a difference between the arms is the treatment's only where it was drawn at random and kept."}}
+	if len(f.unusedArms) > 0 {
+		out = append(out, finding.Caveat{Code: "empty-arm", Text: fmt.Sprintf("No patient is in %s, so it is left out.", list(f.unusedArms))})
+	}
 	if f.study.Anchor == care.AnchorCourseStart {
 		out = append(out, finding.Caveat{Code: "no-sessions", Text: "This study records no sessions, so days count from the start of the course and the first follow-up stands in for 'after the last session'."})
 	}

@@ -29,8 +29,10 @@ type timeToLoss struct {
 	byArm    bool
 	tau      float64
 	counts   []groupCounts
+	// drawn are the groups with a responder: only they have a curve.
+	drawn []groupCounts
 	// curves are among responders from t*; treated are among everyone assessed,
-	// a non-responder losing at once.
+	// a non-responder losing at once. Both are in the order of drawn.
 	curves, treated survival.Result
 }
 
@@ -135,9 +137,12 @@ func (q *timeToLoss) count(ctx context.Context, a *Asker) error {
 // nothing says why there is no curve to draw, or is empty.
 func (q *timeToLoss) nothing() string {
 	for _, g := range q.counts {
-		if g.inResponse() == 0 {
-			return fmt.Sprintf("nobody of group %s was in response at %s", g.group, q.f.first().Name)
+		if g.inResponse() > 0 {
+			q.drawn = append(q.drawn, g)
 		}
+	}
+	if len(q.drawn) == 0 {
+		return fmt.Sprintf("nobody was in response at %s", q.f.first().Name)
 	}
 	return ""
 }
@@ -147,7 +152,7 @@ func (q *timeToLoss) nothing() string {
 func (q *timeToLoss) estimate() error {
 	among, all := []survival.Group{}, []survival.Group{}
 	followed := -1.0
-	for _, g := range q.counts {
+	for _, g := range q.drawn {
 		among = append(among, survival.Group{Level: g.group, Counts: g.responders})
 		all = append(all, survival.Group{Level: g.group, Counts: append(slices.Clone(g.nonrespond), g.responders...)})
 		longest := 0.0
