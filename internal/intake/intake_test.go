@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -303,4 +304,26 @@ func TestSR8_ACorrectionIsAFurtherRevision(t *testing.T) {
 	correction.Sequence, correction.Reason = 2, ""
 	_, err = b.service.Correct(ctx, nurse, correction)
 	require.True(t, fault.Is(err, fault.KindInvalid), "%v", err)
+}
+
+// A client compares receipts byte for byte, so the first one carries no more of
+// the time than the journal keeps.
+func TestAReplayedReceiptIsTheFirstOneToTheByte(t *testing.T) {
+	f := registrytest.NewFolder(t)
+	f.Clock.Advance(123456789 * time.Nanosecond)
+	store := f.Open(t)
+	patient := registrytest.Demo(t, store, 1)[0]
+	service, err := intake.New(intake.Config{Store: store, Instruments: registrytest.Instruments(t), Logger: registrytest.Logger()})
+	require.NoError(t, err)
+	d := registrytest.PHQ9(t)
+	submission := intake.Submission{Token: patient.Token, Key: "same-key", Instrument: d.ID, Version: d.Version, Answers: instrument.Answers{"1": instrument.Answer(1)}}
+	first, err := service.Accept(t.Context(), submission)
+	require.NoError(t, err)
+	again, err := service.Accept(t.Context(), submission)
+	require.NoError(t, err)
+	one, err := json.Marshal(first)
+	require.NoError(t, err)
+	two, err := json.Marshal(again)
+	require.NoError(t, err)
+	require.Equal(t, string(one), string(two))
 }

@@ -197,7 +197,7 @@ func (s *Store) CheckIntegrity(ctx context.Context) error {
 func dataSource(path string, further ...string) string {
 	q := url.Values{"_txlock": {"immediate"}}
 	for _, pragma := range append([]string{
-		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "recursive_triggers(1)",
+		"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "recursive_triggers(1)",
 	}, further...) {
 		q.Add("_pragma", pragma)
 	}

@@ -235,7 +235,7 @@ func (w *writer) begin() error {
 // runOne runs one caller's function. own is what the caller gets; broken ends
 // the whole batch.
 func (w *writer) runOne(r *request) (own, broken error) {
-	tx := &Tx{ctx: w.ctx, w: w, now: w.clock().UTC(), actor: r.actor}
+	tx := &Tx{ctx: w.ctx, w: w, now: w.clock().UTC().Truncate(time.Microsecond), actor: r.actor}
 	head := w.head
 	if _, err := tx.keep("SAVEPOINT one"); err != nil {
 		return nil, asUnavailable(err)
