@@ -201,6 +201,7 @@ func TestSR41_OnlyTheBrowserThatSentSeesThatARuleWasMet(t *testing.T) {
 	_, body = stranger.do(t, sitetest.Request{Path: response.Header.Get("Location")})
 	require.Contains(t, body, "Received at")
 	require.NotContains(t, body, "You told us")
+	require.Contains(t, body, `href="tel:988"`, "a browser without cookies has the contacts after the redirect too")
 	_, body = stranger.do(t, sitetest.Request{Path: response.Header.Get("Location"), Cookies: []*http.Cookie{{Name: "afterglow-receipt", Value: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}})
 	require.Contains(t, body, "Received at")
 }

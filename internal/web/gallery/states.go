@@ -53,7 +53,7 @@ func patientStates(contacts page.Contacts) []State {
 		{Name: "review-complete", Template: "patient/review", Role: link, Page: review(0, nil)},
 		{Name: "review-not-sent", Template: "patient/review", Role: link, Page: review(0, []page.Notice{patient.NotSent})},
 		{Name: "receipt", Template: "patient/receipt", Role: link, Page: &patient.ReceiptPage{
-			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now}},
+			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now, Contacts: contacts}},
 		{Name: "support", Template: "patient/support", Role: link, Page: &patient.SupportPage{
 			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Answered: true, Contacts: contacts,
 			WhoSees: patient.WhoSees}},

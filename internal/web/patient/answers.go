@@ -175,7 +175,7 @@ func concernOf(flags []instrument.Flag) concern {
 
 func (p *Pages) receiptPage(a acceptance) (string, page.Page) {
 	if a.Concern == concernNone {
-		return "patient/receipt", &ReceiptPage{Frame: frame("Received"), Receipt: a.Receipt, ReceivedAt: a.ReceivedAt}
+		return "patient/receipt", &ReceiptPage{Frame: frame("Received"), Receipt: a.Receipt, ReceivedAt: a.ReceivedAt, Contacts: p.contacts}
 	}
 	return "patient/support", &SupportPage{
 		Frame: frame("Help now"), Token: a.Token, Receipt: a.Receipt, ReceivedAt: a.ReceivedAt,
@@ -235,6 +235,6 @@ func (p *Pages) Receipt(c echo.Context) error {
 		return err
 	}
 	return p.renderer.HTML(c, http.StatusOK, "patient/receipt", &ReceiptPage{
-		Frame: frame("Received"), Receipt: found.Receipt, ReceivedAt: found.ReceivedAt,
+		Frame: frame("Received"), Receipt: found.Receipt, ReceivedAt: found.ReceivedAt, Contacts: p.contacts,
 	})
 }

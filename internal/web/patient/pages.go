@@ -18,7 +18,7 @@ var Templates = page.Templates{
 		"notice":   {"contacts"},
 		"question": {},
 		"review":   {"contacts"},
-		"receipt":  {},
+		"receipt":  {"contacts"},
 		"support":  {"contacts"},
 		"closed":   {"contacts"},
 		"crisis":   {"contacts"},
@@ -92,6 +92,9 @@ type ReceiptPage struct {
 	Receipt string
 	// ReceivedAt is the server's time of the commit.
 	ReceivedAt time.Time
+	// Contacts stand on every receipt: a browser without cookies, a second tab or
+	// a reload must lead to them too, and a list that everybody gets tells nothing.
+	Contacts page.Contacts
 }
 
 // SupportPage is what someone sees whose answers met a safety rule, or left its
