@@ -27,16 +27,19 @@ type warehouseListCmd struct {
 type warehouseLine struct {
 	Sequence   uint64 `json:"sequence"`
 	Key        string `json:"key"`
+	Receipt    string `json:"receipt"`
 	Instrument string `json:"instrument"`
 	Revision   uint32 `json:"revision"`
 	ReceivedAt string `json:"received_at"`
+	// Shipped is always true: the row is here.
+	Shipped bool `json:"shipped"`
 }
 
 func (c *warehouseListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	out := json.NewEncoder(k.Stdout)
 	return withWarehouse(ctx, root, func(h *house) error {
 		return h.warehouse.JournalKeys(ctx, func(key warehouse.JournalKey) error {
-			line := warehouseLine{Sequence: key.Sequence, Key: key.Key, Instrument: key.Instrument, Revision: key.Revision, ReceivedAt: key.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000000Z")}
+			line := warehouseLine{Sequence: key.Sequence, Key: key.Key, Receipt: key.Receipt, Shipped: true, Instrument: key.Instrument, Revision: key.Revision, ReceivedAt: key.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000000Z")}
 			if c.JSON {
 				return out.Encode(line)
 			}

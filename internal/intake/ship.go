@@ -157,7 +157,7 @@ func subject(c registry.ShippedCourse) warehouse.Subject {
 func response(r registry.JournalRow) warehouse.Response {
 	out := warehouse.Response{
 		Study: r.Study, Instrument: r.Instrument, Subject: r.Subject, Occasion: uint64(r.Occasion), Revision: uint32(r.Revision),
-		Sequence: uint64(r.Sequence), Key: r.Key, Visit: r.Visit, Day: int32(r.TargetDay), InstrumentVersion: r.Version,
+		Sequence: uint64(r.Sequence), Key: r.Key, Receipt: r.Receipt, Visit: r.Visit, Day: int32(r.TargetDay), InstrumentVersion: r.Version,
 		DefinitionHash: r.DefinitionHash, Score: r.Score.Score, Prorated: r.Score.Prorated, Source: r.Source,
 		ReceivedAt: r.ReceivedAt, ContentHash: hex.EncodeToString(r.ContentHash[:]),
 	}

@@ -40,7 +40,7 @@ func filled(b *testing.B, patients int) *warehouse.Warehouse {
 		`INSERT INTO subject SELECT 'trial', toFixedString(leftPad(lower(hex(number)), 32, '0'), 32), map('arm', if(number % 2 = 0, 'A', 'B')), true, 1
 			FROM numbers({patients:UInt64})`,
 		`INSERT INTO response SELECT 'trial', 'bdi-ii', toFixedString(leftPad(lower(hex(intDiv(number, 6))), 32, '0'), 32), number, 1, number + 1,
-			toString(number), if(number % 6 = 0, 'baseline', concat('v', toString(number % 6))), 30 * (number % 6), '1.0.0', repeat('a', 64),
+			toString(number), toString(number), if(number % 6 = 0, 'baseline', concat('v', toString(number % 6))), 30 * (number % 6), '1.0.0', repeat('a', 64),
 			toFloat64(cityHash64(number) % 64), false, ['total'], [1], 'simulation', now64(6), repeat('a', 64)
 			FROM numbers({patients:UInt64} * 6) WHERE number % 6 < 3 OR cityHash64(number, 7) % 5 > 0`,
 	} {

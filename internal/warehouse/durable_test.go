@@ -41,7 +41,7 @@ func TestSR16_TheColumnsAreTheReviewedOnes(t *testing.T) {
 		"response.content_hash FixedString(64)", "response.day Int32", "response.definition_hash FixedString(64)",
 		"response.instrument LowCardinality(String)", "response.instrument_version LowCardinality(String)",
 		"response.item_values Array(Nullable(Int32))", "response.items Array(LowCardinality(String))", "response.key String",
-		"response.occasion UInt64", "response.prorated Bool", "response.received_at DateTime64(6, 'UTC')",
+		"response.occasion UInt64", "response.prorated Bool", "response.receipt String", "response.received_at DateTime64(6, 'UTC')",
 		"response.revision UInt32", "response.score Nullable(Float64)", "response.sequence UInt64",
 		"response.source LowCardinality(String)", "response.study LowCardinality(String)", "response.subject FixedString(32)",
 		"response.visit LowCardinality(String)",

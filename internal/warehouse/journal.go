@@ -11,6 +11,7 @@ import (
 type JournalKey struct {
 	Sequence    uint64
 	Key         string
+	Receipt     string
 	Instrument  string
 	Revision    uint32
 	ReceivedAt  time.Time
@@ -24,7 +25,7 @@ type JournalKey struct {
 func (w *Warehouse) JournalKeys(ctx context.Context, each func(JournalKey) error) error {
 	return w.query(ctx, "journal_keys", nil, func(rows driver.Rows) error {
 		var k JournalKey
-		if err := rows.Scan(&k.Sequence, &k.Key, &k.Instrument, &k.Revision, &k.ReceivedAt, &k.Study, &k.ContentHash); err != nil {
+		if err := rows.Scan(&k.Sequence, &k.Key, &k.Receipt, &k.Instrument, &k.Revision, &k.ReceivedAt, &k.Study, &k.ContentHash); err != nil {
 			return err
 		}
 		return each(k)

@@ -18,6 +18,7 @@ type Response struct {
 	Revision          uint32
 	Sequence          uint64
 	Key               string
+	Receipt           string
 	Visit             string
 	Day               int32 // days since the study's anchor
 	InstrumentVersion string
@@ -49,13 +50,13 @@ func (w *Warehouse) InsertResponses(ctx context.Context, token string, rows []Re
 		return nil
 	}
 	batch, err := w.write.PrepareBatch(withToken(ctx, token), `INSERT INTO response (study, instrument, subject, occasion,
-		revision, sequence, key, visit, day, instrument_version, definition_hash, score, prorated, items, item_values,
+		revision, sequence, key, receipt, visit, day, instrument_version, definition_hash, score, prorated, items, item_values,
 		source, received_at, content_hash)`)
 	if err != nil {
 		return fmt.Errorf("open a batch of %d responses: %w", len(rows), unavailable(err))
 	}
 	for _, r := range rows {
-		err := batch.Append(r.Study, r.Instrument, string(r.Subject), r.Occasion, r.Revision, r.Sequence, r.Key, r.Visit,
+		err := batch.Append(r.Study, r.Instrument, string(r.Subject), r.Occasion, r.Revision, r.Sequence, r.Key, r.Receipt, r.Visit,
 			r.Day, r.InstrumentVersion, r.DefinitionHash, r.Score, r.Prorated, r.Items, r.Values, string(r.Source),
 			r.ReceivedAt, r.ContentHash)
 		if err != nil {

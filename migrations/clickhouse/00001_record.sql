@@ -41,6 +41,7 @@ CREATE TABLE response
     revision           UInt32,
     sequence           UInt64,
     key                String,
+    receipt            String,
     visit              LowCardinality(String),
     day                Int32,
     instrument_version LowCardinality(String),
