@@ -43,7 +43,7 @@ func (s *Service) accept(ctx context.Context, sub Submission) (Receipt, Reason, 
 	p.entry.Source = care.SourceForm
 	var outcome outcome
 	err = s.store.Write(ctx, patient(o), func(tx *registry.Tx) error {
-		outcome, err = journal(tx, p.entry)
+		outcome, err = s.journal(tx, p.entry)
 		return err
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ type outcome struct {
 
 // journal writes one submission: the row, the occasion's new state, the alerts
 // and the audit event, or the event of a refusal.
-func journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
+func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	known, found, err := tx.JournalByKey(e.Key)
 	if err != nil {
 		return outcome{}, err
@@ -102,6 +102,9 @@ func journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 		return outcome{}, err
 	}
 	if err := raise(tx, row.Score.Flags, e.Occasion, row.Sequence); err != nil {
+		return outcome{}, err
+	}
+	if err := s.raiseDrafts(tx, e.Occasion, row.Score.Flags); err != nil {
 		return outcome{}, err
 	}
 	if err := tx.DeleteDrafts(now.ID); err != nil {

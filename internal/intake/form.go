@@ -2,7 +2,9 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"afterglow/internal/fault"
@@ -166,28 +168,25 @@ func (s *Service) Sweep(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("sweep drafts: %w", err)
 	}
-	for i, d := range drafts {
+	// A draft that cannot be judged must not keep the others waiting.
+	var errs []error
+	for _, d := range drafts {
 		if err := s.sweepOne(ctx, d); err != nil {
-			return i, fmt.Errorf("sweep the draft of occasion %d: %w", d.Occasion.ID, err)
+			errs = append(errs, fmt.Errorf("sweep the draft of occasion %d: %w", d.Occasion.ID, err))
 		}
 	}
-	return len(drafts), nil
+	return len(drafts), errors.Join(errs...)
 }
 
+// RuleUnjudged is raised for an unfinished form that cannot be read or scored any
+// more: a person has to look, since nobody can say what it holds.
+const RuleUnjudged = "unfinished-form-not-judged"
+
 func (s *Service) sweepOne(ctx context.Context, d registry.LeftDraft) error {
-	definition, err := s.instruments.Get(d.Occasion.Instrument, d.Occasion.Version)
-	if err != nil {
-		return err
-	}
-	score, err := definition.Score(d.Answers, s.scoring)
-	if err != nil {
-		return err
-	}
-	met := make([]instrument.Flag, 0, len(score.Flags))
-	for _, flag := range score.Flags {
-		if flag.Value != nil {
-			met = append(met, flag)
-		}
+	met, err := s.draftFlags(d.Occasion, d.Answers)
+	if d.Unreadable || err != nil {
+		s.log.Error("an unfinished form cannot be judged; an alert says so", "occasion", d.Occasion.ID, "error", err)
+		met = []instrument.Flag{{Rule: RuleUnjudged, Level: instrument.LevelUnknown}}
 	}
 	return s.store.Write(ctx, registry.System("draft-sweep"), func(tx *registry.Tx) error {
 		fresh, err := tx.MarkSwept(d)
@@ -196,6 +195,49 @@ func (s *Service) sweepOne(ctx context.Context, d registry.LeftDraft) error {
 		}
 		return raise(tx, met, d.Occasion, 0)
 	})
+}
+
+// draftFlags are the safety rules that an unfinished form meets. An item that is
+// not answered yet is no alert.
+func (s *Service) draftFlags(o registry.Occasion, answers instrument.Answers) ([]instrument.Flag, error) {
+	definition, err := s.instruments.Get(o.Instrument, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	score, err := definition.Score(answers, s.scoring)
+	if err != nil {
+		return nil, err
+	}
+	met := make([]instrument.Flag, 0, len(score.Flags))
+	for _, flag := range score.Flags {
+		if flag.Value != nil {
+			met = append(met, flag)
+		}
+	}
+	return met, nil
+}
+
+// raiseDrafts raises what unfinished copies of a form show that is sent now: a
+// patient who told of thoughts on the phone and sent from a laptop without them
+// told of them all the same.
+func (s *Service) raiseDrafts(tx *registry.Tx, o registry.Occasion, sent []instrument.Flag) error {
+	drafts, err := tx.UnsweptDrafts(o.ID)
+	if err != nil {
+		return err
+	}
+	for _, answers := range drafts {
+		met, err := s.draftFlags(o, answers)
+		if err != nil {
+			met = []instrument.Flag{{Rule: RuleUnjudged, Level: instrument.LevelUnknown}}
+		}
+		met = slices.DeleteFunc(met, func(m instrument.Flag) bool {
+			return slices.ContainsFunc(sent, func(f instrument.Flag) bool { return f.Rule == m.Rule && f.Level == m.Level })
+		})
+		if err := raise(tx, met, o, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RunSweeps sweeps once a minute until ctx ends.

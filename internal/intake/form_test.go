@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"strings"
 	"testing"
@@ -163,4 +164,46 @@ func TestSR6_EveryStatementOfAcceptMayFail(t *testing.T) {
 	report, err := b.store.VerifyAudit(ctx, registry.AuditCheckpoint{})
 	require.NoError(t, err)
 	require.Zero(t, report.FirstBad, report.Why)
+}
+
+// The phone said 3 at item 9 and was put away; the laptop then sent the form
+// without it. Both were the patient: the thoughts must reach somebody.
+func TestSR110_AnotherBrowsersDraftIsRaisedBeforeItGoes(t *testing.T) {
+	b := setup(t, 1)
+	token := b.patients[0].Token
+	require.NoError(t, b.service.SaveDraft(ctx, token, intake.DraftPage{Browser: "the phone's own secret", Page: 9, Answers: instrument.Answers{"9": instrument.Answer(3)}}))
+	_, err := b.service.Accept(ctx, intake.Submission{Token: token, Key: "laptop", Instrument: b.phq9.ID, Version: b.phq9.Version,
+		Answers: instrument.Answers{"9": instrument.Answer(0)}})
+	require.NoError(t, err)
+	alerts, err := b.store.Alerts(ctx, registry.AlertFilter{})
+	require.NoError(t, err)
+	require.Len(t, alerts, 1)
+	require.EqualValues(t, instrument.LevelRed, alerts[0].Level)
+}
+
+// A form whose definition is gone from the site sorted before every other draft
+// and stopped their alerts for ever.
+func TestSR110_ADraftThatCannotBeJudgedHidesNoOther(t *testing.T) {
+	b := setup(t, 2)
+	require.NoError(t, b.service.SaveDraft(ctx, b.patients[0].Token, intake.DraftPage{Browser: "the first browser's secret", Page: 2, Answers: instrument.Answers{"1": instrument.Answer(1)}}))
+	db, err := sql.Open("sqlite", b.folder.Path)
+	require.NoError(t, err)
+	_, err = db.Exec("UPDATE draft SET answers = '[]'")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	b.folder.Clock.Advance(time.Second)
+	require.NoError(t, b.service.SaveDraft(ctx, b.patients[1].Token, intake.DraftPage{Browser: "the second browser's secret", Page: 9, Answers: instrument.Answers{"9": instrument.Answer(2)}}))
+	b.folder.Clock.Advance(intake.IdleBeforeSweep)
+	_, err = b.service.Sweep(ctx)
+	require.NoError(t, err)
+	alerts, err := b.store.Alerts(ctx, registry.AlertFilter{})
+	require.NoError(t, err)
+	levels := []string{}
+	for _, a := range alerts {
+		levels = append(levels, string(a.Level))
+	}
+	require.ElementsMatch(t, []string{string(instrument.LevelUnknown), string(instrument.LevelRed)}, levels)
+	again, err := b.service.Sweep(ctx)
+	require.NoError(t, err)
+	require.Zero(t, again, "each is raised once")
 }

@@ -64,8 +64,11 @@ func (tx *Tx) DeleteDrafts(occasion int64) error {
 
 // LeftDraft is a draft that nobody has touched for a while.
 type LeftDraft struct {
-	Occasion    Occasion
-	Answers     instrument.Answers
+	Occasion Occasion
+	Answers  instrument.Answers
+	// Unreadable is set when the stored answers do not decode; one such row must
+	// not hide the others.
+	Unreadable  bool
 	browserHash []byte
 	savedAt     string
 }
@@ -84,15 +87,34 @@ func (s *Store) LeftDrafts(ctx context.Context, savedUntil time.Time) ([]LeftDra
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(answers), &d.Answers); err != nil {
-			return fmt.Errorf("decode a draft: %w", err)
-		}
+		d.Unreadable = json.Unmarshal([]byte(answers), &d.Answers) != nil
 		list = append(list, d)
 		return nil
 	}, "SELECT "+occasionColumns+", d.answers, d.browser_hash, d.saved_at"+occasionJoin+
 		"JOIN draft d ON d.occasion = o.id WHERE d.raised = 0 AND d.saved_at <= ? AND o.state = 'open' ORDER BY d.saved_at", timeText(savedUntil))
 	if err != nil {
 		return nil, fmt.Errorf("list drafts that were left: %w", err)
+	}
+	return list, nil
+}
+
+// UnsweptDrafts gives the answers of an occasion's drafts that no sweep has looked
+// at, whichever browser wrote them.
+func (tx *Tx) UnsweptDrafts(occasion int64) ([]instrument.Answers, error) {
+	var list []instrument.Answers
+	err := each(tx.ctx, tx, func(rows *sql.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		var answers instrument.Answers
+		if json.Unmarshal([]byte(text), &answers) == nil {
+			list = append(list, answers)
+		}
+		return nil
+	}, "SELECT answers FROM draft WHERE occasion = ? AND raised = 0", occasion)
+	if err != nil {
+		return nil, fmt.Errorf("read the drafts of occasion %d: %w", occasion, err)
 	}
 	return list, nil
 }
