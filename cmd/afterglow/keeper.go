@@ -131,8 +131,8 @@ func (k *keeper) compare(ctx context.Context) {
 	switch {
 	case err != nil && ctx.Err() == nil:
 		k.house.log.Error("the warehouse could not be compared with the journal", "error", err)
-	case err == nil && found.Requeued+found.Deleted > 0:
-		k.house.log.Error("the warehouse differed from the journal and is being repaired", "sent_again", found.Requeued, "deleted", found.Deleted)
+	case err == nil && found.Differs():
+		k.house.log.Error("the warehouse differed from the journal and is being repaired", "sent_again", found.Requeued, "deleted", found.Deleted, "studies", found.Studies, "subjects", found.Subjects)
 	}
 }
 

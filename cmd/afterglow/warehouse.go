@@ -38,7 +38,7 @@ type warehouseLine struct {
 func (c *warehouseListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	out := json.NewEncoder(k.Stdout)
 	return withWarehouse(ctx, root, func(h *house) error {
-		return h.warehouse.JournalKeys(ctx, func(key warehouse.JournalKey) error {
+		return h.warehouse.JournalRows(ctx, func(key warehouse.JournalRow) error {
 			line := warehouseLine{Sequence: key.Sequence, Key: key.Key, Receipt: key.Receipt, Shipped: true, Instrument: key.Instrument, Revision: key.Revision, ReceivedAt: key.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000000Z")}
 			if c.JSON {
 				return out.Encode(line)
@@ -67,11 +67,11 @@ func (c *warehouseReconcileCmd) Run(ctx context.Context, k *kong.Context, root *
 		if c.JSON {
 			err = printJSON(k.Stdout, result)
 		} else {
-			_, err = fmt.Fprintf(k.Stdout, "journal %d rows, warehouse %d, waiting %d; sent again %d, deleted %d\n",
-				result.Journal, result.Warehouse, result.Waiting, result.Requeued, result.Deleted)
+			_, err = fmt.Fprintf(k.Stdout, "journal %d rows, warehouse %d, waiting %d; sent again %d, deleted %d; studies sent again %d, subjects %d\n",
+				result.Journal, result.Warehouse, result.Waiting, result.Requeued, result.Deleted, result.Studies, result.Subjects)
 		}
-		if err == nil && len(result.Differences) > 0 {
-			return checkFailed{fmt.Sprintf("the warehouse differed from the journal on %d days of a study; it was repaired", len(result.Differences))}
+		if err == nil && result.Differs() {
+			return checkFailed{"the warehouse differed from the journal; what differed is sent again"}
 		}
 		return err
 	})

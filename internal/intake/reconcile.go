@@ -3,10 +3,10 @@ package intake
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +38,14 @@ type Reconciliation struct {
 	Differences []Difference `json:"differences"`
 	Requeued    int          `json:"requeued"`
 	Deleted     int          `json:"deleted"`
+	// Studies and Subjects are those that were missing or altered and are sent
+	// again.
+	Studies  int `json:"studies"`
+	Subjects int `json:"subjects"`
 }
+
+// Differs reports whether anything was not as the registry says.
+func (r Reconciliation) Differs() bool { return len(r.Differences)+r.Studies+r.Subjects > 0 }
 
 // Reconcile compares the warehouse with the journal row by row and content by
 // content and repairs what differs: rows that are missing or altered are put back
@@ -47,6 +54,13 @@ type Reconciliation struct {
 func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) (Reconciliation, error) {
 	c := comparison{days: map[dayName]*Difference{}}
 	if err := c.run(ctx, store, w); err != nil {
+		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
+	}
+	frame, err := compareFrame(ctx, store, w)
+	if err != nil {
+		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
+	}
+	if err := repairFrame(ctx, store, frame); err != nil {
 		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
 	}
 	if err := w.DeleteJournalRows(ctx, c.remove); err != nil {
@@ -59,6 +73,7 @@ func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehous
 		}
 	}
 	c.result.Requeued, c.result.Deleted = len(c.resend), len(c.remove)
+	c.result.Studies, c.result.Subjects = len(frame.studies), len(frame.courses)
 	c.result.Differences = c.differences()
 	return c.result, nil
 }
@@ -77,6 +92,19 @@ func Rebuild(ctx context.Context, store *registry.Store, w *warehouse.Warehouse)
 	return nil
 }
 
+// sameResponse compares what ClickHouse holds with what the journal would send,
+// column by column: a stored hash would not notice a changed score.
+func sameResponse(a, b warehouse.Response) bool {
+	if !a.ReceivedAt.Equal(b.ReceivedAt) || len(a.Items) != len(b.Items) {
+		return false
+	}
+	a.ReceivedAt = b.ReceivedAt
+	if len(a.Items) == 0 {
+		a.Items, a.Values, b.Items, b.Values = nil, nil, nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
 type dayName struct{ study, day string }
 
 type comparison struct {
@@ -93,8 +121,8 @@ var errEnough = errors.New("enough")
 // its last one were journaled meanwhile, or nobody knows them.
 func (c *comparison) run(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) error {
 	var streaming error
-	next, stop := iter.Pull(func(yield func(warehouse.JournalKey) bool) {
-		streaming = w.JournalKeys(ctx, func(k warehouse.JournalKey) error {
+	next, stop := iter.Pull(func(yield func(warehouse.JournalRow) bool) {
+		streaming = w.JournalRows(ctx, func(k warehouse.JournalRow) error {
 			if !yield(k) {
 				return errEnough
 			}
@@ -102,7 +130,7 @@ func (c *comparison) run(ctx context.Context, store *registry.Store, w *warehous
 		})
 	})
 	defer stop()
-	var known warehouse.JournalKey
+	var known warehouse.JournalRow
 	var more bool
 	first := sync.OnceFunc(func() { known, more = next() })
 	err := store.EachJournalRow(ctx, 0, func(r registry.JournalRow) error {
@@ -142,13 +170,13 @@ func (c *comparison) day(study string, at time.Time) *Difference {
 	return c.days[name]
 }
 
-func (c *comparison) both(r registry.JournalRow, k warehouse.JournalKey) {
+func (c *comparison) both(r registry.JournalRow, k warehouse.JournalRow) {
 	c.result.Journal++
 	c.result.Warehouse++
 	d := c.day(r.Study, r.ReceivedAt)
 	d.Journal++
 	d.Warehouse++
-	if k.ContentHash != hex.EncodeToString(r.ContentHash[:]) || k.Key != r.Key || k.Study != r.Study || int(k.Revision) != r.Revision {
+	if k.Contents != 1 || !sameResponse(k.Response, response(r)) {
 		d.Altered++
 		c.remove = append(c.remove, k.Sequence)
 		c.resend = append(c.resend, r.Sequence)
@@ -167,7 +195,7 @@ func (c *comparison) missing(r registry.JournalRow) {
 	c.resend = append(c.resend, r.Sequence)
 }
 
-func (c *comparison) foreign(k warehouse.JournalKey) {
+func (c *comparison) foreign(k warehouse.JournalRow) {
 	c.result.Warehouse++
 	d := c.day(k.Study, k.ReceivedAt)
 	d.Warehouse++

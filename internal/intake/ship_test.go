@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/care"
@@ -35,7 +36,7 @@ func shipper(t testing.TB, store *registry.Store, w *warehouse.Warehouse, change
 func keys(t testing.TB, w *warehouse.Warehouse) map[string]uint64 {
 	t.Helper()
 	all := map[string]uint64{}
-	require.NoError(t, w.JournalKeys(ctx, func(k warehouse.JournalKey) error {
+	require.NoError(t, w.JournalRows(ctx, func(k warehouse.JournalRow) error {
 		all[k.Key] = k.Sequence
 		return nil
 	}))
@@ -214,6 +215,58 @@ func TestSR11_DifferencesAreFoundAndRepaired(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, repaired.Differences)
 	require.Equal(t, 12, repaired.Warehouse)
+}
+
+// ClickHouse's folder was deleted: the responses came back, the study and its
+// subjects did not, and pages said that there were no patients.
+func TestSR11_AWholeLossIsRepairedWithStudiesAndSubjects(t *testing.T) {
+	w := warehousetest.Open(t)
+	b := setup(t, 0)
+	s := shipper(t, b.store, w)
+	_, err := b.store.ImportStudy(ctx, registry.System("test"), study())
+	require.NoError(t, err)
+	require.NoError(t, s.Drain(ctx))
+	id := study().Study.ID
+	before, err := w.Snapshot(ctx, id)
+	require.NoError(t, err)
+	require.NoError(t, w.Clear(ctx))
+	found, err := intake.Reconcile(ctx, b.store, w)
+	require.NoError(t, err)
+	require.True(t, found.Differs())
+	require.Equal(t, 1, found.Studies)
+	require.Equal(t, 6, found.Subjects)
+	require.Equal(t, 12, found.Requeued)
+	require.NoError(t, s.Drain(ctx))
+	after, err := w.Snapshot(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	clean, err := intake.Reconcile(ctx, b.store, w)
+	require.NoError(t, err)
+	require.False(t, clean.Differs())
+}
+
+// A stored hash does not notice a changed score: the data themselves are compared.
+func TestSR11_AChangedScoreAndADoubledRowAreFound(t *testing.T) {
+	config := warehousetest.Config(t)
+	w := warehousetest.OpenConfig(t, config)
+	b := setup(t, 3)
+	s := shipper(t, b.store, w)
+	b.sendAll(t, 0, 3)
+	require.NoError(t, s.Drain(ctx))
+	direct := warehousetest.Direct(t, config)
+	rows := b.rows(t)
+	require.NoError(t, direct.Exec(ctx, "ALTER TABLE response UPDATE score = 27 WHERE sequence = {sequence:UInt64} SETTINGS mutations_sync = 2",
+		clickhouse.Named("sequence", uint64(rows[0].Sequence))))
+	require.NoError(t, direct.Exec(ctx, `INSERT INTO response SELECT * REPLACE (26 AS score) FROM response WHERE sequence = {sequence:UInt64}`,
+		clickhouse.Named("sequence", uint64(rows[1].Sequence))))
+	found, err := intake.Reconcile(ctx, b.store, w)
+	require.NoError(t, err)
+	require.Len(t, found.Differences, 1)
+	require.Equal(t, 2, found.Differences[0].Altered)
+	require.NoError(t, s.Drain(ctx))
+	clean, err := intake.Reconcile(ctx, b.store, w)
+	require.NoError(t, err)
+	require.False(t, clean.Differs())
 }
 
 func TestAShipmentCarriesNoIdentity(t *testing.T) {

@@ -2,33 +2,33 @@ package warehouse
 
 import (
 	"context"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"afterglow/internal/care"
 )
 
-// JournalKey is what the warehouse has of one journal row.
-type JournalKey struct {
-	Sequence    uint64
-	Key         string
-	Receipt     string
-	Instrument  string
-	Revision    uint32
-	ReceivedAt  time.Time
-	Study       string
-	ContentHash string
+// JournalRow is one journal row as the warehouse has it. Contents is how many
+// different versions of it there are; anything but 1 is wrong.
+type JournalRow struct {
+	Response
+	Contents uint64
 }
 
-// JournalKeys hands every journal row that is in the warehouse to each, by
-// sequence, each once however often it was shipped. It streams: memory does not
-// grow with the number of rows.
-func (w *Warehouse) JournalKeys(ctx context.Context, each func(JournalKey) error) error {
-	return w.query(ctx, "journal_keys", nil, func(rows driver.Rows) error {
-		var k JournalKey
-		if err := rows.Scan(&k.Sequence, &k.Key, &k.Receipt, &k.Instrument, &k.Revision, &k.ReceivedAt, &k.Study, &k.ContentHash); err != nil {
+// JournalRows hands every journal row that is in the warehouse to each, by
+// sequence, each once however often it was shipped.
+func (w *Warehouse) JournalRows(ctx context.Context, each func(JournalRow) error) error {
+	return w.query(ctx, "journal_rows", nil, func(rows driver.Rows) error {
+		var r JournalRow
+		var subject, source string
+		err := rows.Scan(&r.Sequence, &r.Key, &r.Receipt, &r.Instrument, &r.Revision, &r.ReceivedAt, &r.Study, &r.ContentHash,
+			&subject, &r.Occasion, &r.Visit, &r.Day, &r.InstrumentVersion, &r.DefinitionHash,
+			&r.Score, &r.Prorated, &r.Items, &r.Values, &source, &r.Contents)
+		if err != nil {
 			return err
 		}
-		return each(k)
+		r.Subject, r.Source = care.Pseudonym(subject), care.Source(source)
+		return each(r)
 	})
 }
 

@@ -79,7 +79,7 @@ func TestABatchIsThereOnceHoweverOftenItIsSent(t *testing.T) {
 func sequences(t *testing.T, w *warehouse.Warehouse) []uint64 {
 	t.Helper()
 	found := []uint64{}
-	require.NoError(t, w.JournalKeys(t.Context(), func(k warehouse.JournalKey) error {
+	require.NoError(t, w.JournalRows(t.Context(), func(k warehouse.JournalRow) error {
 		found = append(found, k.Sequence)
 		require.Equal(t, fmt.Sprintf("key-%d", k.Sequence), k.Key)
 		return nil

@@ -1,0 +1,48 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+)
+
+// ShippedStudies and ShippedCourses are what the warehouse must have of studies
+// and courses: everything that does not wait in the outbox.
+func (s *Store) ShippedStudies(ctx context.Context) ([]ShippedStudy, error) {
+	studies, err := s.Studies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []ShippedStudy
+	for _, study := range studies {
+		var waits bool
+		if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE study = ?)", study.ID).Scan(&waits); err != nil {
+			return nil, fmt.Errorf("look whether study %s waits: %w", study.ID, err)
+		}
+		if !waits {
+			list = append(list, ShippedStudy{Study: study})
+		}
+	}
+	return list, nil
+}
+
+// ShippedCourses is ShippedStudies for courses.
+func (s *Store) ShippedCourses(ctx context.Context) ([]ShippedCourse, error) {
+	return shippedCourses(ctx, s, "WHERE NOT EXISTS (SELECT 1 FROM outbox x WHERE x.course = c.id) ORDER BY c.id")
+}
+
+// RequeueFrame puts studies and courses back into the outbox, to be shipped once
+// more.
+func (tx *Tx) RequeueFrame(studies []string, courses []int64) error {
+	for _, id := range studies {
+		if _, err := tx.keep("INSERT INTO outbox (study) VALUES (?) ON CONFLICT (study) DO NOTHING", id); err != nil {
+			return fmt.Errorf("put study %s back into the outbox: %w", id, err)
+		}
+	}
+	for _, id := range courses {
+		if _, err := tx.keep("INSERT INTO outbox (course) VALUES (?) ON CONFLICT (course) DO NOTHING", id); err != nil {
+			return fmt.Errorf("put course %d back into the outbox: %w", id, err)
+		}
+	}
+	return tx.Audit(Event{Action: "warehouse-repaired", SubjectKind: "warehouse", Subject: "studies",
+		Detail: map[string]any{"studies": len(studies), "courses": len(courses)}})
+}
