@@ -102,11 +102,12 @@ type prepared struct {
 // error.
 func (s *Service) prepare(sub Submission, o registry.Occasion) (prepared, Reason, error) {
 	definition, err := s.instruments.Get(sub.Instrument, sub.Version)
+	asks := fault.Invalid("instrument", "this link asks for %s, version %s", o.Instrument, o.Version)
 	if err != nil {
-		return prepared{}, ReasonUnknownInstrument, err
+		return prepared{}, ReasonUnknownInstrument, asks
 	}
 	if o.Instrument != definition.ID || o.Version != definition.Version {
-		return prepared{}, ReasonOtherInstrument, fault.Conflict("instrument", "this link asks for %s %s", o.Instrument, o.Version)
+		return prepared{}, ReasonOtherInstrument, asks
 	}
 	answers := answered(sub.Answers)
 	score, err := definition.Score(answers, s.scoring)
