@@ -64,9 +64,11 @@ func TestLibraryKeepsVersionsApart(t *testing.T) {
 	require.Equal(t, "1.0.0", first.Version, "results of the old version can still be recomputed")
 	names := []string{}
 	for _, d := range l.List() {
-		names = append(names, d.ID+" "+d.Version)
+		if d.ID == "phq-9" {
+			names = append(names, d.ID+" "+d.Version)
+		}
 	}
-	require.Equal(t, []string{"bdi-ii 1.0.0", "phq-9 1.0.0", "phq-9 1.9.0", "phq-9 1.10.0"}, names)
+	require.Equal(t, []string{"phq-9 1.0.0", "phq-9 1.9.0", "phq-9 1.10.0"}, names)
 	for _, err := range []error{second(l.Get("phq-9", "2.0.0")), second(l.Get("none", "1.0.0")), second(l.Latest("none"))} {
 		require.Equal(t, fault.KindNotFound, fault.KindOf(err))
 	}
