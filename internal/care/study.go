@@ -133,6 +133,23 @@ func (s Study) Factors() []Factor {
 	return append([]Factor{s.Arm}, s.Covariates...)
 }
 
+// GroupedBy gives the study with another of its factors as the one that is
+// compared; its own arm then is a covariate like the others. An unknown name
+// gives false.
+func (s Study) GroupedBy(factor string) (Study, bool) {
+	factors := s.Factors()
+	s.Covariates = nil
+	found := false
+	for _, f := range factors {
+		if f.Name == factor {
+			s.Arm, found = f, true
+		} else {
+			s.Covariates = append(s.Covariates, f)
+		}
+	}
+	return s, found
+}
+
 // Measure finds the measure of a total's variable name.
 func (s Study) Measure(total string) (Measure, bool) {
 	for _, m := range s.Measures {

@@ -86,16 +86,21 @@ func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	if found {
 		return refusal(tx, e, ReasonKeyReused, fault.Conflict("key", "was used for another submission; a changed form needs a new key"))
 	}
-	// The occasion as it is now: somebody may have answered since it was read.
-	now, err := tx.OccasionByID(e.Occasion.ID)
-	if err != nil {
-		return outcome{}, err
+	// Somebody may have answered since the occasion was read: marking it says so.
+	taken := e.Occasion.TakesAnswers(tx.Now())
+	if taken {
+		err = tx.MarkAnswered(e.Occasion.ID)
+		taken = err == nil
+		if err != nil && !fault.Is(err, fault.KindConflict) {
+			return outcome{}, err
+		}
 	}
-	if !now.TakesAnswers(tx.Now()) {
+	if !taken {
+		now, err := tx.OccasionByID(e.Occasion.ID)
+		if err != nil {
+			return outcome{}, err
+		}
 		return refusal(tx, e, ReasonNotOpen, notOpen(now))
-	}
-	if err := tx.MarkAnswered(now.ID); err != nil {
-		return outcome{}, err
 	}
 	row, err := tx.AppendJournal(e)
 	if err != nil {
@@ -107,7 +112,7 @@ func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	if err := s.raiseDrafts(tx, e.Occasion, row.Score.Flags); err != nil {
 		return outcome{}, err
 	}
-	if err := tx.DeleteDrafts(now.ID); err != nil {
+	if err := tx.DeleteDrafts(e.Occasion.ID); err != nil {
 		return outcome{}, err
 	}
 	return outcome{receipt: receiptOf(row)}, tx.Audit(registry.Event{

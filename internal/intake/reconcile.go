@@ -38,6 +38,8 @@ type Reconciliation struct {
 	Differences []Difference `json:"differences"`
 	Requeued    int          `json:"requeued"`
 	Deleted     int          `json:"deleted"`
+	// Sessions are compared by themselves and repaired in the same way.
+	Sessions SessionReconciliation `json:"sessions"`
 	// Studies and Subjects are those that were missing or altered and are sent
 	// again.
 	Studies  int `json:"studies"`
@@ -45,7 +47,9 @@ type Reconciliation struct {
 }
 
 // Differs reports whether anything was not as the registry says.
-func (r Reconciliation) Differs() bool { return len(r.Differences)+r.Studies+r.Subjects > 0 }
+func (r Reconciliation) Differs() bool {
+	return len(r.Differences)+r.Studies+r.Subjects+r.Sessions.Missing+r.Sessions.Altered+r.Sessions.Foreign > 0
+}
 
 // Reconcile compares the warehouse with the journal row by row and content by
 // content and repairs what differs: rows that are missing or altered are put back
@@ -75,6 +79,9 @@ func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehous
 	c.result.Requeued, c.result.Deleted = len(c.resend), len(c.remove)
 	c.result.Studies, c.result.Subjects = len(frame.studies), len(frame.courses)
 	c.result.Differences = c.differences()
+	if c.result.Sessions, err = reconcileSessions(ctx, store, w); err != nil {
+		return Reconciliation{}, fmt.Errorf("reconcile the warehouse's sessions: %w", err)
+	}
 	return c.result, nil
 }
 

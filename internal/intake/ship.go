@@ -19,7 +19,12 @@ import (
 type Inserts struct {
 	Study     func(ctx context.Context, token string, study care.Study, sequence uint64) error
 	Subjects  func(ctx context.Context, token string, rows []warehouse.Subject) error
+	Sessions  func(ctx context.Context, token string, rows []warehouse.Session) error
 	Responses func(ctx context.Context, token string, rows []warehouse.Response) error
+}
+
+func (i Inserts) complete() bool {
+	return i.Study != nil && i.Subjects != nil && i.Sessions != nil && i.Responses != nil
 }
 
 // ShipperConfig is what a Shipper works with.
@@ -34,7 +39,7 @@ type ShipperConfig struct {
 // Validate checks the configuration.
 func (c ShipperConfig) Validate() error {
 	switch {
-	case c.Store == nil || c.Logger == nil || c.Inserts.Study == nil || c.Inserts.Subjects == nil || c.Inserts.Responses == nil:
+	case c.Store == nil || c.Logger == nil || !c.Inserts.complete():
 		return fault.Invalid("shipping", "needs a registry, a logger and the warehouse's inserts")
 	case c.BatchRows < 0:
 		return fault.Invalid("shipping batch", "must be 0 or more rows")
@@ -137,6 +142,15 @@ func (s *Shipper) insert(ctx context.Context, b registry.Shipment) error {
 			return err
 		}
 	}
+	if len(b.Sessions) > 0 {
+		sessions := make([]warehouse.Session, len(b.Sessions))
+		for i, r := range b.Sessions {
+			sessions[i] = session(r)
+		}
+		if err := s.inserts.Sessions(ctx, b.Token+"-sessions", sessions); err != nil {
+			return err
+		}
+	}
 	if len(b.Rows) == 0 {
 		return nil
 	}
@@ -151,6 +165,13 @@ func subject(c registry.ShippedCourse) warehouse.Subject {
 	return warehouse.Subject{
 		Study: c.Course.Study, Subject: c.Course.Subject, Factors: c.Course.Factors,
 		Simulated: c.Simulated, Sequence: uint64(c.Course.ID),
+	}
+}
+
+func session(r registry.SessionRow) warehouse.Session {
+	return warehouse.Session{
+		Study: r.Study, Subject: r.Subject, Course: uint64(r.Course), Revision: uint32(r.Revision), Sequence: uint64(r.Sequence),
+		Session: r.Session, ContentHash: hex.EncodeToString(r.ContentHash[:]),
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 func shipper(t testing.TB, store *registry.Store, w *warehouse.Warehouse, change ...func(*intake.ShipperConfig)) *intake.Shipper {
 	t.Helper()
 	c := intake.ShipperConfig{Store: store, Logger: registrytest.Logger(), Inserts: intake.Inserts{
-		Study: w.InsertStudy, Subjects: w.InsertSubjects, Responses: w.InsertResponses,
+		Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses,
 	}}
 	for _, apply := range change {
 		apply(&c)
@@ -243,6 +243,20 @@ func TestSR11_AWholeLossIsRepairedWithStudiesAndSubjects(t *testing.T) {
 	clean, err := intake.Reconcile(ctx, b.store, w)
 	require.NoError(t, err)
 	require.False(t, clean.Differs())
+}
+
+// A row without a score was taken for altered at every comparison: the hash of a
+// NULL is NULL.
+func TestSR11_ARowWithoutAScoreIsNoDifference(t *testing.T) {
+	w := warehousetest.Open(t)
+	b := setup(t, 1)
+	s := shipper(t, b.store, w)
+	_, err := b.service.Accept(ctx, b.submission(0, "left-open", instrument.Answers{"9": instrument.Answer(0)}))
+	require.NoError(t, err)
+	require.NoError(t, s.Drain(ctx))
+	found, err := intake.Reconcile(ctx, b.store, w)
+	require.NoError(t, err)
+	require.False(t, found.Differs(), "%+v", found)
 }
 
 // A stored hash does not notice a changed score: the data themselves are compared.

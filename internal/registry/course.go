@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"afterglow/internal/care"
+	"afterglow/internal/fault"
 )
 
 // Course is a patient's course of treatment. Study is "" in the clinic's own
@@ -22,6 +23,8 @@ type Course struct {
 	Factors map[string]string
 	// StartedOn is written as 2006-01-02, or "" when it is not known.
 	StartedOn string
+	// Protocol is what the course follows; its ID is "" when that is not known.
+	Protocol care.ProtocolRef
 }
 
 // NewCourse is a course to store. SubjectCode is the study's own code for the
@@ -32,6 +35,7 @@ type NewCourse struct {
 	Factors     map[string]string
 	StartedOn   string
 	SubjectCode string
+	Protocol    care.ProtocolRef
 }
 
 // CreateCourse stores a course; it is announced to the warehouse as a subject.
@@ -53,9 +57,16 @@ func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
 	if err != nil {
 		return Course{}, err
 	}
-	result, err := tx.exec(`INSERT INTO course (patient, study, subject, factors, subject_code, subject_code_index, key_version, started_on, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(c.Patient), text(c.Study), string(subject), string(encoded), code, index, version,
-		text(c.StartedOn), timeText(tx.now))
+	var protocol, protocolVersion any
+	if c.Protocol.ID != "" {
+		if err := tx.checkProtocol(c.Protocol); err != nil {
+			return Course{}, err
+		}
+		protocol, protocolVersion = c.Protocol.ID, c.Protocol.Version
+	}
+	result, err := tx.exec(`INSERT INTO course (patient, study, subject, factors, subject_code, subject_code_index, key_version, started_on, protocol, protocol_version, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, string(c.Patient), text(c.Study), string(subject), string(encoded), code, index, version,
+		text(c.StartedOn), protocol, protocolVersion, timeText(tx.now))
 	if err != nil {
 		return Course{}, fmt.Errorf("store a course: %w", err)
 	}
@@ -66,7 +77,7 @@ func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
 	if _, err := tx.keep("INSERT INTO outbox (course) VALUES (?)", id); err != nil {
 		return Course{}, fmt.Errorf("queue a course for the warehouse: %w", err)
 	}
-	return Course{ID: id, Patient: c.Patient, Study: c.Study, Subject: subject, Factors: factors, StartedOn: c.StartedOn}, nil
+	return Course{ID: id, Patient: c.Patient, Study: c.Study, Subject: subject, Factors: factors, StartedOn: c.StartedOn, Protocol: c.Protocol}, nil
 }
 
 // subjectOf gives the pseudonym that the patient already has in the study, or a
@@ -95,12 +106,12 @@ func (tx *Tx) sealSubjectCode(subject care.Pseudonym, c NewCourse) (code, index,
 	return code, index, tx.w.keys.fieldVersion, err
 }
 
-const courseColumns = "c.id, c.patient, coalesce(c.study, ''), c.subject, c.factors, coalesce(c.started_on, '')"
+const courseColumns = "c.id, c.patient, coalesce(c.study, ''), c.subject, c.factors, coalesce(c.started_on, ''), coalesce(c.protocol, ''), coalesce(c.protocol_version, 0)"
 
 func scanCourse(scan func(...any) error) (Course, error) {
 	var c Course
 	var patient, subject, factors string
-	if err := scan(&c.ID, &patient, &c.Study, &subject, &factors, &c.StartedOn); err != nil {
+	if err := scan(&c.ID, &patient, &c.Study, &subject, &factors, &c.StartedOn, &c.Protocol.ID, &c.Protocol.Version); err != nil {
 		return Course{}, err
 	}
 	c.Patient, c.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
@@ -122,6 +133,19 @@ func (s *Store) Courses(ctx context.Context, patient care.Pseudonym) ([]Course, 
 		return nil, fmt.Errorf("list a patient's courses: %w", err)
 	}
 	return list, nil
+}
+
+func (tx *Tx) courseByID(id int64) (Course, error) { return courseByID(tx.ctx, tx, id) }
+
+func courseByID(ctx context.Context, from source, id int64) (Course, error) {
+	c, err := scanCourse(from.queryRow(ctx, "SELECT "+courseColumns+" FROM course c WHERE c.id = ?", id).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Course{}, fault.NotFound("course", "there is no course %d", id)
+	case err != nil:
+		return Course{}, fmt.Errorf("read course %d: %w", id, err)
+	}
+	return c, nil
 }
 
 func (tx *Tx) courseByCode(study, code string) (Course, bool, error) {

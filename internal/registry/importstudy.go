@@ -10,51 +10,7 @@ import (
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
-	"afterglow/internal/instrument"
 )
-
-// StudyImport is a whole study's data, checked and scored, to store or to refuse
-// as one.
-type StudyImport struct {
-	Study care.Study
-	// Source is SourceImport or SourceSimulation.
-	Source care.Source
-	// SourceHash is the SHA-256 of the file, in hex, for the audit trail.
-	SourceHash string
-	Subjects   []ImportedSubject
-}
-
-// ImportedSubject is a subject under the study's own code, which is kept
-// encrypted; everything else knows a random pseudonym.
-type ImportedSubject struct {
-	Code string
-	// Factors are levels by factor name; one that was not recorded is absent.
-	Factors   map[string]string
-	Responses []ImportedResponse
-}
-
-// ImportedResponse is one scored response. Row is its line in the file for
-// reports, or 0.
-type ImportedResponse struct {
-	Row            int
-	Visit          string
-	Day            int
-	Instrument     string
-	Version        string
-	DefinitionHash string
-	Answers        instrument.Answers
-	Score          instrument.Score
-}
-
-// ImportReport counts what an import added and what was there already.
-type ImportReport struct {
-	Study          string `json:"study"`
-	StudyAdded     bool   `json:"study_added"`
-	SubjectsAdded  int    `json:"subjects_added"`
-	SubjectsKnown  int    `json:"subjects_known"`
-	ResponsesAdded int    `json:"responses_added"`
-	ResponsesKnown int    `json:"responses_known"`
-}
 
 const maxImportFaults = 100
 
@@ -110,6 +66,15 @@ func (im *importer) run() error {
 	if im.report.StudyAdded, err = im.tx.putStudy(im.in.Study); err != nil {
 		return err
 	}
+	for _, p := range im.in.Protocols {
+		added, err := im.tx.putProtocol(p)
+		if err != nil {
+			return err
+		}
+		if added {
+			im.report.ProtocolsAdded++
+		}
+	}
 	for i, subject := range im.in.Subjects {
 		if err := im.subject(i, subject); err != nil {
 			return err
@@ -122,11 +87,12 @@ func (im *importer) run() error {
 		}
 	}
 	r := im.report
-	if !r.StudyAdded && r.SubjectsAdded == 0 && r.ResponsesAdded == 0 {
+	if !r.StudyAdded && r.SubjectsAdded+r.ResponsesAdded+r.ProtocolsAdded+r.SessionsAdded+r.OccasionsAdded == 0 {
 		return errNoEffect
 	}
 	return im.tx.Audit(Event{Action: "study-imported", SubjectKind: "study", Subject: r.Study, Detail: map[string]any{
 		"source": im.in.Source, "source_hash": im.in.SourceHash, "subjects_added": r.SubjectsAdded, "responses_added": r.ResponsesAdded,
+		"protocols_added": r.ProtocolsAdded, "sessions_added": r.SessionsAdded, "occasions_added": r.OccasionsAdded,
 	}})
 }
 
@@ -137,13 +103,22 @@ func (im *importer) conflict(place, format string, args ...any) {
 }
 
 func (im *importer) subject(i int, s ImportedSubject) error {
+	factors, err := im.factors(i, s)
+	if err != nil {
+		return err
+	}
+	s.Factors = factors
 	course, known, err := im.tx.courseByCode(im.in.Study.ID, s.Code)
 	if err != nil {
 		return err
 	}
+	place := fmt.Sprintf("subject %d", i+1)
 	switch {
 	case known && !sameFactors(course.Factors, s.Factors):
-		im.conflict(fmt.Sprintf("subject %d", i+1), "has other factor levels than are stored")
+		im.conflict(place, "has other factor levels than are stored")
+		return nil
+	case known && (course.Protocol != s.Protocol || course.StartedOn != s.StartedOn):
+		im.conflict(place, "has another protocol or start than is stored")
 		return nil
 	case known:
 		im.report.SubjectsKnown++
@@ -151,6 +126,9 @@ func (im *importer) subject(i int, s ImportedSubject) error {
 		if course, err = im.addSubject(s); err != nil {
 			return err
 		}
+	}
+	if err := im.sessions(course, known, s.Sessions, place); err != nil {
+		return err
 	}
 	var stored map[occasionName][sha256.Size]byte
 	if known {
@@ -163,7 +141,7 @@ func (im *importer) subject(i int, s ImportedSubject) error {
 			return err
 		}
 	}
-	return nil
+	return im.unanswered(course, known, s.Unanswered)
 }
 
 func sameFactors(a, b map[string]string) bool {
@@ -176,7 +154,9 @@ func (im *importer) addSubject(s ImportedSubject) (Course, error) {
 		return Course{}, err
 	}
 	im.report.SubjectsAdded++
-	return im.tx.CreateCourse(NewCourse{Patient: patient, Study: im.in.Study.ID, Factors: s.Factors, SubjectCode: s.Code})
+	return im.tx.CreateCourse(NewCourse{
+		Patient: patient, Study: im.in.Study.ID, Factors: s.Factors, SubjectCode: s.Code, StartedOn: s.StartedOn, Protocol: s.Protocol,
+	})
 }
 
 type occasionName struct{ instrument, visit string }
@@ -209,8 +189,9 @@ func (im *importer) response(course Course, stored map[occasionName][sha256.Size
 		im.conflict(place, "has another %s than is stored for visit %s", r.Instrument, r.Visit)
 		return nil
 	}
+	anchor := im.anchor(r.Anchor)
 	id, err := im.tx.insertOccasion(NewOccasion{
-		Course: course.ID, Instrument: r.Instrument, Version: r.Version, Visit: r.Visit, Anchor: im.in.Study.Anchor, TargetDay: r.Day,
+		Course: course.ID, Instrument: r.Instrument, Version: r.Version, Visit: r.Visit, Anchor: anchor, Session: r.Session, TargetDay: r.Day,
 	}, OccasionAnswered, nil)
 	if err != nil {
 		return err
@@ -220,9 +201,9 @@ func (im *importer) response(course Course, stored map[occasionName][sha256.Size
 		Key: fmt.Sprintf("import-%s-%d", im.in.Study.ID, id), BodyHash: body,
 		Occasion: Occasion{
 			ID: id, Course: course.ID, Patient: course.Patient, Subject: course.Subject, Study: course.Study,
-			Instrument: r.Instrument, Version: r.Version, Visit: r.Visit, Anchor: im.in.Study.Anchor, TargetDay: r.Day,
+			Instrument: r.Instrument, Version: r.Version, Visit: r.Visit, Anchor: anchor, Session: r.Session, TargetDay: r.Day,
 		},
-		DefinitionHash: r.DefinitionHash, Answers: r.Answers, Score: r.Score, Source: im.in.Source,
+		DefinitionHash: r.DefinitionHash, Answers: r.Answers, Score: r.Score, Source: im.in.Source, ClaimedAt: r.AnsweredAt,
 	})
 	return err
 }

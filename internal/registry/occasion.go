@@ -33,9 +33,12 @@ type Occasion struct {
 	Version    string
 	Visit      string
 	Anchor     care.Anchor
+	// Session is the number of the session that is the anchor, or 0.
+	Session int
 	// TargetDay counts from the anchor.
 	TargetDay int
 	OpensAt   *time.Time
+	TargetAt  *time.Time
 	ClosesAt  *time.Time
 	State     OccasionState
 }
@@ -53,8 +56,10 @@ type NewOccasion struct {
 	Version    string
 	Visit      string
 	Anchor     care.Anchor
+	Session    int
 	TargetDay  int
 	OpensAt    *time.Time
+	TargetAt   *time.Time
 	ClosesAt   *time.Time
 	Link       bool
 }
@@ -72,11 +77,16 @@ func (tx *Tx) CreateOccasion(o NewOccasion) (id int64, token string, err error) 
 }
 
 func (tx *Tx) insertOccasion(o NewOccasion, state OccasionState, tokenHash any) (int64, error) {
-	result, err := tx.exec(`INSERT INTO occasion (course, instrument, instrument_version, visit, anchor, target_day, opens_at, closes_at, state, token_hash, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, o.Course, o.Instrument, o.Version, o.Visit, string(o.Anchor), o.TargetDay,
-		optionalTimeText(o.OpensAt), optionalTimeText(o.ClosesAt), string(state), tokenHash, timeText(tx.now))
+	var session any
+	if o.Session != 0 {
+		session = o.Session
+	}
+	result, err := tx.exec(`INSERT INTO occasion (course, instrument, instrument_version, visit, anchor, session, target_day, opens_at, target_at,
+		closes_at, state, token_hash, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, o.Course, o.Instrument, o.Version, o.Visit,
+		string(o.Anchor), session, o.TargetDay, optionalTimeText(o.OpensAt), optionalTimeText(o.TargetAt), optionalTimeText(o.ClosesAt),
+		string(state), tokenHash, timeText(tx.now))
 	if isConstraint(err) {
-		return 0, fault.Conflict("occasion", "the course already has an occasion of %s at visit %s, or the window is not right", o.Instrument, o.Visit)
+		return 0, fault.Conflict("occasion", "the course already has an occasion of %s at visit %s, or its window or anchor is not right", o.Instrument, o.Visit)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("store an occasion: %w", err)
@@ -85,22 +95,25 @@ func (tx *Tx) insertOccasion(o NewOccasion, state OccasionState, tokenHash any) 
 }
 
 const occasionColumns = `o.id, o.course, c.patient, c.subject, coalesce(c.study, ''), p.simulated, o.instrument, o.instrument_version,
-	o.visit, o.anchor, o.target_day, o.opens_at, o.closes_at, o.state`
+	o.visit, o.anchor, coalesce(o.session, 0), o.target_day, o.opens_at, o.target_at, o.closes_at, o.state`
 
 const occasionJoin = " FROM occasion o JOIN course c ON c.id = o.course JOIN patient p ON p.pseudonym = c.patient "
 
 func scanOccasion(scan func(...any) error) (Occasion, error) {
 	var o Occasion
 	var patient, subject, anchor, state string
-	var opens, closes sql.NullString
+	var opens, target, closes sql.NullString
 	if err := scan(&o.ID, &o.Course, &patient, &subject, &o.Study, &o.Simulated, &o.Instrument, &o.Version,
-		&o.Visit, &anchor, &o.TargetDay, &opens, &closes, &state); err != nil {
+		&o.Visit, &anchor, &o.Session, &o.TargetDay, &opens, &target, &closes, &state); err != nil {
 		return Occasion{}, err
 	}
 	o.Patient, o.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
 	o.Anchor, o.State = care.Anchor(anchor), OccasionState(state)
 	var err error
 	if o.OpensAt, err = parseOptionalTime(opens); err != nil {
+		return Occasion{}, err
+	}
+	if o.TargetAt, err = parseOptionalTime(target); err != nil {
 		return Occasion{}, err
 	}
 	o.ClosesAt, err = parseOptionalTime(closes)
@@ -143,14 +156,18 @@ func (tx *Tx) OccasionByID(id int64) (Occasion, error) {
 
 // Occasions lists a patient's occasions by day.
 func (s *Store) Occasions(ctx context.Context, patient care.Pseudonym) ([]Occasion, error) {
+	return occasions(ctx, s, "WHERE c.patient = ? ORDER BY o.target_day, o.id", string(patient))
+}
+
+func occasions(ctx context.Context, from source, where string, args ...any) ([]Occasion, error) {
 	var list []Occasion
-	err := each(ctx, s, func(rows *sql.Rows) error {
+	err := each(ctx, from, func(rows *sql.Rows) error {
 		o, err := scanOccasion(rows.Scan)
 		list = append(list, o)
 		return err
-	}, "SELECT "+occasionColumns+occasionJoin+"WHERE c.patient = ? ORDER BY o.target_day, o.id", string(patient))
+	}, "SELECT "+occasionColumns+occasionJoin+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list a patient's occasions: %w", err)
+		return nil, fmt.Errorf("list occasions: %w", err)
 	}
 	return list, nil
 }

@@ -33,7 +33,9 @@ type Shipment struct {
 	Token   string
 	Studies []ShippedStudy
 	Courses []ShippedCourse
-	Rows    []JournalRow
+	// Sessions and Rows are journal rows of their kinds, in order.
+	Sessions []SessionRow
+	Rows     []JournalRow
 }
 
 // NextShipment gives the shipment that is under way, or records a new one of at
@@ -98,8 +100,11 @@ func (b Shipment) contentToken() (string, error) {
 			return "", fmt.Errorf("name a shipment: %w", err)
 		}
 	}
+	for _, r := range b.Sessions {
+		_, _ = fmt.Fprintf(sum, "session %d %x\n", r.Sequence, r.ContentHash) // a hash takes every write
+	}
 	for _, r := range b.Rows {
-		_, _ = fmt.Fprintf(sum, "%d %x\n", r.Sequence, r.ContentHash) // a hash takes every write
+		_, _ = fmt.Fprintf(sum, "%d %x\n", r.Sequence, r.ContentHash)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
@@ -124,6 +129,9 @@ func loadShipment(ctx context.Context, from source, id int64, token string) (Shi
 		b.Studies = append(b.Studies, shipped)
 	}
 	if b.Courses, err = shippedCourses(ctx, from, "JOIN outbox x ON x.course = c.id WHERE x.shipment = ? ORDER BY x.id", id); err != nil {
+		return Shipment{}, err
+	}
+	if b.Sessions, err = sessions(ctx, from, "JOIN outbox w ON w.session = s.sequence WHERE w.shipment = ? ORDER BY s.sequence", id); err != nil {
 		return Shipment{}, err
 	}
 	err = eachJournalRow(ctx, from, func(r JournalRow) error {
@@ -175,7 +183,17 @@ func (tx *Tx) Requeue(sequences []int64) error {
 	return tx.Audit(Event{Action: "warehouse-repaired", SubjectKind: "warehouse", Subject: "journal", Detail: map[string]any{"rows": len(sequences)}})
 }
 
-// RequeueAll puts every study, course and journal row back into the outbox, for
+// RequeueSessions puts session rows back into the outbox, to be shipped once more.
+func (tx *Tx) RequeueSessions(sequences []int64) error {
+	for _, sequence := range sequences {
+		if _, err := tx.keep("INSERT INTO outbox (session) VALUES (?) ON CONFLICT (session) DO NOTHING", sequence); err != nil {
+			return fmt.Errorf("put session row %d back into the outbox: %w", sequence, err)
+		}
+	}
+	return tx.Audit(Event{Action: "warehouse-repaired", SubjectKind: "warehouse", Subject: "sessions", Detail: map[string]any{"rows": len(sequences)}})
+}
+
+// RequeueAll puts every study, course, session and journal row back into the outbox, for
 // a warehouse that is built anew. A shipment under way is dropped: its rows go
 // with the rest.
 func (tx *Tx) RequeueAll() error {
@@ -184,6 +202,7 @@ func (tx *Tx) RequeueAll() error {
 		"DELETE FROM shipment WHERE confirmed_at IS NULL",
 		"INSERT INTO outbox (study) SELECT id FROM study WHERE true ON CONFLICT (study) DO NOTHING",
 		"INSERT INTO outbox (course) SELECT id FROM course WHERE true ORDER BY id ON CONFLICT (course) DO NOTHING",
+		"INSERT INTO outbox (session) SELECT sequence FROM session WHERE true ORDER BY sequence ON CONFLICT (session) DO NOTHING",
 		"INSERT INTO outbox (journal) SELECT sequence FROM journal WHERE true ORDER BY sequence ON CONFLICT (journal) DO NOTHING",
 	} {
 		if _, err := tx.keep(statement); err != nil {

@@ -55,8 +55,10 @@ type request struct {
 }
 
 func newWriter(ctx context.Context, c Config) (*writer, error) {
-	// 64 MiB of pages, so that a large import does not spill its indexes.
-	db, err := sql.Open(c.Driver, dataSource(c.Path, "cache_size(-65536)"))
+	// 64 MiB of pages, so that a large import does not spill its indexes. What
+	// undoes one caller's part is kept in memory: it is of no use after a crash,
+	// and as a file it would cost a write for every page that a caller touches.
+	db, err := sql.Open(c.Driver, dataSource(c.Path, "cache_size(-65536)", "temp_store(2)"))
 	if err != nil {
 		return nil, fmt.Errorf("open for writing: %w", err)
 	}

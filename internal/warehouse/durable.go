@@ -11,7 +11,7 @@ import (
 	"afterglow/internal/fault"
 )
 
-var recordTables = []string{"response", "study", "subject"}
+var recordTables = []string{"response", "session", "study", "subject"}
 
 // settings that a table must have for 'confirmed' to mean 'on disk, once'
 // (SR-10): ClickHouse's own defaults are off.

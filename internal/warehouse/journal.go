@@ -43,7 +43,7 @@ func (w *Warehouse) DeleteJournalRows(ctx context.Context, sequences []uint64) e
 
 // Clear empties the record, for a rebuild.
 func (w *Warehouse) Clear(ctx context.Context) error {
-	for _, name := range []string{"clear_response", "clear_subject", "clear_study"} {
+	for _, name := range []string{"clear_response", "clear_session", "clear_subject", "clear_study"} {
 		if err := w.exec(ctx, name, nil); err != nil {
 			return err
 		}

@@ -74,11 +74,33 @@ func applyPool(o *clickhouse.Options, c Config, p pool) {
 func serverOptions(c Config) (*clickhouse.Options, error) {
 	o, err := clickhouse.ParseDSN(c.Server)
 	if err != nil || len(o.Addr) == 0 {
-		return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE", "is not an address like clickhouse://user:password@host:9440/afterglow?secure=true")
+		return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE", "is not an address like clickhouse://user@host:9440/afterglow?secure=true")
 	}
+	if c.Password != "" {
+		if o.Auth.Password != "" {
+			return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE_PASSWORD_FILE", "gives a password and so does AFTERGLOW_CLICKHOUSE: take it out of the address")
+		}
+		o.Auth.Password = c.Password
+	}
+	if err := secure(c, o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// secure holds SR-74: TLS 1.2 or later with a certificate that is checked;
+// plaintext to this machine only.
+func secure(c Config, o *clickhouse.Options) error {
 	if o.TLS != nil {
+		if o.TLS.InsecureSkipVerify {
+			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "must not carry skip_verify: name the server's own authority with AFTERGLOW_CLICKHOUSE_CA")
+		}
 		o.TLS.MinVersion = tls.VersionTLS12
-		return o, nil
+		o.TLS.RootCAs = c.RootCAs
+		return nil
+	}
+	if c.RootCAs != nil {
+		return fault.Invalid("AFTERGLOW_CLICKHOUSE_CA", "is of no use without TLS: add secure=true to AFTERGLOW_CLICKHOUSE")
 	}
 	for _, addr := range o.Addr {
 		host, _, err := net.SplitHostPort(addr)
@@ -86,10 +108,10 @@ func serverOptions(c Config) (*clickhouse.Options, error) {
 			host = addr
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE", "plaintext is only accepted for this machine itself: add secure=true")
+			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "plaintext is only accepted for this machine itself: add secure=true")
 		}
 	}
-	return o, nil
+	return nil
 }
 
 func withToken(ctx context.Context, token string) context.Context {

@@ -7,6 +7,7 @@ package warehouse
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -29,9 +30,14 @@ type DialFunc func(ctx context.Context) (net.Conn, error)
 // and DialRead reach the embedded engine's two pools.
 type Config struct {
 	Database string
-	// Server is clickhouse://user:password@host:9440/database?secure=true, or
+	// Server is clickhouse://user@host:9440/database?secure=true, or
 	// http(s)://…; plaintext is accepted for loopback only.
-	Server    string
+	Server string
+	// Password is the server's, where Server does not carry it.
+	Password string
+	// RootCAs are whom a server's certificate must come from; nil means the
+	// system's authorities.
+	RootCAs   *x509.CertPool
 	DialWrite DialFunc
 	DialRead  DialFunc
 	// ReadLimit bounds the run time of one analysis query; 0 means 30 s.

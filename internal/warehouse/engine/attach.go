@@ -19,3 +19,13 @@ func DialAt(runtime string, pool Pool) func(ctx context.Context, address string)
 		return conn, nil
 	}
 }
+
+// StateAt asks an engine that another process runs, by its runtime folder, what
+// it is and what confines it. The error is ErrDown while there is none.
+func StateAt(ctx context.Context, runtime string) (State, error) {
+	found, err := ask(ctx, healthClient(sockets{folder: runtime}))
+	if err != nil {
+		return State{}, fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	return State{Phase: PhaseUp, Library: found.Library, Confinement: found.Confinement}, nil
+}

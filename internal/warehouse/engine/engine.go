@@ -88,12 +88,7 @@ func Start(ctx context.Context, config Config) (*Engine, error) {
 		done: make(chan struct{}), changed: make(chan struct{}),
 		state: State{Phase: PhaseStarting},
 	}
-	e.client = &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", sockets.path(Write))
-		},
-	}}
+	e.client = healthClient(sockets)
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
 	first := make(chan error, 1)
@@ -107,6 +102,15 @@ func Start(ctx context.Context, config Config) (*Engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
+}
+
+func healthClient(at sockets) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", at.path(Write))
+		},
+	}}
 }
 
 // Close asks the child to end, waits for it, and gives the folder free. It may be called twice.

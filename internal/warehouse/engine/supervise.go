@@ -159,14 +159,16 @@ func (e *Engine) monitor(ctx context.Context, c *child) error {
 	}
 }
 
+func (e *Engine) ask(ctx context.Context) (health, error) { return ask(ctx, e.client) }
+
 // ask sends one health query.
-func (e *Engine) ask(ctx context.Context) (health, error) {
+func ask(ctx context.Context, client *http.Client) (health, error) {
 	var found health
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine"+healthPath, nil)
 	if err != nil {
 		return found, fmt.Errorf("ask the engine's health: %w", err)
 	}
-	response, err := e.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return found, fmt.Errorf("ask the engine's health: %w", err)
 	}

@@ -20,8 +20,10 @@ WITH
         -- score.
         SELECT
             subject,
-            arraySort(groupArray((revision, sequence, indexOf(places, visit), ifNull(score, nan)))) AS newest_last,
-            arrayMap(p -> ifNull(arrayLastOrNull(r -> r.3 = p, newest_last).4, nan), arrayEnumerate(places)) AS y
+            arrayReverseSort(groupArray((revision, sequence, indexOf(places, visit), ifNull(score, nan)))) AS newest_first,
+            newest_first.3 AS at,
+            arrayPushFront(newest_first.4, nan) AS scored,
+            arrayMap(p -> scored[indexOf(at, p) + 1], arrayEnumerate(places)) AS y
         FROM response
         WHERE study = {study:String} AND instrument = {instrument:String} AND sequence <= {sequence:UInt64}
             AND has(places, visit)
@@ -50,12 +52,21 @@ WITH
                 arrayResize([toFloat64(0)], length(x_columns) + n_visits)) AS z
         FROM subjects
         LEFT JOIN scores ON subjects.subject = scores.subject
+    ),
+    -- One row an element of z: z_i times all of z, summed, is row i of z z'. (An
+    -- arrayMap inside an arrayMap over z would copy z once a pair.)
+    matrix AS
+    (
+        SELECT complete, observed, i, count() AS subjects, sumForEach(arrayMap(z_j -> z_i * z_j, z)) AS z_i_z
+        FROM (SELECT complete, observed, z FROM vectors)
+        ARRAY JOIN z AS z_i, arrayEnumerate(z) AS i
+        GROUP BY complete, observed, i
     )
 SELECT
     toUInt8(complete) AS complete,
     observed,
-    count() AS n,
-    sumForEach(arrayFlatten(arrayMap(i -> arrayMap(j -> z[i] * z[j], range(i, length(z) + 1)), range(1, length(z) + 1)))) AS products
-FROM vectors
+    any(subjects) AS n,
+    arrayFlatten(arrayMap(r -> arraySlice(r.2, r.1), arraySort(groupArray((i, z_i_z))))) AS products
+FROM matrix
 GROUP BY complete, observed
 ORDER BY complete, observed

@@ -1,0 +1,174 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"afterglow/internal/care"
+)
+
+// A course of the clinic: in its own care, or in a study that follows one of its
+// protocols.
+const caseloadCourses = `(c.study IS NULL OR c.protocol IS NOT NULL)
+	AND (:study = '' OR c.study = :study) AND (:protocol = '' OR c.protocol = :protocol)
+	AND substr(c.patient, 1, length(:prefix)) = :prefix`
+
+const (
+	takesAnswersNow = `(w.opens_at IS NULL OR w.opens_at <= :now) AND (w.closes_at IS NULL OR w.closes_at > :now)`
+	courseIsDue     = `EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id AND w.state = 'open' AND ` + takesAnswersNow + `)`
+	courseOverdue   = `(SELECT count(*) FROM occasion w WHERE w.course = c.id AND w.state = 'open' AND w.closes_at <= :now)`
+	courseAlerts    = `(SELECT count(*) FROM alert a JOIN occasion w ON w.id = a.occasion WHERE a.patient = c.patient AND w.course = c.id
+		AND NOT EXISTS (SELECT 1 FROM alert_step t WHERE t.alert = a.id AND t.what IN ('acknowledged', 'closed')))`
+	// An answer that came by form counts from when it was received; one that was
+	// brought in, from when its source says it was given.
+	answeredAt = `CASE f.source WHEN 'form' THEN f.received_at ELSE coalesce(f.claimed_at, f.received_at) END`
+)
+
+// What a page is chosen and sorted by is worked out for every course, the rest
+// only for the courses of the page.
+const caseloadQuery = `
+WITH standing AS MATERIALIZED (
+	SELECT c.id, ` + courseOverdue + ` AS overdue, ` + courseAlerts + ` AS alerts,
+		(SELECT w.id FROM occasion w WHERE w.course = c.id AND w.state = 'open'
+			ORDER BY coalesce(w.closes_at <= :now, 0), w.closes_at IS NULL, w.closes_at, w.target_day, w.id LIMIT 1) AS due
+	FROM course c
+	WHERE ` + caseloadCourses + ` AND (NOT :due OR ` + courseIsDue + `)
+), page AS MATERIALIZED (
+	SELECT t.id, t.overdue, t.alerts, t.due, row_number() OVER (ORDER BY t.alerts = 0, t.overdue = 0, o.closes_at IS NULL, o.closes_at, t.id DESC) AS place
+	FROM standing t LEFT JOIN occasion o ON o.id = t.due
+	WHERE (NOT :overdue OR t.overdue > 0) AND (NOT :alerting OR t.alerts > 0)
+	ORDER BY place LIMIT :limit OFFSET :offset
+)
+SELECT c.id, c.patient, p.simulated, coalesce(c.study, ''), coalesce(c.protocol, ''), coalesce(c.protocol_version, 0),
+	coalesce(pr.definition ->> 'title', ''), coalesce(c.started_on, ''), coalesce(pr.definition ->> 'sessions', 0),
+	(SELECT count(*) FROM session s WHERE s.course = c.id AND coalesce(s.body ->> 'booster', 0) = 0 AND` + newestSession + `),
+	(SELECT count(*) FROM session s WHERE s.course = c.id AND s.body ->> 'booster' AND` + newestSession + `),
+	(SELECT s.body FROM session s WHERE s.course = c.id ORDER BY s.number DESC, s.revision DESC LIMIT 1),
+	o.id, coalesce(o.instrument, ''), coalesce(o.visit, ''), o.opens_at, o.target_at, o.closes_at,
+	page.overdue,
+	(SELECT max(` + answeredAt + `) FROM journal f WHERE f.patient = c.patient AND f.course = c.id AND f.revision = 1),
+	page.alerts
+FROM page
+JOIN course c ON c.id = page.id
+JOIN patient p ON p.pseudonym = c.patient
+LEFT JOIN protocol pr ON pr.id = c.protocol AND pr.version = c.protocol_version
+LEFT JOIN occasion o ON o.id = page.due
+ORDER BY page.place`
+
+func caseloadArguments(f CaseloadFilter, now string) []any {
+	return append(caseloadCourseArguments(f, now),
+		sql.Named("due", f.Due), sql.Named("overdue", f.Overdue), sql.Named("alerting", f.Alerting),
+		sql.Named("limit", f.Limit), sql.Named("offset", f.Offset))
+}
+
+func caseloadCourseArguments(f CaseloadFilter, now string) []any {
+	return []any{sql.Named("now", now), sql.Named("study", f.Study), sql.Named("protocol", f.Protocol), sql.Named("prefix", f.CodePrefix)}
+}
+
+func scanCaseload(rows *sql.Rows, now string) (CaseloadRow, error) {
+	var r CaseloadRow
+	var patient string
+	var last, opens, target, closes, answered sql.NullString
+	var due sql.NullInt64
+	var d DueOccasion
+	err := rows.Scan(&r.Course, &patient, &r.Simulated, &r.Study, &r.Protocol.ID, &r.Protocol.Version, &r.ProtocolTitle, &r.StartedOn,
+		&r.SessionsPlanned, &r.SessionsDone, &r.Boosters, &last, &due, &d.Instrument, &d.Visit, &opens, &target, &closes,
+		&r.OverdueOccasions, &answered, &r.OpenAlerts)
+	if err != nil {
+		return CaseloadRow{}, err
+	}
+	r.Patient = care.Pseudonym(patient)
+	r.Code = patient[:8]
+	if last.Valid {
+		var s care.Session
+		if err := json.Unmarshal([]byte(last.String), &s); err != nil {
+			return CaseloadRow{}, fmt.Errorf("decode the last session of course %d: %w", r.Course, err)
+		}
+		r.LastSession = &LastSession{Number: s.Number, Day: s.Day, StartedAt: s.StartedAt, Route: s.Route}
+	}
+	if r.LastAnsweredAt, err = parseOptionalTime(answered); err != nil || !due.Valid {
+		return r, err
+	}
+	d.Occasion, d.Overdue = due.Int64, closes.Valid && closes.String <= now
+	if d.OpensAt, err = parseOptionalTime(opens); err != nil {
+		return r, err
+	}
+	if d.TargetAt, err = parseOptionalTime(target); err != nil {
+		return r, err
+	}
+	d.ClosesAt, err = parseOptionalTime(closes)
+	r.Due = &d
+	return r, err
+}
+
+// The moment of an answer is that of its first revision: a correction does not
+// make an old answer the latest.
+const scoresQuery = `
+SELECT course, baseline, visit, target_day, total, at FROM (
+	SELECT j.course, j.visit = :baseline AS baseline, j.visit, j.target_day, j.score ->> 'score' AS total, ` + answeredAt + ` AS at,
+		row_number() OVER (PARTITION BY j.course, j.visit = :baseline ORDER BY ` + answeredAt + ` DESC, j.target_day DESC, j.sequence DESC) AS place
+	FROM course c
+	JOIN journal j ON j.patient = c.patient AND j.course = c.id
+	JOIN journal f ON f.occasion = j.occasion AND f.revision = 1
+	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument = :instrument AND j.score ->> 'score' IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence)
+) WHERE place = 1 ORDER BY course, baseline DESC`
+
+func (s *Store) addScores(ctx context.Context, instrument string, list []CaseloadRow, place map[int64]int) error {
+	courses := make([]int64, len(list))
+	for i, r := range list {
+		courses[i] = r.Course
+	}
+	encoded, err := json.Marshal(courses)
+	if err != nil {
+		return fmt.Errorf("encode the courses: %w", err)
+	}
+	return each(ctx, s, func(rows *sql.Rows) error {
+		var course int64
+		var baseline bool
+		var total float64
+		var at string
+		score := CourseScore{Instrument: instrument}
+		if err := rows.Scan(&course, &baseline, &score.LastVisit, &score.LastDay, &total, &at); err != nil {
+			return err
+		}
+		moment, err := parseTime(at)
+		if err != nil {
+			return err
+		}
+		score.Last, score.LastAt = &total, &moment
+		row := &list[place[course]]
+		// A course's baseline comes first; a later visit takes over what is last.
+		if baseline {
+			score.Baseline = &total
+		} else if n := len(row.Scores); n > 0 && row.Scores[n-1].Instrument == instrument {
+			score.Baseline = row.Scores[n-1].Baseline
+			row.Scores = row.Scores[:n-1]
+		}
+		row.Scores = append(row.Scores, score)
+		return nil
+	}, scoresQuery, sql.Named("baseline", care.BaselineVisit), sql.Named("courses", string(encoded)), sql.Named("instrument", instrument))
+}
+
+// CaseloadCounts says how many courses there are, and how many of them are due,
+// overdue and alerting; a course may be several.
+type CaseloadCounts struct {
+	Courses  int
+	Due      int
+	Overdue  int
+	Alerting int
+}
+
+// CaseloadCounts counts the courses of a filter's study, protocol and code.
+func (s *Store) CaseloadCounts(ctx context.Context, f CaseloadFilter) (CaseloadCounts, error) {
+	var n CaseloadCounts
+	err := s.queryRow(ctx, `SELECT count(*), coalesce(sum(`+courseIsDue+`), 0), coalesce(sum(`+courseOverdue+` > 0), 0),
+		coalesce(sum(`+courseAlerts+` > 0), 0) FROM course c WHERE `+caseloadCourses, caseloadCourseArguments(f, timeText(s.Now()))...).
+		Scan(&n.Courses, &n.Due, &n.Overdue, &n.Alerting)
+	if err != nil {
+		return CaseloadCounts{}, fmt.Errorf("count the caseload: %w", err)
+	}
+	return n, nil
+}
