@@ -1,0 +1,84 @@
+package simulate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"afterglow/internal/care"
+	"afterglow/internal/fault"
+	"afterglow/internal/registry"
+	"afterglow/internal/testkit/registrytest"
+	"afterglow/internal/testkit/warehousetest"
+	"afterglow/internal/warehouse"
+)
+
+func TestMain(m *testing.M) { warehousetest.Main(m) }
+
+func TestFillReplacesWhatWasSimulatedAndAnswersAsItsTruthSays(t *testing.T) {
+	w, ctx := warehousetest.Open(t), t.Context()
+	_, err := simulator(t, 30, 1).Fill(ctx, w, "first")
+	require.NoError(t, err)
+	const patients = 5000
+	s := simulator(t, patients, 21)
+	truth, err := s.Fill(ctx, w, "second")
+	require.NoError(t, err)
+	snapshot, err := w.Snapshot(ctx, StudyID)
+	require.NoError(t, err)
+	rows, err := w.Completion(ctx, warehouse.CompletionParams{Study: StudyID, Instrument: "phq-9", Sequence: snapshot.Sequence,
+		Group: care.FactorProtocol, Visits: s.Study().VisitNames()})
+	require.NoError(t, err)
+	expected := 0
+	for _, r := range rows {
+		require.True(t, r.Simulated)
+		if r.Visit == care.BaselineVisit {
+			expected += r.Expected
+		}
+	}
+	require.Equal(t, patients, expected, "the first clinic is gone")
+
+	lost, err := w.TimeToLoss(ctx, warehouse.LossParams{Study: StudyID, Instrument: "phq-9", Sequence: snapshot.Sequence, FirstVisit: "+14 d", Fraction: 0.5})
+	require.NoError(t, err)
+	counts := map[survivalKey]int{}
+	for _, r := range lost {
+		if r.Status == warehouse.LossHeld || r.Status == warehouse.LossLost {
+			counts[survivalKey{int(r.Days), r.Status == warehouse.LossLost}] += r.N
+		}
+	}
+	curve := kaplanMeier(counts)
+	require.Empty(t, truth.Groups[0].Factor)
+	for _, h := range truth.Groups[0].Held {
+		if h.FirstVisit == "+14 d" {
+			require.InDelta(t, h.Probability, between(curve, float64(h.Day-14)), 0.04, h.Visit)
+		}
+	}
+}
+
+func TestFillNeverEmptiesARealClinic(t *testing.T) {
+	w, ctx := warehousetest.Open(t), t.Context()
+	s := simulator(t, 3, 1)
+	study := s.Study()
+	study.ID, study.Simulated = "real", false
+	require.NoError(t, w.InsertStudy(ctx, "real", study, 1))
+	_, err := s.Fill(ctx, w, "run")
+	require.Equal(t, fault.KindForbidden, fault.KindOf(err))
+}
+
+func TestStudyImportGoesThroughTheJournalOnce(t *testing.T) {
+	store, ctx := registrytest.NewFolder(t).Open(t), t.Context()
+	registrytest.Demo(t, store, 1)
+	in, err := StudyImport(library(t), 20, 3)
+	require.NoError(t, err)
+	actor := registry.Actor{Kind: registry.ActorCommand, ID: "test"}
+	report, err := store.ImportStudy(ctx, actor, in)
+	require.NoError(t, err)
+	require.Equal(t, 20, report.SubjectsAdded)
+	require.Equal(t, 3, report.ProtocolsAdded)
+	require.Positive(t, report.SessionsAdded)
+	require.Positive(t, report.OccasionsAdded, "what was missed is a gap")
+	again, err := StudyImport(library(t), 20, 3)
+	require.NoError(t, err)
+	report, err = store.ImportStudy(ctx, actor, again)
+	require.NoError(t, err)
+	require.Zero(t, report.SubjectsAdded+report.ResponsesAdded+report.SessionsAdded+report.OccasionsAdded)
+}

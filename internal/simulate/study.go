@@ -1,0 +1,98 @@
+package simulate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"afterglow/internal/care"
+	"afterglow/internal/instrument"
+	"afterglow/internal/registry"
+)
+
+// Study is the simulated clinic as a study: visits by the day since the last
+// session of the series, the protocol as the arm.
+func (s *Simulator) Study() care.Study {
+	study := care.Study{ID: StudyID, Title: "Simulated clinic (not real patients)", Anchor: care.AnchorLastSession, VisitName: "visit",
+		Arm: care.Factor{Name: care.FactorProtocol}, Simulated: true,
+		Covariates: []care.Factor{{Name: care.FactorMode, Levels: care.ModeLevels}, {Name: care.FactorSetting, Levels: care.SettingLevels},
+			{Name: care.FactorPreparation, Levels: care.PreparationLevels}}}
+	for _, i := range s.profile.protocols {
+		study.Arm.Levels = append(study.Arm.Levels, protocolModels[i].ID)
+	}
+	for _, place := range studyVisits {
+		study.Visits = append(study.Visits, care.Visit{Name: followUp[place].name, Day: followUp[place].day})
+	}
+	for sc, variable := range []string{phq9: "phq9", gad7: "gad7", pcl5: "pcl5"} {
+		study.Measures = append(study.Measures, care.Measure{Instrument: scaleIDs[sc], Version: s.forms[sc].version,
+			Total: variable, Baseline: variable + "_pre"})
+	}
+	return study
+}
+
+// StudyImport is a simulated clinic for the registry, through the journal like
+// any submission. Forms that were corrected come as they ended.
+func StudyImport(library *instrument.Library, patients int, seed uint64) (registry.StudyImport, error) {
+	s, err := New(library, Config{Patients: patients, Seed: seed})
+	if err != nil {
+		return registry.StudyImport{}, err
+	}
+	named := sha256.Sum256(fmt.Appendf(nil, "%s %d patients, seed %d", StudyID, patients, seed))
+	out := registry.StudyImport{Study: s.Study(), Source: care.SourceSimulation, SourceHash: hex.EncodeToString(named[:]), Protocols: Protocols()}
+	err = s.Each(func(p *Patient) error {
+		subject, err := s.subject(p)
+		out.Subjects = append(out.Subjects, subject)
+		return err
+	})
+	return out, err
+}
+
+// subject is a patient in the registry's words. The levels of the factors follow
+// from the protocol and the sessions, so they are not given.
+func (s *Simulator) subject(p *Patient) (registry.ImportedSubject, error) {
+	out := registry.ImportedSubject{Code: p.code(), Factors: map[string]string{}, StartedOn: p.Start.Format(time.DateOnly), Protocol: p.Protocol.ProtocolRef}
+	for i := range p.Sessions {
+		out.Sessions = append(out.Sessions, p.Sessions[i].record(p))
+	}
+	type place struct {
+		scale scale
+		visit string
+	}
+	given := map[place]bool{}
+	for i := range p.Responses {
+		r := &p.Responses[i]
+		given[place{r.scale, r.Visit}] = true
+		if i+1 < len(p.Responses) && p.Responses[i+1].Revision > 1 {
+			continue
+		}
+		one, err := s.response(r)
+		if err != nil {
+			return out, err
+		}
+		out.Responses = append(out.Responses, one)
+	}
+	for _, plan := range followUp {
+		planned := care.PlannedOccasion{Name: plan.name, Anchor: care.AnchorLastSession, Day: plan.day, OpensBefore: plan.opensBefore, ClosesAfter: plan.closesAfter}
+		window := planned.Window(care.DateOf(p.LastSession, time.UTC), time.UTC)
+		for _, sc := range plan.scales {
+			if given[place{sc, plan.name}] || sc == pcl5 && !p.nature.ptsd {
+				continue
+			}
+			out.Unanswered = append(out.Unanswered, registry.ImportedOccasion{Visit: plan.name, Day: plan.day, Instrument: scaleIDs[sc],
+				Version: s.forms[sc].version, OpensAt: &window.OpensAt, TargetAt: &window.TargetAt, ClosesAt: &window.ClosesAt, Missed: true})
+		}
+	}
+	return out, nil
+}
+
+func (s *Simulator) response(r *Response) (registry.ImportedResponse, error) {
+	f, answeredAt := &s.forms[r.scale], r.AnsweredAt
+	answers := f.answers(r.Answers)
+	score, err := f.definition.Score(answers, instrument.ScoreOptions{})
+	if err != nil {
+		return registry.ImportedResponse{}, fmt.Errorf("score %s at %s: %w", scaleIDs[r.scale], r.Visit, err)
+	}
+	return registry.ImportedResponse{Visit: r.Visit, Day: r.Day, Anchor: r.Anchor, Session: r.Session, AnsweredAt: &answeredAt,
+		Instrument: scaleIDs[r.scale], Version: f.version, DefinitionHash: f.hash, Answers: answers, Score: score}, nil
+}
