@@ -3,6 +3,7 @@ package durability
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
@@ -22,6 +23,8 @@ type frame struct {
 	firstVisit int
 	completion completion
 	unusedArms []string
+	// ungrouped: everyone is asked about together.
+	ungrouped bool
 }
 
 func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, error) {
@@ -35,15 +38,17 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 		totals = append(totals, m.Total)
 	}
 	f.measure, _ = study.Measure(s.choice("measure", totals...))
-	first := s.choice("first-visit", study.VisitNames()...)
+	first := s.choice("first-visit", defaultFirst(study)...)
 	for i, v := range study.Visits {
 		if v.Name == first {
 			f.firstVisit = i
 		}
 	}
+	f.groupBy(s)
 	if len(s.faults) > 0 {
 		return nil, s.done()
 	}
+	study = f.study
 	if f.definition, err = a.library.Get(f.measure.Instrument, f.measure.Version); err != nil {
 		return nil, fmt.Errorf("find the instrument of measure %s: %w", f.measure.Total, err)
 	}
@@ -61,6 +66,39 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	}
 	f.dropUnusedArms()
 	return f, nil
+}
+
+// defaultFirst lists the visits, the usual t* first: the first visit 14 days or
+// more after the last session, when a two-week scale no longer looks back over
+// it; without sessions, the first follow-up visit.
+func defaultFirst(study care.Study) []string {
+	const recallDays = 14
+	names := study.VisitNames()
+	if study.Anchor != care.AnchorLastSession {
+		return names
+	}
+	for i, v := range study.Visits {
+		if v.Day >= recallDays {
+			return append([]string{v.Name}, slices.Delete(slices.Clone(names), i, i+1)...)
+		}
+	}
+	return names
+}
+
+// groupBy makes any factor of the study the one that is compared.
+func (f *frame) groupBy(s *settings) {
+	names := []string{}
+	for _, factor := range f.study.Factors() {
+		names = append(names, factor.Name)
+	}
+	chosen := s.choice("group", append(names, everyone)...)
+	if chosen == everyone {
+		f.ungrouped = true
+		return
+	}
+	if regrouped, ok := f.study.GroupedBy(chosen); ok {
+		f.study = regrouped
+	}
 }
 
 // dropUnusedArms takes arms without a patient out of the question: they have

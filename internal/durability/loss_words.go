@@ -2,7 +2,6 @@ package durability
 
 import (
 	"fmt"
-	"strings"
 
 	"afterglow/internal/finding"
 	"afterglow/internal/stats/survival"
@@ -32,7 +31,7 @@ func (q *timeToLoss) answer() string {
 		unknown += g.byStatus[warehouse.LossNoBaseline] + g.byStatus[warehouse.LossNotAssessed]
 	}
 	return fmt.Sprintf("Of %s in response at %s, %s at %s, %g days later. %s were assessed at %s; %d were not, and are not counted as anything.",
-		patients(responders), f.first().Name, strings.Join(parts, " and "), f.last().Name, q.laterDays()[last],
+		patients(responders), f.first().Name, list(parts), f.last().Name, q.laterDays()[last],
 		capital(patients(treated)), f.first().Name, unknown)
 }
 

@@ -25,9 +25,12 @@ type retainedBenefit struct {
 	times []float64
 }
 
-func (f *frame) defaultFixed() string {
+// defaultFixed is the model that is fitted when none is given. Adjusted, the
+// baseline may act differently at each visit; unadjusted, groups are compared as
+// they came, whoever was put into them.
+func (f *frame) defaultFixed(adjusted bool) string {
 	arm := f.study.Arm.Name + "*" + f.study.VisitName
-	if f.measure.Baseline == "" {
+	if f.measure.Baseline == "" || !adjusted {
 		return arm
 	}
 	return f.measure.Baseline + "*" + f.study.VisitName + "+" + arm
@@ -41,8 +44,12 @@ func answerRetainedBenefit(ctx context.Context, a *Asker, f *frame, s *settings)
 	for _, structure := range mixed.Structures() {
 		structures = append(structures, string(structure))
 	}
+	if f.ungrouped {
+		s.fail("group", "this question compares groups; name a factor of the study")
+	}
+	adjusted := s.choice("adjust", "baseline", "none") == "baseline"
 	q := retainedBenefit{
-		fixed:      s.text("fixed", f.defaultFixed()),
+		fixed:      s.text("fixed", f.defaultFixed(adjusted)),
 		covariance: mixed.Structure(s.choice("covariance", structures...)),
 		method:     mixed.Method(s.choice("method", string(mixed.REML), string(mixed.ML))),
 		df:         s.choice("df", dfMethods...),

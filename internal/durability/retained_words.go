@@ -14,18 +14,25 @@ import (
 // last visit, what is left of the benefit, and who answered.
 func (r *retained) answer() string {
 	f, last := r.f, r.f.last()
-	var sentences []string
+	var sentences, differences []string
+	apart := false
 	for _, d := range r.result.Differences {
 		if d.Visit != last.Name {
 			continue
 		}
 		i := choose(d.Inference, r.q.df)
+		apart = apart || i.lower != nil && i.upper != nil && (*i.lower > 0 || *i.upper < 0)
+		differences = append(differences, fmt.Sprintf("%s was %s", strings.ReplaceAll(d.Contrast, " - ", " minus "), i.words("points", f.level)))
+	}
+	if len(differences) > 0 {
 		verdict := "."
-		if i.lower != nil && i.upper != nil && *i.lower <= 0 && *i.upper >= 0 {
+		switch {
+		case !apart && len(differences) == 1:
 			verdict = ", so the data do not tell the two apart."
+		case !apart:
+			verdict = ", so the data do not tell these groups apart."
 		}
-		sentences = append(sentences, fmt.Sprintf("At %s, %d days after %s, the difference %s was %s%s",
-			last.Name, last.Day, anchorWords(f.study.Anchor), strings.ReplaceAll(d.Contrast, " - ", " minus "), i.words("points", f.level), verdict))
+		sentences = append(sentences, fmt.Sprintf("At %s, %d days after %s, the difference %s%s", last.Name, last.Day, anchorWords(f.study.Anchor), list(differences), verdict))
 	}
 	parts := []string{}
 	for _, s := range r.shares {
@@ -45,7 +52,7 @@ func (r *retained) answer() string {
 				grew = "; above 100 % the benefit grew after " + f.first().Name
 			}
 		}
-		sentences = append(sentences, fmt.Sprintf("Of the benefit at %s there remained %s%s.", f.first().Name, strings.Join(parts, " and "), grew))
+		sentences = append(sentences, fmt.Sprintf("Of the benefit at %s there remained %s%s.", f.first().Name, list(parts), grew))
 	}
 	return strings.Join(append(sentences, fmt.Sprintf("%d of %s answered then.", f.completion.answered(last.Name), patients(f.completion.subjects(f.study)))), " ")
 }
@@ -74,7 +81,7 @@ func (r *retained) caveats() []finding.Caveat {
 		"%d of %s did not answer at %s. The model takes them to be like patients with the same earlier scores, arm and baseline; if they left because they were worse for another reason, the means are too good.",
 		missing, patients(total), f.last().Name)})
 	if r.baseline == nil {
-		out = append(out, finding.Caveat{Code: "no-baseline", Text: "The model has no baseline, so no change and no share left can be given."})
+		out = append(out, finding.Caveat{Code: "no-baseline", Text: "The model has no baseline, so no change and no share left can be given, and groups that started differently are compared as if they had not."})
 	} else {
 		out = append(out, finding.Caveat{Code: "baseline-constant", Text: fmt.Sprintf(
 			"Change is counted from a baseline of %s points, the mean over the analysed visits, which the intervals take as known.", signed(*r.baseline, 1))})

@@ -40,7 +40,7 @@ type timeToLoss struct {
 // response, and estimates the curves from the counts.
 func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (finding.Finding, error) {
 	q := timeToLoss{f: f, groups: f.study.Arm.Levels}
-	q.byArm = s.choice("group", f.study.Arm.Name, everyone) != everyone
+	q.byArm = !f.ungrouped
 	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }, "a positive number of days")
 	if f.firstVisit == len(f.study.Visits)-1 {
 		s.fail("first-visit", "no visit comes after %s, so no response can be lost later", f.first().Name)

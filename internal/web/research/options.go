@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"afterglow/internal/care"
 )
 
 // Choice is one setting of the model as the page's form offers it.
@@ -20,9 +22,30 @@ type Option struct {
 	Chosen       bool
 }
 
-// choices lists the settings with their defaults first.
-func choices(settings map[string]string) []Choice {
-	all := []Choice{
+// settingNames are the settings that the page's form offers, in its order.
+var settingNames = []string{"group", "measure", "adjust", "covariance", "method", "df"}
+
+// sharedSettings are those that every question on the page takes.
+var sharedSettings = []string{"group", "measure"}
+
+// choices lists the settings with their defaults first. What a study does not
+// leave open is not asked.
+func choices(study care.Study, settings map[string]string) []Choice {
+	group := Choice{Name: "group", Label: "Compare by", Hint: "Groups were not drawn by lot: they differ in more than this."}
+	for i, factor := range study.Factors() {
+		if i == 0 || len(factor.Levels) > 1 {
+			group.Options = append(group.Options, Option{Value: factor.Name, Label: capital(factor.Name)})
+		}
+	}
+	measure := Choice{Name: "measure", Label: "Scale", Hint: "Which total score is followed."}
+	for _, m := range study.Measures {
+		measure.Options = append(measure.Options, Option{Value: m.Total, Label: strings.ToUpper(m.Instrument)})
+	}
+	all := []Choice{group, measure,
+		{Name: "adjust", Label: "Adjustment", Hint: "Unadjusted compares groups as they came, whoever was put into them.", Options: []Option{
+			{Value: "baseline", Label: "By the score before treatment"},
+			{Value: "none", Label: "None"},
+		}},
 		{Name: "covariance", Label: "Covariance of the visits", Hint: "How scores of one patient hang together.", Options: []Option{
 			{Value: "un", Label: "Unstructured"},
 			{Value: "cs", Label: "Compound symmetry"},
@@ -39,6 +62,7 @@ func choices(settings map[string]string) []Choice {
 			{Value: "kenward-roger", Label: "Kenward-Roger"},
 		}},
 	}
+	all = slices.DeleteFunc(all, func(c Choice) bool { return len(c.Options) < 2 })
 	for i := range all {
 		chosen := settings[all[i].Name]
 		for j := range all[i].Options {
@@ -53,12 +77,23 @@ func choices(settings map[string]string) []Choice {
 // wrong value stays: the question says what it accepts.
 func readSettings(query url.Values) map[string]string {
 	settings := map[string]string{}
-	for _, choice := range choices(nil) {
-		if value := strings.TrimSpace(query.Get(choice.Name)); value != "" {
-			settings[choice.Name] = value
+	for _, name := range settingNames {
+		if value := strings.TrimSpace(query.Get(name)); value != "" {
+			settings[name] = value
 		}
 	}
 	return settings
+}
+
+// only keeps some settings.
+func only(settings map[string]string, names []string) map[string]string {
+	kept := map[string]string{}
+	for _, name := range names {
+		if value, ok := settings[name]; ok {
+			kept[name] = value
+		}
+	}
+	return kept
 }
 
 // settingsWords says in a few words how the answers were asked for.

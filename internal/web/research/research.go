@@ -95,18 +95,46 @@ func (p Pages) ShowStudy(c echo.Context) error {
 		if asked.Study, err = find(studies, id); err != nil {
 			return err
 		}
-		if asked.Scale, err = p.Service.Scale(asked.Study.Measures[0]); err != nil {
+		if err := p.askStudy(ctx, &asked); err != nil {
 			return err
 		}
-		asked.Scale.Anchor = asked.Study.Anchor
-		asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
-		asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, nil)
 	}
 	shown, err := NewStudyPage(asked)
 	if err != nil {
 		return err
 	}
 	return p.Renderer.HTML(c, statusOf(c, asked.Retained.Err), "research/study", shown)
+}
+
+// askStudy asks the questions of the page. What cannot be answered stands in the
+// replies; the error is one that the page cannot show.
+func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
+	id, settings := asked.Study.ID, asked.Settings
+	measure := chosenMeasure(asked.Study, settings)
+	var err error
+	if asked.Scale, err = p.Service.Scale(measure); err != nil {
+		return err
+	}
+	asked.Scale.Anchor = asked.Study.Anchor
+	if regrouped, ok := asked.Study.GroupedBy(settings["group"]); ok {
+		asked.Study = regrouped
+	}
+	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
+	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, sharedSettings))
+	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {
+		plain := only(settings, settingNames)
+		plain["adjust"] = "none"
+		asked.Unadjusted.Finding, asked.Unadjusted.Err = p.Service.Ask(ctx, "retained-benefit", id, plain)
+	}
+	return nil
+}
+
+// chosenMeasure is the measure that was asked for, or the study's first.
+func chosenMeasure(s care.Study, settings map[string]string) care.Measure {
+	if m, ok := s.Measure(settings["measure"]); ok {
+		return m
+	}
+	return s.Measures[0]
 }
 
 func find(studies []care.Study, id string) (care.Study, error) {

@@ -249,7 +249,7 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.NotFound("study", "no patients yet")
 			}
-		}, http.StatusOK, "No patients yet. Here it will say whether the benefit lasts"},
+		}, http.StatusOK, "Nothing to ask yet. Here it will say whether the benefit lasts"},
 		{"settings that are not accepted", func(s *research.Service) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.InvalidDetails("settings", []fault.Detail{{Item: "df", Message: "Kenward-Roger needs REML"}})
@@ -300,12 +300,19 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 	given := map[string]map[string]string{}
 	answered := s.Ask
 	s.Ask = func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
-		given[question] = settings
+		name := question
+		if settings["adjust"] == "none" {
+			name += " unadjusted"
+		}
+		given[name] = settings
 		return answered(ctx, question, study, settings)
 	}
-	_, _, tree := get(t, s, path+"?covariance=csh&method=REML&df=kenward-roger&fixed=1&x=y")
-	require.Equal(t, map[string]string{"covariance": "csh", "method": "REML", "df": "kenward-roger"}, given["retained-benefit"])
-	require.Empty(t, given["time-to-loss"])
+	_, _, tree := get(t, s, path+"?covariance=csh&method=REML&df=kenward-roger&group=drug&fixed=1&x=y")
+	model := map[string]string{"covariance": "csh", "method": "REML", "df": "kenward-roger", "group": "drug"}
+	require.Equal(t, model, given["retained-benefit"])
+	require.Equal(t, map[string]string{"group": "drug"}, given["time-to-loss"], "time to loss takes the group and the scale only")
+	model["adjust"] = "none"
+	require.Equal(t, model, given["retained-benefit unadjusted"], "the unadjusted answer stands beside the adjusted one")
 	var chosen []string
 	for _, o := range all(tree, "option") {
 		for _, a := range o.Attr {
@@ -314,7 +321,7 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"csh", "REML", "kenward-roger"}, chosen)
+	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a study with one factor and one scale leaves neither to choose")
 }
 
 func TestTheListOfStudies(t *testing.T) {

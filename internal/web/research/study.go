@@ -19,8 +19,11 @@ type Asked struct {
 	Scale    chart.Scale
 	Settings map[string]string
 	Retained Reply
-	Loss     Reply
-	Fresh    Freshness
+	// Unadjusted is the same question without the baseline in the model; empty
+	// where it was not asked.
+	Unadjusted Reply
+	Loss       Reply
+	Fresh      Freshness
 }
 
 // Reply is a question's answer or why there is none.
@@ -80,7 +83,7 @@ type Problem struct {
 // NewStudyPage puts the answers into panels. An error that people cannot act on
 // is returned.
 func NewStudyPage(a Asked) (*StudyPage, error) {
-	p := &StudyPage{Heading: "Does the benefit last?", Study: a.Study.Title, Choices: choices(a.Settings)}
+	p := &StudyPage{Heading: "Does the benefit last?", Study: a.Study.Title, Choices: choices(a.Study, a.Settings)}
 	if p.Study == "" {
 		p.Study = a.Study.ID
 	}
@@ -140,8 +143,8 @@ func explain(err error) (*Problem, error) {
 		}, nil
 	case fault.KindNotFound:
 		return &Problem{
-			Heading: "No patients yet",
-			Text:    "Here it will say whether the benefit lasts, for each group and each visit, once the study has patients with answers.",
+			Heading: "Nothing to ask yet",
+			Text:    "Here it will say whether the benefit lasts, for each group and each visit. None of the study's patients has reached ClickHouse: there are none yet, or they are on their way.",
 			Next:    "Import the study's data with: afterglow import study FILE.csv --map MAP.yaml",
 		}, nil
 	case fault.KindInvalid:
@@ -169,7 +172,30 @@ func differencePanel(a Asked) Panel {
 	p := Panel{ID: "difference", Heading: "Difference between groups", Sentence: differenceWords(f, a.Scale)}
 	p.draw(chart.Differences(f, a.Scale))
 	p.add(showTable(f, "differences"))
+	p.add(adjustmentTable(a))
 	return p
+}
+
+// adjustmentTable sets the differences with and without the baseline beside each
+// other: where they part, the groups did not start alike.
+func adjustmentTable(a Asked) (Table, bool) {
+	plain := map[string]row{}
+	for _, r := range rows(a.Unadjusted.Finding, "differences") {
+		plain[r.words("contrast")+r.words("visit")] = r
+	}
+	t := Table{Caption: "Adjusted by the score before treatment, and unadjusted beside it: where the two part, the groups did not start alike",
+		Columns: []Column{{Label: "Contrast"}, {Label: "Visit"}, {Label: "Adjusted", Numeric: true}, {Label: "Interval", Numeric: true},
+			{Label: "Unadjusted", Numeric: true}, {Label: "Interval", Numeric: true}}}
+	for _, r := range rows(a.Retained.Finding, "differences") {
+		u, ok := plain[r.words("contrast")+r.words("visit")]
+		if !ok {
+			continue
+		}
+		t.Rows = append(t.Rows, []Cell{{Text: r.words("contrast"), Header: true}, {Text: r.words("visit")},
+			{Text: r.words("estimate"), Numeric: true}, {Text: r.words("ci_lower") + " to " + r.words("ci_upper"), Numeric: true},
+			{Text: u.words("estimate"), Numeric: true}, {Text: u.words("ci_lower") + " to " + u.words("ci_upper"), Numeric: true}})
+	}
+	return t, len(t.Rows) > 0
 }
 
 func timePanel(a Asked) Panel {
