@@ -35,6 +35,9 @@ const (
 	// PermissionOwnSession is what every signed-in person may do with their
 	// own session: see the home page, extend it, end it.
 	PermissionOwnSession Permission = "own-session"
+	// PermissionSeePatients is seeing the caseload and one patient's answers,
+	// sessions and scores, by pseudonym.
+	PermissionSeePatients Permission = "see-patients"
 	// PermissionWorkAlerts is seeing and acknowledging safety alerts.
 	PermissionWorkAlerts Permission = "work-alerts"
 	// PermissionAskQuestions is asking durability questions of pseudonymous
@@ -52,6 +55,7 @@ var policy = map[Permission][]Role{
 	PermissionPublic:       Roles,
 	PermissionAnswerByLink: Roles,
 	PermissionOwnSession:   AccountRoles,
+	PermissionSeePatients:  {RoleClinician},
 	PermissionWorkAlerts:   {RoleClinician},
 	PermissionAskQuestions: {RoleResearcher},
 	PermissionSeeStatus:    {RoleAdministrator},

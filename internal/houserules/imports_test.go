@@ -24,9 +24,11 @@ type room struct {
 }
 
 var (
-	ground  = []string{"fault", "instrument", "care", "finding", "crisis", "yamldoc"}
-	pure    = []string{"os", "os/exec", "net", "net/http", "database/sql", "context", "time", "math/rand", "math/rand/v2"}
-	outside = []string{"database/sql", "net/http", "github.com/labstack/echo/v4", "github.com/ClickHouse/clickhouse-go/v2"}
+	ground = []string{"fault", "instrument", "care", "finding", "crisis", "yamldoc"}
+	// calendar rooms work with moments that they are given; pure ones not even that.
+	calendar = []string{"os", "os/exec", "net", "net/http", "database/sql", "context", "math/rand", "math/rand/v2"}
+	pure     = append([]string{"time"}, calendar...)
+	outside  = []string{"database/sql", "net/http", "github.com/labstack/echo/v4", "github.com/ClickHouse/clickhouse-go/v2"}
 )
 
 // The first row that fits a package's path decides, so a narrower row stands
@@ -38,7 +40,7 @@ var rooms = []room{
 	{"identity", []string{"fault"}, outside, "who a patient is prints itself as [redacted] and travels nowhere"},
 	{"stats", []string{"stats/..."}, pure, "a number must not depend on where it is computed"},
 	{"stats/...", []string{"stats", "stats/..."}, pure, "a number must not depend on where it is computed"},
-	{"care", []string{"fault"}, pure, "the record's words are quoted in tests, maps and exports"},
+	{"care", []string{"fault"}, calendar, "the record's words are quoted in tests, maps and exports"},
 	{"crisis", []string{"fault", "yamldoc", "/schemas"}, outside, "contacts must be readable when everything else is down"},
 	{"instrument", []string{"fault", "yamldoc", "/schemas"}, outside, "an instrument is data and a closed set of operations"},
 	{"finding", []string{"fault", "care"}, outside, "a finding is data: it does not compute"},
@@ -47,14 +49,16 @@ var rooms = []room{
 	{"warehouse", ground, []string{"github.com/labstack/echo/v4"}, "pseudonymous by construction, rebuildable"},
 	{"intake", append([]string{"registry", "warehouse"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "it accepts and ships; it does not compute or show"},
 	{"safety", append([]string{"registry"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "it acts; it does not compute or show"},
+	{"caseload", append([]string{"registry"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "it reads for the clinic's pages; it acts on nothing"},
 	{"access", append([]string{"registry", "identity"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "it decides who may; it does not show"},
 	{"durability", append([]string{"stats", "stats/...", "warehouse"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "the one place where domain and numerics meet"},
+	{"simulate", append([]string{"registry", "warehouse"}, ground...), append([]string{"math/rand"}, outside...), "it makes records; it does not analyse, store or show them"},
 	{"interop/...", append([]string{"/schemas", "registry", "intake", "warehouse", "/schemas"}, ground...), []string{"database/sql", "github.com/labstack/echo/v4"}, "formats are adapters"},
 	{"chart", []string{"finding", "care", "fault"}, outside, "drawing does not compute"},
-	{"web/gallery", append([]string{"web/...", "chart", "access", "/schemas"}, ground...), []string{"database/sql"}, "canned pages need no store"},
-	{"web/gallery/...", append([]string{"web/...", "chart", "access", "/schemas"}, ground...), []string{"database/sql"}, "canned pages need no store"},
-	{"web/...", append([]string{"web/...", "chart", "intake", "safety", "access"}, ground...), []string{"database/sql", "github.com/ClickHouse/clickhouse-go/v2", "gonum.org/v1/gonum/mat"}, "a page holds no SQL and no statistics"},
-	{"web", append([]string{"web/...", "chart", "intake", "safety", "access"}, ground...), []string{"database/sql", "github.com/ClickHouse/clickhouse-go/v2", "gonum.org/v1/gonum/mat"}, "a page holds no SQL and no statistics"},
+	{"web/gallery", append([]string{"web/...", "chart", "access", "caseload", "/schemas"}, ground...), []string{"database/sql"}, "canned pages need no store"},
+	{"web/gallery/...", append([]string{"web/...", "chart", "access", "caseload", "/schemas"}, ground...), []string{"database/sql"}, "canned pages need no store"},
+	{"web/...", append([]string{"web/...", "chart", "intake", "safety", "caseload", "access"}, ground...), []string{"database/sql", "github.com/ClickHouse/clickhouse-go/v2", "gonum.org/v1/gonum/mat"}, "a page holds no SQL and no statistics"},
+	{"web", append([]string{"web/...", "chart", "intake", "safety", "caseload", "access"}, ground...), []string{"database/sql", "github.com/ClickHouse/clickhouse-go/v2", "gonum.org/v1/gonum/mat"}, "a page holds no SQL and no statistics"},
 	{"testkit/...", []string{"/..."}, nil, "tests may reach everything"},
 	{"houserules", nil, nil, "it only looks"},
 	{"/schemas", nil, outside, "data with an embed.go"},

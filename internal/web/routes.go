@@ -69,6 +69,8 @@ func (s *site) routes() []Route {
 		{Method: post, Path: "/setup", Permission: access.PermissionPublic, Rate: middleware.RateSignIn, Handler: s.account.Setup},
 
 		// Clinicians
+		{Method: get, Path: "/patients", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Patients},
+		{Method: get, Path: "/patients/:patient", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Patient},
 		{Method: get, Path: "/alerts", Permission: access.PermissionWorkAlerts, Rate: middleware.RateStaff, Handler: s.clinic.Alerts},
 		{Method: post, Path: "/alerts/:alert/acknowledge", Permission: access.PermissionWorkAlerts, Rate: middleware.RateStaff, Handler: s.clinic.Acknowledge},
 

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"afterglow/internal/access"
+	"afterglow/internal/caseload"
 	"afterglow/internal/crisis"
 	"afterglow/internal/fault"
 	"afterglow/internal/instrument"
@@ -47,6 +48,7 @@ type Config struct {
 	Intake      *intake.Service
 	Access      *access.Service
 	Safety      *safety.Service
+	Caseload    *caseload.Service
 	Status      admin.Sources
 	Research    research.Service
 }
@@ -60,8 +62,8 @@ func (c Config) Validate() error {
 		return fault.Invalid("site address", "must be an address without a path, such as https://clinic.example")
 	case c.URL.Scheme != "https" && !(c.URL.Scheme == "http" && middleware.IsLoopbackHost(c.URL.Hostname())):
 		return fault.Invalid("site address", "must be https, or http on this machine only (localhost)")
-	case c.Contacts == nil || c.Instruments == nil || c.Intake == nil || c.Access == nil || c.Safety == nil:
-		return fault.Invalid("site", "needs crisis contacts, instruments and the intake, access and safety services")
+	case c.Contacts == nil || c.Instruments == nil || c.Intake == nil || c.Access == nil || c.Safety == nil || c.Caseload == nil:
+		return fault.Invalid("site", "needs crisis contacts, instruments and the intake, access, safety and caseload services")
 	}
 	if err := c.Research.Validate(); err != nil {
 		return err
@@ -85,6 +87,7 @@ type site struct {
 
 // navigation is what staff see at the top, each entry by its permission.
 var navigation = []page.NavEntry{
+	{Label: "Patients", Path: "/patients", Purpose: "Who is in care, who is due, late or worse; one patient's course over time.", Permission: access.PermissionSeePatients},
 	{Label: "Alerts", Path: "/alerts", Purpose: "Answers that need a person today, the oldest first.", Permission: access.PermissionWorkAlerts},
 	{Label: "Does it last?", Path: "/research", Purpose: "Ask the question of a study; read the answer with its uncertainty.", Permission: access.PermissionAskQuestions},
 	{Label: "Status", Path: "/status", Purpose: "How this installation is doing.", Permission: access.PermissionSeeStatus},
@@ -114,7 +117,7 @@ func assemble(c Config) (*site, error) {
 	return &site{
 		renderer: renderer, assets: set, status: c.Status, patient: forms,
 		account:  account.Pages{Access: c.Access, Renderer: renderer, Cookie: access.SessionCookie(https), Navigation: navigation},
-		clinic:   clinic.Pages{Config: clinic.Config{Safety: c.Safety, Access: c.Access, Instruments: c.Instruments, Renderer: renderer, Now: c.Now}},
+		clinic:   clinic.Pages{Config: clinic.Config{Safety: c.Safety, Caseload: c.Caseload, Access: c.Access, Instruments: c.Instruments, Renderer: renderer, Now: c.Now, Zone: c.Zone}},
 		research: research.Pages{Renderer: renderer, Service: c.Research},
 		admin:    admin.Pages{Renderer: renderer, Sources: c.Status, Now: c.Now},
 		guards: guards{

@@ -22,6 +22,7 @@ import (
 
 	"afterglow/internal/access"
 	"afterglow/internal/care"
+	"afterglow/internal/caseload"
 	"afterglow/internal/chart"
 	"afterglow/internal/crisis"
 	"afterglow/internal/fault"
@@ -102,13 +103,15 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 	library := registrytest.Instruments(t)
 	s.Intake, err = intake.New(intake.Config{Store: s.Store, Instruments: library, Logger: log})
 	require.NoError(t, err)
+	patients, err := caseload.New(caseload.Config{Store: s.Store, Instruments: library, Zone: time.UTC})
+	require.NoError(t, err)
 	contacts, err := crisis.Load(schemas.Crisis())
 	require.NoError(t, err)
 	own, err := url.Parse(address)
 	require.NoError(t, err)
 	config := web.Config{
 		Name: "Harbour Clinic", URL: own, Zone: time.UTC, Demo: true, Log: log, Now: s.Clock.Now,
-		Contacts: contacts.For("us"), Instruments: library, Intake: s.Intake, Access: s.Access, Safety: s.Safety,
+		Contacts: contacts.For("us"), Instruments: library, Intake: s.Intake, Access: s.Access, Safety: s.Safety, Caseload: patients,
 		Status: admin.Sources{
 			Registry:    func(context.Context) error { return nil },
 			Warehouse:   func(context.Context) error { return s.WarehouseErr },

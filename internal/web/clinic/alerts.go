@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"afterglow/internal/access"
+	"afterglow/internal/caseload"
 	"afterglow/internal/fault"
 	"afterglow/internal/instrument"
 	"afterglow/internal/safety"
@@ -22,10 +23,12 @@ import (
 // Config is what the pages work with.
 type Config struct {
 	Safety      *safety.Service
+	Caseload    *caseload.Service
 	Access      *access.Service
 	Instruments *instrument.Library
 	Renderer    *page.Renderer
 	Now         func() time.Time
+	Zone        *time.Location
 }
 
 // Pages handles the clinicians' routes.
@@ -106,7 +109,7 @@ func (p Pages) alertsPage(ctx context.Context) (*AlertsPage, error) {
 
 func (p Pages) line(a safety.Alert) AlertLine {
 	line := AlertLine{
-		ID: a.ID, Level: string(a.Level), LevelWord: levelWord(a.Level), Rule: a.Rule, Patient: shortCode(string(a.Patient)),
+		ID: a.ID, Level: string(a.Level), LevelWord: levelWord(a.Level), Rule: a.Rule, Patient: shortCode(string(a.Patient)), PatientPath: "/patients/" + string(a.Patient),
 		RaisedAt: a.RaisedAt, Age: age(p.Now().Sub(a.RaisedAt)), Unfinished: a.Submission == "",
 		Action: "Review by a clinician.",
 	}

@@ -17,7 +17,7 @@ var files embed.FS
 var Templates = page.Templates{
 	Folder: "clinic",
 	Files:  files,
-	Pages:  map[string][]string{"alerts": {}},
+	Pages:  map[string][]string{"alerts": {}, "patients": {}, "patient": {"chart"}},
 }
 
 // AlertsPage lists what waits for someone, the oldest first.
@@ -36,8 +36,10 @@ type AlertLine struct {
 	Rule      string
 	Action    string
 	Patient   string
-	RaisedAt  time.Time
-	Age       string
+	// PatientPath is the patient's page.
+	PatientPath string
+	RaisedAt    time.Time
+	Age         string
 	// Unfinished is true when the answers were saved and never sent.
 	Unfinished bool
 	// Owner is who took it on, or "".

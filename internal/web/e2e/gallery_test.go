@@ -46,7 +46,7 @@ func TestSR63_ChartsDrawUnderThePolicyAndNothingEscapes(t *testing.T) {
 	server, _ := serveGallery(t)
 	ctx := tab(t)
 	watch(t, ctx, server.URL)
-	for _, name := range []string{"/research-study-hostile-name", "/clinic-alerts"} {
+	for _, name := range []string{"/research-study-hostile-name", "/clinic-alerts", "/clinic-patients-hostile-name", "/clinic-patient-hostile-name"} {
 		do(t, ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+name))
 		require.Equal(t, "undefined", eval[string](t, ctx, "typeof window.escaped"))
 		figures := eval[int](t, ctx, `document.querySelectorAll("figure[data-chart]").length`)

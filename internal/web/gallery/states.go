@@ -8,7 +8,6 @@ import (
 	"afterglow/internal/fault"
 	"afterglow/internal/web/account"
 	"afterglow/internal/web/admin"
-	"afterglow/internal/web/clinic"
 	"afterglow/internal/web/page"
 	"afterglow/internal/web/patient"
 )
@@ -25,7 +24,7 @@ const Canary = `</script><script>window.escaped=1</script><img src=x onerror="wi
 // States lists every page in every state it can be in.
 func States(contacts page.Contacts) []State {
 	var all []State
-	for _, part := range [][]State{patientStates(contacts), accountStates(), clinicStates(), researchStates(), adminStates(), errorStates()} {
+	for _, part := range [][]State{patientStates(contacts), accountStates(), alertStates(), caseloadStates(), patientPageStates(), researchStates(), adminStates(), errorStates()} {
 		all = append(all, part...)
 	}
 	return all
@@ -118,30 +117,6 @@ func accountStates() []State {
 		states = append(states, State{Name: "home-" + string(role), Template: "account/home", Role: role, Page: account.Home(role, navigation)})
 	}
 	return states
-}
-
-func clinicStates() []State {
-	clinician := access.RoleClinician
-	alerts := []clinic.AlertLine{
-		{ID: 7, Level: "red", LevelWord: "Red", Rule: "PHQ-9, item 9", Action: "Contact the patient now, with a structured suicide screen (C-SSRS)",
-			Patient: "4be1-09c7", RaisedAt: now.Add(-47 * time.Minute), Age: "47 min"},
-		{ID: 9, Level: "amber", LevelWord: "Amber", Rule: "PHQ-9, item 9", Action: "Review by a clinician on the same day, with a structured suicide screen (ASQ or C-SSRS)",
-			Patient: "a2f0-11d8", RaisedAt: now.Add(-12 * time.Minute), Age: "12 min", Unfinished: true},
-		{ID: 10, Level: "unknown", LevelWord: "Not answered", Rule: "PHQ-9, item 9", Action: "The question was left open. Ask the patient.",
-			Patient: "77c3-5e02", RaisedAt: now.Add(-3 * time.Minute), Age: "3 min"},
-		{ID: 11, Level: "critical", LevelWord: "Critical", Rule: "Test of the alert path", Action: "Contact the patient now.",
-			Patient: Canary, RaisedAt: now, Age: "now"},
-	}
-	return []State{
-		{Name: "clinic-alerts", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
-			Frame: page.Frame{Title: "Alerts", Wide: true, Simulated: true}, Alerts: alerts, Codes: clinic.NoteCodes,
-			Acknowledged: []clinic.AlertLine{{ID: 3, LevelWord: "Red", Rule: "PHQ-9, item 9", Patient: "90aa-41b6", RaisedAt: now.Add(-3 * time.Hour), Owner: "anna"}}}},
-		{Name: "clinic-alerts-one", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
-			Frame:  page.Frame{Title: "Alerts", Wide: true, Notices: []page.Notice{{Kind: page.NoticeDone, Text: "The alert is acknowledged. It stays open until its outcome is recorded."}}},
-			Alerts: alerts[:1], Codes: clinic.NoteCodes}},
-		{Name: "clinic-alerts-none", Template: "clinic/alerts", Role: clinician, Page: &clinic.AlertsPage{
-			Frame: page.Frame{Title: "Alerts", Wide: true}, Codes: clinic.NoteCodes}},
-	}
 }
 
 func adminStates() []State {

@@ -1,0 +1,160 @@
+package caseload
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"afterglow/internal/care"
+	"afterglow/internal/instrument"
+	"afterglow/internal/registry"
+)
+
+// shownFirst orders the scales of a course: its last score is that of the first
+// that has one. Those that are not listed follow by their id.
+var shownFirst = []string{"phq-9", "bdi-ii", "gad-7", "pcl-5"}
+
+const linesAtOnce = 1000
+
+// Lines lists every course in care, in the registry's order: those first that
+// need a person.
+func (s *Service) Lines(ctx context.Context) ([]Line, error) {
+	scales := s.scales()
+	lines := []Line{}
+	for {
+		rows, err := s.Store.Caseload(ctx, registry.CaseloadFilter{Instruments: scales, Limit: linesAtOnce, Offset: len(lines)})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			line, err := s.line(row)
+			if err != nil {
+				return nil, fmt.Errorf("read course %d of the caseload: %w", row.Course, err)
+			}
+			lines = append(lines, line)
+		}
+		if len(rows) < linesAtOnce {
+			return lines, nil
+		}
+	}
+}
+
+// scales lists the ids of all instruments in the order of shownFirst.
+func (s *Service) scales() []string {
+	var ids []string
+	for _, d := range s.Instruments.List() {
+		if !slices.Contains(ids, d.ID) {
+			ids = append(ids, d.ID)
+		}
+	}
+	slices.SortStableFunc(ids, byScale)
+	return ids
+}
+
+func byScale(a, b string) int { return place(a) - place(b) }
+
+func place(instrument string) int {
+	if i := slices.Index(shownFirst, instrument); i >= 0 {
+		return i
+	}
+	return len(shownFirst)
+}
+
+func (s *Service) line(row registry.CaseloadRow) (Line, error) {
+	line := Line{
+		Patient: row.Patient, Course: row.Course, Simulated: row.Simulated, OpenAlerts: row.OpenAlerts,
+		Plan: Plan{Title: row.ProtocolTitle, Protocol: row.Protocol, Given: row.SessionsDone, Boosters: row.Boosters, Planned: row.SessionsPlanned},
+	}
+	if row.LastAnsweredAt != nil {
+		line.LastContact = *row.LastAnsweredAt
+	}
+	if last := row.LastSession; last != nil {
+		line.Plan.Route = last.Route
+		if last.StartedAt.After(line.LastContact) {
+			line.LastContact = last.StartedAt
+		}
+	}
+	for _, score := range row.Scores {
+		d, err := s.Instruments.Latest(score.Instrument)
+		if err != nil {
+			return Line{}, err
+		}
+		if score.Last == nil {
+			continue
+		}
+		reading, err := newReading(d, *score.Last, score.Baseline, score.LastVisit == care.BaselineVisit)
+		if err != nil {
+			return Line{}, err
+		}
+		if line.Last == nil {
+			line.Last = &reading
+		}
+		if reading.isWorse() {
+			line.Worse = append(line.Worse, reading.Short)
+		}
+	}
+	if row.Due != nil {
+		line.Next = s.next(registry.Occasion{
+			Instrument: row.Due.Instrument, Visit: row.Due.Visit, OpensAt: row.Due.OpensAt, TargetAt: row.Due.TargetAt, ClosesAt: row.Due.ClosesAt,
+		})
+	}
+	return line, nil
+}
+
+// newReading compares a score with the baseline; the baseline itself has nothing
+// to compare with.
+func newReading(d *instrument.Definition, score float64, baseline *float64, isBaseline bool) (Reading, error) {
+	r := Reading{
+		Instrument: d.ID, Short: shortName(d), Score: score, Minimum: d.Total.Minimum.Float(), Maximum: d.Total.Maximum.Float(),
+		LowerIsBetter: d.Direction == instrument.DirectionHigherIsWorse,
+	}
+	if band, ok := d.BandOf(score); ok {
+		r.Band = band.Labels.In("en")
+	}
+	if baseline == nil || isBaseline {
+		return r, nil
+	}
+	change, err := d.Change(*baseline, score)
+	if err != nil {
+		return Reading{}, fmt.Errorf("compare a score of %s with its baseline: %w", d.ID, err)
+	}
+	r.Change = &change
+	return r, nil
+}
+
+func (r Reading) isWorse() bool {
+	return r.Change != nil && r.Change.Reliable == instrument.ChangeDeteriorated
+}
+
+// next says where an open occasion stands today. Its day is its target, or else
+// when it opens, or closes.
+func (s *Service) next(o registry.Occasion) *Next {
+	n := &Next{Short: s.shortOf(o.Instrument), Visit: o.Visit, State: NextDue}
+	for _, at := range []*time.Time{o.TargetAt, o.OpensAt, o.ClosesAt} {
+		if at != nil {
+			n.On = *at
+			break
+		}
+	}
+	now := s.Store.Now()
+	switch {
+	case o.OpensAt != nil && now.Before(*o.OpensAt):
+		n.State = NextPlanned
+	case o.ClosesAt != nil && !now.Before(*o.ClosesAt), o.TargetAt != nil && s.day(now).DaysSince(s.day(*o.TargetAt)) > 0:
+		n.State = NextLate
+	}
+	return n
+}
+
+// day is a moment's calendar day at the clinic.
+func (s *Service) day(t time.Time) care.Date { return care.DateOf(t, s.Zone) }
+
+// shortOf names an instrument that may have left the library by its id.
+func (s *Service) shortOf(id string) string {
+	d, err := s.Instruments.Latest(id)
+	if err != nil {
+		return id
+	}
+	return shortName(d)
+}

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTwentyPatientsFitOnADesk(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	watch(t, ctx, server.URL)
+	do(t, ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/clinic-patients"))
+	require.LessOrEqual(t, eval[float64](t, ctx, `document.querySelectorAll(".caseload tbody tr")[19].getBoundingClientRect().bottom`), 900.0)
+	require.LessOrEqual(t, eval[int](t, ctx, "document.scrollingElement.scrollWidth"), 1280)
+	require.Equal(t, 2, eval[int](t, ctx, `document.querySelectorAll(".caseload .waits").length`), "only what needs a person today is red")
+
+	do(t, ctx, chromedp.EmulateViewport(360, 800))
+	require.Equal(t, "block", eval[string](t, ctx, `getComputedStyle(document.querySelector(".caseload tbody tr")).display`), "a card each on a phone")
+	require.LessOrEqual(t, eval[int](t, ctx, "document.scrollingElement.scrollWidth"), 360)
+}
+
+func TestTheTrendIsDrawnAlignedAndAboveTheFold(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	watch(t, ctx, server.URL)
+	for _, size := range [][2]int64{{320, 800}, {820, 900}, {1440, 900}} {
+		do(t, ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.Navigate(server.URL+"/clinic-patient"))
+		charts := eval[[]drawing](t, ctx, drawn)
+		require.Len(t, charts, 4, "the sessions and three scales")
+		for _, c := range charts {
+			require.GreaterOrEqual(t, c.Paths, 2)
+			require.True(t, c.Inside, "at %d px", size[0])
+		}
+		require.Subset(t, charts[1].Texts, []string{"PHQ-9, 0 to 27 points, lower is better", "Severe", "Mild", "*", "40"})
+		// Day 10 of each panel is the same pixel.
+		places := eval[[]float64](t, ctx, `[...document.querySelectorAll("[data-chart-place]")].map(p => Math.round(
+			echarts.getInstanceByDom(p).convertToPixel({xAxisIndex: 0}, 10) + p.getBoundingClientRect().left))`)
+		for _, x := range places {
+			require.InDelta(t, places[0], x, 1, "at %d px", size[0])
+		}
+	}
+	require.LessOrEqual(t, eval[float64](t, ctx, `Math.max(...[...document.querySelectorAll("[data-chart-place], aside")].map(e => e.getBoundingClientRect().bottom))`), 900.0)
+}
+
+func TestWithoutScriptsTheTrendIsWordsAndTables(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	require.NoError(t, err)
+	do(t, ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/clinic-patient"), chromedp.WaitVisible("figcaption"),
+		chromedp.WaitNotVisible("[data-chart-place]"), chromedp.Click(".trend details summary"), chromedp.WaitVisible(".trend details table"))
+}
+
+func TestAClinicianGoesFromTheListToAPatient(t *testing.T) {
+	t.Parallel()
+	site := serve(t, 2)
+	ctx := tab(t)
+	watch(t, ctx, site.Address)
+	signIn(t, ctx, site)
+	do(t, ctx, chromedp.EmulateViewport(360, 800), chromedp.Navigate(site.Address+"/patients"))
+	follow(t, ctx, `.caseload thead th:nth-child(5) a`)
+	require.Equal(t, "?sort=due", eval[string](t, ctx, "location.search"))
+	require.Empty(t, eval[string](t, ctx, "document.cookie"), "the order is kept in the address")
+	require.Equal(t, int64(200), follow(t, ctx, `.caseload tbody th a`))
+	require.Contains(t, eval[string](t, ctx, "document.title"), "Patient")
+	require.Equal(t, int64(200), follow(t, ctx, `h1 a`))
+}
