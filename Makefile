@@ -86,7 +86,7 @@ race: setup ## The race detector over the rooms without the engine
 
 .PHONY: bench
 bench: setup ## Benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./internal/...
 
 .PHONY: soak
 soak: setup ## Long runs: 1,000 kills over 100,000 submissions

@@ -19,6 +19,7 @@ import (
 	"afterglow/internal/access"
 	"afterglow/internal/fault"
 	"afterglow/internal/registry"
+	"afterglow/internal/simulate"
 )
 
 type demoCmd struct {
@@ -67,6 +68,9 @@ func (c *demoRunCmd) serve(ctx context.Context, out io.Writer, progress func(str
 	if !c.Resume {
 		progress("Loading the study ...")
 		if err := c.loadStudy(ctx, s, progress); err != nil {
+			return err
+		}
+		if err := s.loadSimulatedClinic(ctx, progress); err != nil {
 			return err
 		}
 	}
@@ -156,7 +160,7 @@ func (s *server) demoAccounts(ctx context.Context) ([]demoAccount, error) {
 		role access.Role
 		demoAccount
 	}{
-		{access.RoleClinician, demoAccount{label: "clinician", path: "/alerts"}},
+		{access.RoleClinician, demoAccount{label: "clinician", path: "/patients"}},
 		{access.RoleResearcher, demoAccount{label: "researcher", path: "/research"}},
 		{access.RoleAdministrator, demoAccount{label: "admin", path: "/status"}},
 	}
@@ -191,6 +195,34 @@ func (c *demoRunCmd) loadStudy(ctx context.Context, s *server, progress func(str
 		return err
 	}
 	progress("Study %s: %d patients, %d scores, %d of them new", report.Study, report.Subjects, report.Responses, report.Registry.ResponsesAdded)
+	return nil
+}
+
+// The demo's simulated clinic: always the same patients.
+const (
+	simulatedPatients = 500
+	simulatedSeed     = 1
+)
+
+// loadSimulatedClinic brings a clinic whose truth is known in through the journal,
+// like any other; once is enough.
+func (s *server) loadSimulatedClinic(ctx context.Context, progress func(string, ...any)) error {
+	switch _, err := s.store.Study(ctx, simulate.StudyID); {
+	case err == nil:
+		return nil
+	case !fault.Is(err, fault.KindNotFound):
+		return err
+	}
+	progress("Simulating a clinic of %d patients ...", simulatedPatients)
+	clinic, err := simulate.StudyImport(s.library, simulatedPatients, simulatedSeed)
+	if err != nil {
+		return err
+	}
+	report, err := s.store.ImportStudy(ctx, command("demo"), clinic)
+	if err != nil {
+		return err
+	}
+	progress("Study %s: %d simulated patients, %d answers", report.Study, report.SubjectsAdded, report.ResponsesAdded)
 	return nil
 }
 

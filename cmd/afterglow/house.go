@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -23,12 +24,14 @@ import (
 // settings come from the environment; every one has a default that works on a
 // laptop.
 type settings struct {
-	Listen     string   `help:"Address to listen on." env:"AFTERGLOW_LISTEN" default:"127.0.0.1:8080"`
-	URL        string   `help:"Address that links carry; default http://localhost:PORT." env:"AFTERGLOW_URL"`
-	Proxies    []string `name:"trusted-proxies" help:"Addresses of proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8." env:"AFTERGLOW_TRUSTED_PROXIES"`
-	ClickHouse string   `name:"clickhouse" help:"A ClickHouse server instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
-	Library    string   `name:"libchdb" help:"Path of libchdb." env:"AFTERGLOW_LIBCHDB" type:"path"`
-	KeyFile    string   `help:"File of the master key that encrypts identities; default keys/master.key in the data folder." env:"AFTERGLOW_KEY_FILE" type:"path"`
+	Listen                 string         `help:"Address to listen on." env:"AFTERGLOW_LISTEN" default:"127.0.0.1:8080"`
+	URL                    string         `help:"Address that links carry; default http://localhost:PORT." env:"AFTERGLOW_URL"`
+	TrustedProxies         []netip.Prefix `help:"Addresses of proxies in front, such as 192.0.2.7/32, whose X-Forwarded-For is believed." env:"AFTERGLOW_TRUSTED_PROXIES" placeholder:"PREFIX,..."`
+	ClickHouse             string         `name:"clickhouse" help:"A ClickHouse server instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
+	ClickHouseCA           string         `name:"clickhouse-ca" help:"Certificates (PEM) of the authority that the ClickHouse server's certificate comes from; default the system's." env:"AFTERGLOW_CLICKHOUSE_CA" type:"path"`
+	ClickHousePasswordFile string         `name:"clickhouse-password-file" help:"File of the ClickHouse server's password." env:"AFTERGLOW_CLICKHOUSE_PASSWORD_FILE" type:"path"`
+	Library                string         `name:"libchdb" help:"Path of libchdb." env:"AFTERGLOW_LIBCHDB" type:"path"`
+	KeyFile                string         `help:"File of the master key that encrypts identities; default keys/master.key in the data folder." env:"AFTERGLOW_KEY_FILE" type:"path"`
 }
 
 // house is what is open, in the order it was opened.
@@ -106,21 +109,12 @@ func (h *house) masterKey() (registry.MasterKey, error) {
 	return registry.ReadMasterKey(h.settings.KeyFile)
 }
 
-// openWarehouse reaches ClickHouse: a server, the engine of the process beside
-// us, or an engine of our own; and prepares it unless the process beside us did.
+// openWarehouse opens the clinic's database and prepares it, unless the process
+// beside us did.
 func (h *house) openWarehouse(ctx context.Context) error {
-	config := warehouse.Config{Database: "afterglow", Server: h.settings.ClickHouse}
-	switch {
-	case h.settings.ClickHouse != "":
-	case h.beside:
-		config.DialWrite, config.DialRead = attach(h.folder, engine.Write), attach(h.folder, engine.Read)
-	default:
-		e, err := h.startEngine(ctx)
-		if err != nil {
-			return err
-		}
-		h.onClose(e.Close)
-		config.DialWrite, config.DialRead = dial(e, engine.Write), dial(e, engine.Read)
+	config, err := h.reachClickHouse(ctx)
+	if err != nil {
+		return err
 	}
 	w, err := warehouse.New(config)
 	if err != nil {
@@ -132,6 +126,28 @@ func (h *house) openWarehouse(ctx context.Context) error {
 		return awaitAnswer(ctx, w)
 	}
 	return w.Prepare(ctx, migrations.ClickHouse())
+}
+
+// reachClickHouse finds ClickHouse: a server, the engine of the process beside
+// us, or an engine of our own.
+func (h *house) reachClickHouse(ctx context.Context) (warehouse.Config, error) {
+	config, err := h.settings.warehouseConfig()
+	if err != nil {
+		return config, err
+	}
+	switch {
+	case h.settings.ClickHouse != "":
+	case h.beside:
+		config.DialWrite, config.DialRead = attach(h.folder, engine.Write), attach(h.folder, engine.Read)
+	default:
+		e, err := h.startEngine(ctx)
+		if err != nil {
+			return config, err
+		}
+		h.onClose(e.Close)
+		config.DialWrite, config.DialRead = dial(e, engine.Write), dial(e, engine.Read)
+	}
+	return config, nil
 }
 
 // awaitAnswer gives the process beside us a few seconds to bring ClickHouse up:
@@ -175,7 +191,7 @@ func (h *house) startEngine(ctx context.Context) (*engine.Engine, error) {
 // shipper carries the journal to the warehouse.
 func (h *house) shipper(w *warehouse.Warehouse) (*intake.Shipper, error) {
 	return intake.NewShipper(intake.ShipperConfig{Store: h.store, Logger: h.log.With("part", "shipping"),
-		Inserts: intake.Inserts{Study: w.InsertStudy, Subjects: w.InsertSubjects, Responses: w.InsertResponses}})
+		Inserts: intake.Inserts{Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses}})
 }
 
 func (h *house) asker() *durability.Asker {

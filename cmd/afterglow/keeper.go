@@ -33,7 +33,10 @@ func newKeeper(h *house) (*keeper, error) {
 			return nil, err
 		}
 	}
-	config := warehouse.Config{Database: "afterglow", Server: h.settings.ClickHouse}
+	config, err := h.settings.warehouseConfig()
+	if err != nil {
+		return nil, err
+	}
 	if config.Server == "" {
 		config.DialWrite, config.DialRead = k.dial(engine.Write), k.dial(engine.Read)
 	}

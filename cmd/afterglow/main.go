@@ -25,7 +25,10 @@ type cli struct {
 	Instrument instrumentCmd `cmd:"" help:"List, check and score instruments."`
 	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
 	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`
+	Simulate   simulateCmd   `cmd:"" help:"Make a simulated clinic whose truth is known, as files or in a ClickHouse database of its own."`
 	Warehouse  warehouseCmd  `cmd:"" help:"Compare the warehouse with the journal, repair or rebuild it."`
+	Doctor     doctorCmd     `cmd:"" help:"Say what is in force, what is wrong and what to do about it."`
+	Healthz    healthzCmd    `cmd:"" help:"Ask the server on this machine whether it is alive; for a container's health check."`
 	Engine     engineCmd     `cmd:"" hidden:"" help:"The embedded ClickHouse: started by the program itself."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

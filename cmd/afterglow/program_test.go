@@ -277,6 +277,9 @@ func TestWhatIsMissingIsSaidInOneLine(t *testing.T) {
 		{"no clone for the demo study", []string{"AFTERGLOW_LISTEN=127.0.0.1:0"}, []string{"demo", "--data", filepath.Join(empty, "b"), "--clone", empty}, exitMissing, []string{"--clone"}},
 		{"a demo on every address", []string{"AFTERGLOW_LISTEN=0.0.0.0:0"}, []string{"demo", "--data", filepath.Join(empty, "c"), "--clone", clone(t)}, exitBadUse, []string{"127.0.0.1"}},
 		{"plaintext to another machine's ClickHouse", []string{"AFTERGLOW_CLICKHOUSE=clickhouse://db.example:9000/afterglow"}, []string{"ask", "time-to-loss", "--study", "btheb", "--data", imported(t)}, exitBadUse, []string{"secure=true"}},
+		{"a proxy that is no address", []string{"AFTERGLOW_TRUSTED_PROXIES=proxy.example"}, []string{"version"}, exitBadUse, []string{"trusted-proxies"}},
+		{"no certificate of an authority", []string{"AFTERGLOW_CLICKHOUSE=clickhouse://u@db.example:9440/afterglow?secure=true", "AFTERGLOW_CLICKHOUSE_CA=/nowhere/ca.crt"}, []string{"ask", "time-to-loss", "--study", "btheb", "--data", imported(t)}, exitMissing, []string{"AFTERGLOW_CLICKHOUSE_CA"}},
+		{"no password file", []string{"AFTERGLOW_CLICKHOUSE=clickhouse://u@db.example:9440/afterglow?secure=true", "AFTERGLOW_CLICKHOUSE_PASSWORD_FILE=/nowhere/password"}, []string{"ask", "time-to-loss", "--study", "btheb", "--data", imported(t)}, exitMissing, []string{"AFTERGLOW_CLICKHOUSE_PASSWORD_FILE"}},
 		{"a command that does not exist", nil, []string{"guess"}, exitBadUse, []string{"guess"}},
 		{"the engine called by hand", nil, []string{"engine"}, exitFailed, []string{"engine"}},
 	} {

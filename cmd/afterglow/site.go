@@ -3,15 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/netip"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"afterglow/internal/care"
+	"afterglow/internal/caseload"
 	"afterglow/internal/chart"
 	"afterglow/internal/crisis"
-	"afterglow/internal/fault"
 	"afterglow/internal/finding"
 	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
@@ -23,42 +25,35 @@ import (
 
 // newSite builds the pages over the services.
 func (s *server) newSite() (*web.Server, error) {
-	contacts, err := crisis.Load(schemas.Crisis())
+	contacts, err := crisis.Load(crisisFolders(s.folder)...)
 	if err != nil {
 		return nil, err
 	}
-	proxies, err := trustedProxies(s.settings.Proxies)
+	patients, err := caseload.New(caseload.Config{Store: s.store, Instruments: s.library, Zone: s.site.zone})
 	if err != nil {
 		return nil, err
 	}
-	if s.url.Scheme == "https" && len(proxies) == 0 {
+	if s.url.Scheme == "https" && len(s.settings.TrustedProxies) == 0 {
 		s.log.Warn("links are https, so a proxy stands before this server, but AFTERGLOW_TRUSTED_PROXIES names none: everybody counts as one address in the rate limits")
 	}
 	return web.New(web.Config{
-		TrustedProxies: proxies,
-		Name:           s.site.name, URL: s.url, Zone: s.site.zone, Demo: s.site.demo, Log: s.log.With("part", "web"), Now: time.Now,
-		Contacts: contacts.For(s.site.country), Instruments: s.library,
-		Intake: s.intake, Access: s.access, Safety: s.safety,
+		Name: s.site.name, URL: s.url, Zone: s.site.zone, Demo: s.site.demo, Log: s.log.With("part", "web"), Now: time.Now,
+		TrustedProxies: s.settings.TrustedProxies, Contacts: contacts.For(s.site.country), Instruments: s.library,
+		Intake: s.intake, Access: s.access, Safety: s.safety, Caseload: patients,
 		Status:   s.sources(),
 		Research: s.researchService(),
 	})
 }
 
-// trustedProxies reads addresses and networks.
-func trustedProxies(given []string) ([]netip.Prefix, error) {
-	var out []netip.Prefix
-	for _, text := range given {
-		if address, err := netip.ParseAddr(text); err == nil {
-			out = append(out, netip.PrefixFrom(address, address.BitLen()))
-			continue
-		}
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, fault.Invalid("AFTERGLOW_TRUSTED_PROXIES", "%q is not an address like 127.0.0.1 or a network like 10.0.0.0/8", text)
-		}
-		out = append(out, network)
+// crisisFolders are the shipped lists of crisis contacts and, where the data
+// folder has them, the site's own.
+func crisisFolders(f folder) []fs.FS {
+	folders := []fs.FS{schemas.Crisis()}
+	site := filepath.Join(string(f), "crisis")
+	if info, err := os.Stat(site); err == nil && info.IsDir() {
+		folders = append(folders, os.DirFS(site))
 	}
-	return out, nil
+	return folders
 }
 
 func (s *server) sources() admin.Sources {
