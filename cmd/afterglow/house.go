@@ -191,7 +191,7 @@ func (h *house) startEngine(ctx context.Context) (*engine.Engine, error) {
 // shipper carries the journal to the warehouse.
 func (h *house) shipper(w *warehouse.Warehouse) (*intake.Shipper, error) {
 	return intake.NewShipper(intake.ShipperConfig{Store: h.store, Logger: h.log.With("part", "shipping"),
-		Inserts: intake.Inserts{Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses}})
+		Inserts: intake.Inserts{Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses, Holds: w.Holds}})
 }
 
 func (h *house) asker() *durability.Asker {

@@ -15,16 +15,18 @@ import (
 )
 
 // Inserts are the warehouse's ways in; each returns once its rows are on disk,
-// and the same token with the same rows has no effect the second time.
+// and the same token with the same rows has no effect the second time. Holds
+// tells whether rows are there.
 type Inserts struct {
 	Study     func(ctx context.Context, token string, study care.Study, sequence uint64) error
 	Subjects  func(ctx context.Context, token string, rows []warehouse.Subject) error
 	Sessions  func(ctx context.Context, token string, rows []warehouse.Session) error
 	Responses func(ctx context.Context, token string, rows []warehouse.Response) error
+	Holds     func(ctx context.Context, sent warehouse.Sent) (bool, error)
 }
 
 func (i Inserts) complete() bool {
-	return i.Study != nil && i.Subjects != nil && i.Sessions != nil && i.Responses != nil
+	return i.Study != nil && i.Subjects != nil && i.Sessions != nil && i.Responses != nil && i.Holds != nil
 }
 
 // ShipperConfig is what a Shipper works with.
@@ -117,7 +119,7 @@ func (s *Shipper) shipOne(ctx context.Context) (bool, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, insertLimit)
 	defer cancel()
-	if err := s.insert(limited, b); err != nil {
+	if err := s.deliver(limited, b); err != nil {
 		return false, fmt.Errorf("ship batch %d: %w", b.ID, err)
 	}
 	if err := s.store.ConfirmShipment(ctx, b.ID); err != nil {
@@ -126,10 +128,52 @@ func (s *Shipper) shipOne(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// insert sends what a response refers to before the response.
-func (s *Shipper) insert(ctx context.Context, b registry.Shipment) error {
+// mostTokens bounds the tokens that one batch is sent under in a row; each but
+// the first stands for a warehouse that was killed at one moment of an insert.
+const mostTokens = 10
+
+// deliver sends a batch. An attempt that is not the first is believed only when
+// the rows are there: the warehouse may have noted the token and lost the rows.
+// Then they go out under another token.
+func (s *Shipper) deliver(ctx context.Context, b registry.Shipment) error {
+	token := b.Token
+	for again := 1; ; again++ {
+		if err := s.insert(ctx, token, b); err != nil || !b.Again {
+			return err
+		}
+		held, err := s.inserts.Holds(ctx, sent(b))
+		if err != nil || held {
+			return err
+		}
+		if again == mostTokens {
+			return fault.New(fault.KindUnavailable, "warehouse", "took the batch under %d tokens and does not hold its rows", again)
+		}
+		s.log.Warn("the warehouse remembers a batch that it does not hold; it is sent under another token", "batch", b.ID)
+		token = fmt.Sprintf("%s-%d", b.Token, again)
+	}
+}
+
+func sent(b registry.Shipment) warehouse.Sent {
+	var rows warehouse.Sent
 	for _, study := range b.Studies {
-		if err := s.inserts.Study(ctx, b.Token+"-study-"+study.Study.ID, study.Study, study.Sequence); err != nil {
+		rows.Studies = append(rows.Studies, study.Study.ID)
+	}
+	for _, c := range b.Courses {
+		rows.Courses = append(rows.Courses, uint64(c.Course.ID))
+	}
+	for _, r := range b.Sessions {
+		rows.Sessions = append(rows.Sessions, uint64(r.Sequence))
+	}
+	for _, r := range b.Rows {
+		rows.Responses = append(rows.Responses, uint64(r.Sequence))
+	}
+	return rows
+}
+
+// insert sends what a response refers to before the response.
+func (s *Shipper) insert(ctx context.Context, token string, b registry.Shipment) error {
+	for _, study := range b.Studies {
+		if err := s.inserts.Study(ctx, token+"-study-"+study.Study.ID, study.Study, study.Sequence); err != nil {
 			return err
 		}
 	}
@@ -138,7 +182,7 @@ func (s *Shipper) insert(ctx context.Context, b registry.Shipment) error {
 		for i, c := range b.Courses {
 			subjects[i] = subject(c)
 		}
-		if err := s.inserts.Subjects(ctx, b.Token+"-subjects", subjects); err != nil {
+		if err := s.inserts.Subjects(ctx, token+"-subjects", subjects); err != nil {
 			return err
 		}
 	}
@@ -147,7 +191,7 @@ func (s *Shipper) insert(ctx context.Context, b registry.Shipment) error {
 		for i, r := range b.Sessions {
 			sessions[i] = session(r)
 		}
-		if err := s.inserts.Sessions(ctx, b.Token+"-sessions", sessions); err != nil {
+		if err := s.inserts.Sessions(ctx, token+"-sessions", sessions); err != nil {
 			return err
 		}
 	}
@@ -158,7 +202,7 @@ func (s *Shipper) insert(ctx context.Context, b registry.Shipment) error {
 	for i, r := range b.Rows {
 		rows[i] = response(r)
 	}
-	return s.inserts.Responses(ctx, b.Token, rows)
+	return s.inserts.Responses(ctx, token, rows)
 }
 
 func subject(c registry.ShippedCourse) warehouse.Subject {

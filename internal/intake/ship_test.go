@@ -23,7 +23,7 @@ import (
 func shipper(t testing.TB, store *registry.Store, w *warehouse.Warehouse, change ...func(*intake.ShipperConfig)) *intake.Shipper {
 	t.Helper()
 	c := intake.ShipperConfig{Store: store, Logger: registrytest.Logger(), Inserts: intake.Inserts{
-		Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses,
+		Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses, Holds: w.Holds,
 	}}
 	for _, apply := range change {
 		apply(&c)
@@ -113,6 +113,35 @@ func TestSR9_ABatchArrivesOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, backlog.Rows)
 	require.Equal(t, b.folder.Clock.Now(), *backlog.DataAsOf)
+}
+
+// TestSR9_RememberedButNotHeld: a ClickHouse that was killed after it noted a
+// batch's token and before the batch was in place drops the next attempt and
+// says that all is well.
+func TestSR9_RememberedButNotHeld(t *testing.T) {
+	w := warehousetest.Open(t)
+	b := setup(t, 10)
+	b.sendAll(t, 0, 10)
+	all := make([]uint64, 10)
+	for i := range all {
+		all[i] = uint64(i + 1)
+	}
+	first := true
+	s := shipper(t, b.store, w, func(c *intake.ShipperConfig) {
+		insert := c.Inserts.Responses
+		c.Inserts.Responses = func(ctx context.Context, token string, rows []warehouse.Response) error {
+			if err := insert(ctx, token, rows); err != nil || !first {
+				return err
+			}
+			first = false
+			require.NoError(t, w.DeleteJournalRows(ctx, all), "the token stays, the rows are gone")
+			return errors.New("the server was killed")
+		}
+	})
+	require.Error(t, s.Drain(ctx))
+	require.Empty(t, keys(t, w))
+	require.NoError(t, s.Drain(ctx))
+	require.Len(t, keys(t, w), 10)
 }
 
 func distinct(list []string) int {
@@ -295,6 +324,7 @@ func TestAShipmentCarriesNoIdentity(t *testing.T) {
 	require.Len(t, shipment.Rows, 12)
 	again, _, err := b.store.NextShipment(ctx, 1)
 	require.NoError(t, err)
+	shipment.Again = true
 	require.Equal(t, shipment, again, "until it is confirmed, the next shipment is the same one")
 	require.NotContains(t, fmt.Sprintf("%+v", shipment), "S00", "the study's own codes stay in the registry")
 }

@@ -29,8 +29,11 @@ type ShippedCourse struct {
 // comes from the shipment's id and the rows' ids and content, so other content
 // never has it, and rows sent anew for a repair are not taken for a retry (SR-9).
 type Shipment struct {
-	ID      int64
-	Token   string
+	ID    int64
+	Token string
+	// Again says that the shipment was under way before: an attempt may have been
+	// made, with an end that nobody knows.
+	Again   bool
 	Studies []ShippedStudy
 	Courses []ShippedCourse
 	// Sessions and Rows are journal rows of their kinds, in order.
@@ -51,6 +54,7 @@ func (s *Store) NextShipment(ctx context.Context, limit int) (Shipment, bool, er
 		return Shipment{}, false, fmt.Errorf("look for a shipment under way: %w", err)
 	}
 	shipment, err := loadShipment(ctx, s, id, token)
+	shipment.Again = true
 	return shipment, err == nil, err
 }
 

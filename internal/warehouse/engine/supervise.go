@@ -90,8 +90,15 @@ func (e *Engine) runChild(ctx context.Context, first chan<- error) (up time.Dura
 	return time.Since(since), err
 }
 
-// spawn opens the sockets anew and starts a child on them.
+// spawn puts the folder in order, opens the sockets anew and starts a child on them.
 func (e *Engine) spawn() (*child, error) {
+	lost, err := forgetLost(e.config.Data)
+	if err != nil {
+		return nil, err
+	}
+	if lost > 0 {
+		e.config.Log.Warn("batches that the last child had noted and not finished can be sent again", "batches", lost)
+	}
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
