@@ -18,7 +18,7 @@ import (
 // ClickHouse, the fit, the finding. Two arms, a baseline and five visits a
 // patient, a fifth of the visits after the second missing, patients who differ.
 func BenchmarkAsk(b *testing.B) {
-	for _, patients := range []int{10_000, 100_000} {
+	for _, patients := range []int{10_000, 100_000, 1_000_000} {
 		asker := simulated(b, patients)
 		for _, question := range Questions() {
 			b.Run(fmt.Sprintf("%s/patients=%d", question, patients), func(b *testing.B) {
@@ -51,7 +51,7 @@ func simulated(b *testing.B, patients int) *Asker {
 		`INSERT INTO subject SELECT 'trial', toFixedString(leftPad(lower(hex(number)), 32, '0'), 32), map('arm', if(number % 2 = 0, 'A', 'B')), true, 1
 			FROM numbers({patients:UInt64})`,
 		`INSERT INTO response SELECT 'trial', 'bdi-ii', toFixedString(leftPad(lower(hex(patient)), 32, '0'), 32), number, 1, number + 1,
-			toString(number), if(visit = 0, 'baseline', concat('v', toString(visit))), 30 * visit, '1.0.0', repeat('a', 64),
+			toString(number), toString(number), if(visit = 0, 'baseline', concat('v', toString(visit))), 30 * visit, '1.0.0', repeat('a', 64),
 			toFloat64(if(visit = 0, 22, 2 * visit + 2 * (patient % 2)) + cityHash64(patient) % 24 + cityHash64(number) % 16), false,
 			['total'], [1], 'simulation', now64(6), repeat('a', 64)
 			FROM (SELECT number, intDiv(number, 6) AS patient, number % 6 AS visit FROM numbers({patients:UInt64} * 6))

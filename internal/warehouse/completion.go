@@ -30,20 +30,31 @@ type CompletionRow struct {
 
 // Completion counts answers by group and visit.
 func (w *Warehouse) Completion(ctx context.Context, p CompletionParams) ([]CompletionRow, error) {
+	places := append([]string{care.BaselineVisit}, p.Visits...)
 	var found []CompletionRow
-	err := w.query(ctx, "completion", map[string]any{
-		"study": p.Study, "instrument": p.Instrument, "sequence": p.Sequence, "group": p.Group,
-		"visits": p.Visits, "baseline_visit": care.BaselineVisit,
+	err := w.queryShaped(ctx, "completion", struct{ Places []int }{upTo(len(places))}, map[string]any{
+		"study": p.Study, "instrument": p.Instrument, "sequence": p.Sequence, "group": p.Group, "places": places,
 	}, func(rows driver.Rows) error {
-		var row CompletionRow
-		var expected, answered uint64
+		var group string
+		var expected uint64
+		var answered []uint64
 		var simulated uint8
-		if err := rows.Scan(&row.Group, &row.Visit, &expected, &answered, &simulated); err != nil {
+		if err := rows.Scan(&group, &expected, &answered, &simulated); err != nil {
 			return err
 		}
-		row.Expected, row.Answered, row.Simulated = int(expected), int(answered), simulated == 1
-		found = append(found, row)
+		for i, place := range places {
+			found = append(found, CompletionRow{Group: group, Visit: place, Expected: int(expected), Answered: int(answered[i]), Simulated: simulated == 1})
+		}
 		return nil
 	})
 	return found, err
+}
+
+// upTo counts from 1, as ClickHouse does, to n.
+func upTo(n int) []int {
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i + 1
+	}
+	return numbers
 }

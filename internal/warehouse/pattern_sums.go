@@ -2,10 +2,14 @@ package warehouse
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"afterglow/internal/care"
+	"afterglow/internal/fault"
 )
 
 // Atom is a building block of a design column: the baseline score where Factor
@@ -43,24 +47,24 @@ type PatternRow struct {
 	Products []float64
 }
 
-// PatternSums runs the one GROUP BY that the MMRM needs.
+// mostElements bounds the columns of x and the visits together: a text with more sums is one that
+// ClickHouse would not read.
+const mostElements = 120
+
+// PatternSums runs the one query that the MMRM needs.
 func (w *Warehouse) PatternSums(ctx context.Context, p PatternParams) ([]PatternRow, error) {
+	if n := len(p.Columns) + len(p.Visits); n > mostElements {
+		return nil, fault.Invalid("model", "has %d columns and %d visits; together they may be %d", len(p.Columns), len(p.Visits), mostElements)
+	}
 	factors, levels := make([]string, len(p.Atoms)), make([]string, len(p.Atoms))
 	for i, a := range p.Atoms {
 		factors[i], levels[i] = a.Factor, a.Level
 	}
-	columns := make([][]uint16, len(p.Columns))
-	for i, column := range p.Columns {
-		columns[i] = make([]uint16, len(column))
-		for j, atom := range column {
-			columns[i][j] = uint16(atom + 1) // ClickHouse counts from 1
-		}
-	}
 	var found []PatternRow
-	err := w.query(ctx, "pattern_sums", map[string]any{
+	err := w.queryShaped(ctx, "pattern_sums", shapeOf(p), map[string]any{
 		"study": p.Study, "instrument": p.Instrument, "sequence": p.Sequence,
-		"visits": p.Visits, "baseline_visit": care.BaselineVisit,
-		"atom_factors": factors, "atom_levels": levels, "columns": columns,
+		"places":       append(slices.Clone(p.Visits), care.BaselineVisit),
+		"atom_factors": factors, "atom_levels": levels,
 		"x_shift": p.XShift, "x_scale": p.XScale, "y_shift": p.YShift, "y_scale": p.YScale,
 	}, func(rows driver.Rows) error {
 		var row PatternRow
@@ -73,4 +77,55 @@ func (w *Warehouse) PatternSums(ctx context.Context, p PatternParams) ([]Pattern
 		return nil
 	})
 	return found, err
+}
+
+// patternShape is what the text of the query depends on; everything counts from 1.
+type patternShape struct {
+	Places, Factors []int // Factors: the atoms that are a factor's level
+	Columns         []patternColumn
+	Visits          []patternVisit
+	Rows            []patternRow // of the upper triangle of z z'
+}
+
+type patternColumn struct {
+	Number  int
+	Product string // of the names of its atoms
+}
+
+type patternVisit struct {
+	Place, Element int // Element: its place in z
+	Bit            uint64
+}
+
+type patternRow struct {
+	Number int
+	Others []int // from the diagonal on
+}
+
+func shapeOf(p PatternParams) patternShape {
+	shape := patternShape{Places: upTo(len(p.Visits) + 1)}
+	atoms := make([]string, len(p.Atoms))
+	for i, a := range p.Atoms {
+		atoms[i] = fmt.Sprintf("score%d", len(shape.Places)) // the baseline is the last place
+		if a.Factor != "" {
+			atoms[i] = fmt.Sprintf("atom%d", i+1)
+			shape.Factors = append(shape.Factors, i+1)
+		}
+	}
+	for i, column := range p.Columns {
+		factors := []string{"toFloat64(1)"}
+		for _, atom := range column {
+			factors = append(factors, atoms[atom])
+		}
+		shape.Columns = append(shape.Columns, patternColumn{Number: i + 1, Product: strings.Join(factors, " * ")})
+	}
+	for v := range p.Visits {
+		shape.Visits = append(shape.Visits, patternVisit{Place: v + 1, Element: len(p.Columns) + v + 1, Bit: 1 << v})
+	}
+	elements := len(p.Columns) + len(p.Visits)
+	all := upTo(elements)
+	for i := range all {
+		shape.Rows = append(shape.Rows, patternRow{Number: i + 1, Others: all[i:]})
+	}
+	return shape
 }

@@ -4,13 +4,17 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"strings"
+	"text/template"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-//go:embed queries/*.sql
+//go:embed queries/*.sql queries/*.sql.tmpl
 var queryFiles embed.FS
+
+var queryTemplates = template.Must(template.ParseFS(queryFiles, "queries/*.sql.tmpl"))
 
 // statement gives the text of one question; the files are part of the binary,
 // so a missing one is a programming error.
@@ -25,7 +29,21 @@ func statement(name string) string {
 
 // query runs a question on the reading pool and hands each row to scan.
 func (w *Warehouse) query(ctx context.Context, name string, parameters map[string]any, scan func(driver.Rows) error) error {
-	rows, err := w.read.Query(ctx, statement(name), named(parameters)...)
+	return w.ask(ctx, name, statement(name), parameters, scan)
+}
+
+// queryShaped is query for a text whose number of columns depends on the question.
+// shape holds numbers only; values are parameters.
+func (w *Warehouse) queryShaped(ctx context.Context, name string, shape any, parameters map[string]any, scan func(driver.Rows) error) error {
+	var text strings.Builder
+	if err := queryTemplates.ExecuteTemplate(&text, name+".sql.tmpl", shape); err != nil {
+		return fmt.Errorf("write the text of %s: %w", name, err)
+	}
+	return w.ask(ctx, name, text.String(), parameters, scan)
+}
+
+func (w *Warehouse) ask(ctx context.Context, name, text string, parameters map[string]any, scan func(driver.Rows) error) error {
+	rows, err := w.read.Query(ctx, text, named(parameters)...)
 	if err != nil {
 		return fmt.Errorf("ask the warehouse for %s: %w", name, unavailable(err))
 	}

@@ -146,6 +146,31 @@ func TestPatternSums(t *testing.T) {
 	require.Equal(t, uint64(3), before[len(before)-1].Observed, "subject 1 still has both visits")
 }
 
+// TestPatternSumsOfAWideModel: the largest model that is taken is one that ClickHouse reads, and the next
+// is refused in words.
+func TestPatternSumsOfAWideModel(t *testing.T) {
+	w, ctx := warehousetest.Open(t), t.Context()
+	require.NoError(t, w.InsertResponses(ctx, "batch", []warehouse.Response{
+		response(1, 1, care.BaselineVisit, 0, score(30)), response(2, 1, "2m", 61, score(20)),
+	}))
+	require.NoError(t, w.InsertSubjects(ctx, "subjects", []warehouse.Subject{subject(1, "A")}))
+	wide := func(columns int) warehouse.PatternParams {
+		p := warehouse.PatternParams{Study: "trial", Instrument: "bdi-ii", Sequence: 2, Visits: []string{"2m"}, Atoms: []warehouse.Atom{{}}, YScale: 1}
+		for i := range columns {
+			p.Columns = append(p.Columns, make([]int, i%3)) // 1, the baseline, its square
+			p.XShift, p.XScale = append(p.XShift, 0), append(p.XScale, 1)
+		}
+		return p
+	}
+	got, err := w.PatternSums(ctx, wide(119))
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Equal(t, []float64{1, 30, 900, 1}, got[0].Products[:4])
+	require.Equal(t, 400., got[0].Products[120*121/2-1])
+	_, err = w.PatternSums(ctx, wide(120))
+	require.ErrorContains(t, err, "120 columns and 1 visits")
+}
+
 func TestCompletionCountsEveryoneOfTheArm(t *testing.T) {
 	w, ctx := warehousetest.Open(t), t.Context()
 	require.NoError(t, w.InsertResponses(ctx, "batch", []warehouse.Response{

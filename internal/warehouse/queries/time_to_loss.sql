@@ -8,30 +8,25 @@
 -- better; the small margin keeps a score that is equal to the threshold inside
 -- although the product of two decimals is not exact.
 WITH
-    latest AS
-    (
-        SELECT subject, visit, argMax(tuple(score), (revision, sequence)).1 AS score, argMax(day, (revision, sequence)) AS day
-        FROM response
-        WHERE study = {study:String} AND instrument = {instrument:String} AND sequence <= {sequence:UInt64}
-        GROUP BY subject, visit, occasion
-        HAVING score IS NOT NULL
-    ),
+    -- One row a subject: of each occasion the newest journal row, where it has a
+    -- score. Element 5 says where it belongs: 0 baseline, 1 the first assessment, 2
+    -- another.
     assessed AS
     (
         SELECT
             subject,
-            minIf(score, visit = {baseline_visit:String}) AS baseline,
-            countIf(visit = {baseline_visit:String}) > 0 AS has_baseline,
-            minIf(score, visit = {first_visit:String}) AS first_score,
-            minIf(day, visit = {first_visit:String}) AS first_day,
-            countIf(visit = {first_visit:String}) > 0 AS has_first,
-            arraySort(groupArrayIf((day, assumeNotNull(score)), visit != {baseline_visit:String} AND visit != {first_visit:String})) AS others
-        FROM latest
+            arrayReverseSort(groupArray((sequence, occasion, day, ifNull(score, nan), multiIf(visit = {baseline_visit:String}, 0, visit = {first_visit:String}, 1, 2)))) AS newest_first,
+            newest_first.2 AS occasions,
+            arrayFilter((a, i) -> indexOf(occasions, a.2) = i AND not isNaN(a.4), newest_first, arrayEnumerate(newest_first)) AS answers,
+            arrayFilter(a -> a.5 = 0, answers).4 AS baselines,
+            arrayFilter(a -> a.5 = 1, answers) AS firsts
+        FROM response
+        WHERE study = {study:String} AND instrument = {instrument:String} AND sequence <= {sequence:UInt64}
         GROUP BY subject
     ),
     subjects AS
     (
-        SELECT subject, argMax(factors, sequence) AS levels
+        SELECT subject, argMax(factors[{group:String}], sequence) AS level
         FROM subject
         WHERE study = {study:String}
         GROUP BY subject
@@ -39,13 +34,15 @@ WITH
     courses AS
     (
         SELECT
-            if({group:String} = '', '', levels[{group:String}]) AS group_level,
-            baseline * (1 - {fraction:Float64}) + 1e-9 AS threshold,
-            arrayFilter(a -> a.1 > first_day, others) AS later,
+            if({group:String} = '', '', level) AS group_level,
+            arrayMin(baselines) * (1 - {fraction:Float64}) + 1e-9 AS threshold,
+            arrayMin(firsts.4) AS first_score,
+            arrayMin(firsts.3) AS first_day,
+            arraySort(arrayMap(a -> (a.3, a.4), arrayFilter(a -> a.5 = 2 AND a.3 > first_day, answers))) AS later,
             arrayFirstOrNull(a -> a.2 > threshold, later) AS loss,
             multiIf(
-                not has_baseline OR baseline <= 0, 0,
-                not has_first, 1,
+                empty(baselines) OR arrayMin(baselines) <= 0, 0,
+                empty(firsts), 1,
                 first_score > threshold, 2,
                 isNull(loss.1), 3,
                 4) AS status,
