@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -201,6 +202,7 @@ func (c *demoRunCmd) loadStudy(ctx context.Context, s *server, progress func(str
 // The demo's simulated clinic: always the same patients.
 const (
 	simulatedPatients = 500
+	simulatedUnderWay = 24
 	simulatedSeed     = 1
 )
 
@@ -223,6 +225,14 @@ func (s *server) loadSimulatedClinic(ctx context.Context, progress func(string, 
 		return err
 	}
 	progress("Study %s: %d simulated patients, %d answers", report.Study, report.SubjectsAdded, report.ResponsesAdded)
+	underWay, err := simulate.UnderWay(s.library, simulatedUnderWay, simulatedSeed+1, time.Now())
+	if err != nil {
+		return err
+	}
+	if report, err = s.store.ImportStudy(ctx, command("demo"), underWay); err != nil {
+		return err
+	}
+	progress("Study %s: %d simulated courses that are under way", report.Study, report.SubjectsAdded)
 	return nil
 }
 

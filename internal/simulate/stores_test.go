@@ -2,10 +2,12 @@ package simulate
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/care"
+	"afterglow/internal/caseload"
 	"afterglow/internal/fault"
 	"afterglow/internal/registry"
 	"afterglow/internal/testkit/registrytest"
@@ -81,4 +83,50 @@ func TestStudyImportGoesThroughTheJournalOnce(t *testing.T) {
 	report, err = store.ImportStudy(ctx, actor, again)
 	require.NoError(t, err)
 	require.Zero(t, report.SubjectsAdded+report.ResponsesAdded+report.SessionsAdded+report.OccasionsAdded)
+}
+
+// TestCoursesUnderWayStandAsOfToday: nothing in them lies ahead but what is asked, and a clinician's list
+// of them has somebody due, somebody late and somebody who has just begun.
+func TestCoursesUnderWayStandAsOfToday(t *testing.T) {
+	folder := registrytest.NewFolder(t)
+	store, now := folder.Open(t), folder.Clock.Now()
+	in, err := UnderWay(library(t), 24, 7, now)
+	require.NoError(t, err)
+	sessions := 0
+	for _, subject := range in.Subjects {
+		for _, session := range subject.Sessions {
+			sessions++
+			require.False(t, session.StartedAt.After(now), subject.Code)
+		}
+		for _, answered := range subject.Responses {
+			require.False(t, answered.AnsweredAt.After(now), subject.Code)
+		}
+		for _, open := range subject.Unanswered {
+			require.Equal(t, !open.ClosesAt.After(now), open.Missed, "%s %s", subject.Code, open.Visit)
+		}
+	}
+	require.Positive(t, sessions)
+	_, err = store.ImportStudy(t.Context(), registry.Actor{Kind: registry.ActorCommand, ID: "test"}, in)
+	require.NoError(t, err)
+	service, err := caseload.New(caseload.Config{Store: store, Instruments: library(t), Zone: time.UTC})
+	require.NoError(t, err)
+	lines, err := service.Lines(t.Context())
+	require.NoError(t, err)
+	require.Len(t, lines, 24)
+	var due, late, begun int
+	for _, l := range lines {
+		require.True(t, l.Simulated)
+		due, late = due+count(l.IsDue()), late+count(l.IsLate())
+		begun += count(l.Plan.Given < l.Plan.Planned && l.Next == nil)
+	}
+	require.Positive(t, due)
+	require.Positive(t, late)
+	require.Positive(t, begun)
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

@@ -41,19 +41,63 @@ func StudyImport(library *instrument.Library, patients int, seed uint64) (regist
 	named := sha256.Sum256(fmt.Appendf(nil, "%s %d patients, seed %d", StudyID, patients, seed))
 	out := registry.StudyImport{Study: s.Study(), Source: care.SourceSimulation, SourceHash: hex.EncodeToString(named[:]), Protocols: Protocols()}
 	err = s.Each(func(p *Patient) error {
-		subject, err := s.subject(p)
+		subject, err := s.subject(p, endOfTime)
 		out.Subjects = append(out.Subjects, subject)
 		return err
 	})
 	return out, err
 }
 
-// subject is a patient in the registry's words. The levels of the factors follow
+// UnderWayID names the study of the simulated courses that are under way.
+const UnderWayID = "simulated-under-way"
+
+// longestCourse is how many days the starts of courses under way spread over: the longest series and
+// the last follow-up after it.
+const longestCourse = 200
+
+// UnderWay is simulated courses as they stand at now, the first begun today and the last about to end:
+// sessions and answers that lie ahead are not there, questionnaires whose window is not over are open.
+// It is for lists of who is due or late, never for an analysis: what is missing here has not happened.
+func UnderWay(library *instrument.Library, patients int, seed uint64, now time.Time) (registry.StudyImport, error) {
+	s, err := New(library, Config{Patients: patients, Seed: seed})
+	if err != nil {
+		return registry.StudyImport{}, err
+	}
+	today := now.UTC().Truncate(24 * time.Hour)
+	named := sha256.Sum256(fmt.Appendf(nil, "%s %d patients, seed %d, %s", UnderWayID, patients, seed, today.Format(time.DateOnly)))
+	out := registry.StudyImport{Study: s.Study(), Source: care.SourceSimulation, SourceHash: hex.EncodeToString(named[:]), Protocols: Protocols()}
+	out.Study.ID, out.Study.Title = UnderWayID, "Simulated courses under way (not real patients)"
+	err = s.Each(func(p *Patient) error {
+		p.moveTo(today.AddDate(0, 0, -longestCourse*(p.Number-1)/patients))
+		subject, err := s.subject(p, now)
+		out.Subjects = append(out.Subjects, subject)
+		return err
+	})
+	return out, err
+}
+
+var endOfTime = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// moveTo lets the course start on another day, all else alike.
+func (p *Patient) moveTo(start time.Time) {
+	by := start.Sub(p.Start)
+	p.Start, p.LastSession = p.Start.Add(by), p.LastSession.Add(by)
+	for i := range p.Sessions {
+		p.Sessions[i].StartedAt = p.Sessions[i].StartedAt.Add(by)
+	}
+	for i := range p.Responses {
+		p.Responses[i].AnsweredAt = p.Responses[i].AnsweredAt.Add(by)
+	}
+}
+
+// subject is a patient in the registry's words, as things stood at now. The levels of the factors follow
 // from the protocol and the sessions, so they are not given.
-func (s *Simulator) subject(p *Patient) (registry.ImportedSubject, error) {
+func (s *Simulator) subject(p *Patient, now time.Time) (registry.ImportedSubject, error) {
 	out := registry.ImportedSubject{Code: p.code(), Factors: map[string]string{}, StartedOn: p.Start.Format(time.DateOnly), Protocol: p.Protocol.ProtocolRef}
 	for i := range p.Sessions {
-		out.Sessions = append(out.Sessions, p.Sessions[i].record(p))
+		if !p.Sessions[i].StartedAt.After(now) {
+			out.Sessions = append(out.Sessions, p.Sessions[i].record(p))
+		}
 	}
 	type place struct {
 		scale scale
@@ -62,8 +106,11 @@ func (s *Simulator) subject(p *Patient) (registry.ImportedSubject, error) {
 	given := map[place]bool{}
 	for i := range p.Responses {
 		r := &p.Responses[i]
+		if r.AnsweredAt.After(now) {
+			continue
+		}
 		given[place{r.scale, r.Visit}] = true
-		if i+1 < len(p.Responses) && p.Responses[i+1].Revision > 1 {
+		if i+1 < len(p.Responses) && p.Responses[i+1].Revision > 1 && !p.Responses[i+1].AnsweredAt.After(now) {
 			continue
 		}
 		one, err := s.response(r)
@@ -71,6 +118,9 @@ func (s *Simulator) subject(p *Patient) (registry.ImportedSubject, error) {
 			return out, err
 		}
 		out.Responses = append(out.Responses, one)
+	}
+	if p.LastSession.After(now) {
+		return out, nil // the days of the follow-up are not known yet
 	}
 	for _, plan := range followUp {
 		planned := care.PlannedOccasion{Name: plan.name, Anchor: care.AnchorLastSession, Day: plan.day, OpensBefore: plan.opensBefore, ClosesAfter: plan.closesAfter}
@@ -80,7 +130,7 @@ func (s *Simulator) subject(p *Patient) (registry.ImportedSubject, error) {
 				continue
 			}
 			out.Unanswered = append(out.Unanswered, registry.ImportedOccasion{Visit: plan.name, Day: plan.day, Instrument: scaleIDs[sc],
-				Version: s.forms[sc].version, OpensAt: &window.OpensAt, TargetAt: &window.TargetAt, ClosesAt: &window.ClosesAt, Missed: true})
+				Version: s.forms[sc].version, OpensAt: &window.OpensAt, TargetAt: &window.TargetAt, ClosesAt: &window.ClosesAt, Missed: !window.ClosesAt.After(now)})
 		}
 	}
 	return out, nil

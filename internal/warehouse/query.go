@@ -5,7 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
-	"text/template"
+	"text/template" // house:template the number of columns in a query; values are parameters
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
