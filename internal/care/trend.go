@@ -5,8 +5,8 @@ import "time"
 // Trend is one course over time: its sessions and, for each scale that was
 // asked, every occasion that has passed. Days count from the start of the course.
 type Trend struct {
-	// LastDay is where the time that is shown ends: today, or the last day that
-	// holds anything.
+	// LastDay is where the time that is shown ends: today, or, in a course that has
+	// been quiet for long, the last day that holds anything.
 	LastDay  int
 	Sessions []Session
 	Scales   []ScaleTrend

@@ -115,6 +115,15 @@ func TestWhoIsDueLateOrWorse(t *testing.T) {
 	}
 }
 
+func TestTheTrendOfAQuietCourseEndsWithWhatItHolds(t *testing.T) {
+	c := setup(t, time.UTC, registry.ImportedSubject{Responses: []registry.ImportedResponse{answer(care.BaselineVisit, 0, pointer(18.0)), answer(visit(14), 14, pointer(9.0))}})
+	require.Equal(t, 28, c.record(t).Trend.LastDay, "two weeks of silence are shown")
+	c.clock.Advance(60 * 24 * time.Hour)
+	r := c.record(t)
+	require.Equal(t, 88, r.Today)
+	require.Equal(t, 14, r.Trend.LastDay)
+}
+
 func TestALineTellsTheCourseInWords(t *testing.T) {
 	c := setup(t, time.UTC, registry.ImportedSubject{
 		Sessions:  []care.Session{session(1, 1), session(2, 8)},

@@ -77,9 +77,15 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 	if err := s.addScales(ctx, stored, &r); err != nil {
 		return Record{}, err
 	}
-	r.Trend.LastDay = max(r.Trend.LastDay, r.Today)
+	if r.Today-r.Trend.LastDay <= quietDays {
+		r.Trend.LastDay = max(r.Trend.LastDay, r.Today)
+	}
 	return r, nil
 }
+
+// quietDays is how long after the last session, answer or question the time that is shown runs on to
+// today. A course that ended two years ago would shrink to the edge of its own chart.
+const quietDays = 28
 
 // state is where an alert stands: raised until somebody takes it on.
 func state(a registry.Alert) registry.StepKind {
