@@ -46,6 +46,25 @@ var demoStudy = care.Study{
 	Measures: []care.Measure{{Instrument: "bdi-ii", Version: "1.0.0", Total: "bdi", Baseline: "bdi_pre"}},
 }
 
+// bySetting is the demo's simulated clinic, compared by its setting.
+func bySetting(a *research.Asked) {
+	a.Study = care.Study{
+		ID: "simulated-clinic", Title: "Simulated clinic (not real patients)", Anchor: care.AnchorLastSession, VisitName: "visit", Simulated: true,
+		Arm: care.Factor{Name: care.FactorProtocol, Levels: []string{"iv-series", "im-guided", "sl-at-home"}},
+		Covariates: []care.Factor{{Name: care.FactorMode, Levels: care.ModeLevels}, {Name: care.FactorSetting, Levels: care.SettingLevels},
+			{Name: care.FactorPreparation, Levels: care.PreparationLevels}},
+		Measures: []care.Measure{{Instrument: "phq-9", Version: "1.0.0", Total: "phq9", Baseline: "phq9_pre"}, {Instrument: "gad-7", Version: "1.0.0", Total: "gad7", Baseline: "gad7_pre"}},
+	}
+	for _, day := range []int{7, 14, 28, 56, 84, 168} {
+		a.Study.Visits = append(a.Study.Visits, care.Visit{Name: fmt.Sprintf("+%d d", day), Day: day})
+	}
+	a.Scale = chart.Scale{Name: "Patient Health Questionnaire (PHQ-9)", Maximum: 27, LowerIsBetter: true, Anchor: care.AnchorLastSession}
+	a.Settings = map[string]string{"group": care.FactorSetting}
+	a.Retained.Finding = mustFinding("retained-benefit-by-setting", "", "")
+	a.Unadjusted.Finding = mustFinding("retained-benefit-by-setting-unadjusted", "", "")
+	a.Loss.Finding = mustFinding("time-to-loss-by-setting", "", "")
+}
+
 // answered is the demo study with both questions answered.
 func answered() research.Asked {
 	return research.Asked{
@@ -76,6 +95,7 @@ func researchStates() []State {
 		state("study", func(*research.Asked) {}),
 		state("study-partial", func(a *research.Asked) { a.Fresh.Waiting = 3 }),
 		state("study-simulated", func(a *research.Asked) { a.Study.Simulated = true }),
+		state("study-by-setting", bySetting),
 		state("study-hostile-name", func(a *research.Asked) {
 			a.Study.Title, a.Scale.Name = Canary, Canary
 			a.Study.Arm.Levels = []string{Canary, "BtheB"}

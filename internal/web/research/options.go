@@ -73,6 +73,40 @@ func choices(study care.Study, settings map[string]string) []Choice {
 	return all
 }
 
+// Quick is one choice that is made with one press at the head of the page.
+type Quick struct {
+	Label string
+	Links []QuickLink
+}
+
+// QuickLink is the same page with another option chosen.
+type QuickLink struct {
+	Label, Address string
+	Current        bool
+}
+
+// quick offers what decides the question, rather than how it is computed: what
+// is compared, and on which scale. Everything else that was set stays.
+func quick(all []Choice, settings map[string]string) []Quick {
+	var offered []Quick
+	for _, choice := range all {
+		if !slices.Contains(sharedSettings, choice.Name) {
+			continue
+		}
+		q := Quick{Label: choice.Label}
+		for _, o := range choice.Options {
+			query := url.Values{}
+			for name, value := range settings {
+				query.Set(name, value)
+			}
+			query.Set(choice.Name, o.Value)
+			q.Links = append(q.Links, QuickLink{Label: o.Label, Address: "?" + query.Encode(), Current: o.Chosen})
+		}
+		offered = append(offered, q)
+	}
+	return offered
+}
+
 // readSettings takes the form's own names from an address and nothing else. A
 // wrong value stays: the question says what it accepts.
 func readSettings(query url.Values) map[string]string {

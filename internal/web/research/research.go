@@ -116,9 +116,6 @@ func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
 		return err
 	}
 	asked.Scale.Anchor = asked.Study.Anchor
-	if regrouped, ok := asked.Study.GroupedBy(settings["group"]); ok {
-		asked.Study = regrouped
-	}
 	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
 	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, sharedSettings))
 	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {

@@ -324,6 +324,34 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a study with one factor and one scale leaves neither to choose")
 }
 
+// TestWhatIsComparedIsOnePressAway: the factors and the scales of a study stand at the head of its page, and
+// a press keeps how the rest was asked.
+func TestWhatIsComparedIsOnePressAway(t *testing.T) {
+	s := working(t)
+	study := btheb
+	study.Covariates = []care.Factor{{Name: "drug", Levels: []string{"no", "yes"}}, {Name: "site", Levels: []string{"one"}}}
+	s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+	_, _, tree := get(t, s, path+"?covariance=csh&group=drug")
+	type link struct{ words, address, current string }
+	var links []link
+	for _, nav := range all(tree, "nav") {
+		if attribute(nav, "aria-label") != "Compare by" {
+			continue
+		}
+		for _, a := range all(nav, "a") {
+			links = append(links, link{words(a), attribute(a, "href"), attribute(a, "aria-current")})
+		}
+	}
+	require.Equal(t, []link{
+		{"Treatment", "?covariance=csh&group=treatment", ""},
+		{"Drug", "?covariance=csh&group=drug", "true"},
+	}, links, "a factor with one level compares nothing")
+	_, _, tree = get(t, working(t), path)
+	for _, nav := range all(tree, "nav") {
+		require.NotContains(t, []string{"Compare by", "Scale"}, attribute(nav, "aria-label"), "one factor and one scale leave nothing to choose")
+	}
+}
+
 func TestTheListOfStudies(t *testing.T) {
 	status, _, tree := get(t, working(t), "/research")
 	require.Equal(t, http.StatusOK, status)

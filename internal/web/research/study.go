@@ -41,6 +41,7 @@ type StudyPage struct {
 	// Problem is set when the whole page has one thing to say instead of panels.
 	Problem *Problem
 	Panels  []Panel
+	Quick   []Quick
 	Choices []Choice
 	// Settings says how the answers were asked for; SettingsOpen shows the form
 	// at once, because something in it must change.
@@ -83,13 +84,17 @@ type Problem struct {
 // NewStudyPage puts the answers into panels. An error that people cannot act on
 // is returned.
 func NewStudyPage(a Asked) (*StudyPage, error) {
-	p := &StudyPage{Heading: "Does the benefit last?", Study: a.Study.Title, Choices: choices(a.Study, a.Settings)}
+	offered := choices(a.Study, a.Settings)
+	if regrouped, ok := a.Study.GroupedBy(a.Settings["group"]); ok {
+		a.Study = regrouped
+	}
+	p := &StudyPage{Heading: "Does the benefit last?", Study: a.Study.Title, Choices: offered}
 	if p.Study == "" {
 		p.Study = a.Study.ID
 	}
 	p.Title, p.Wide = p.Heading, true
 	p.DataAsOf, p.Waiting = a.Fresh.AsOf, a.Fresh.Waiting
-	p.Settings = settingsWords(p.Choices)
+	p.Settings, p.Quick = settingsWords(p.Choices), quick(p.Choices, a.Settings)
 	retained, err := explain(a.Retained.Err)
 	if err != nil {
 		return nil, err
