@@ -49,8 +49,9 @@ type Service struct {
 	hasher   *hasher
 	// dummy is a hash of a password nobody has: an unknown account costs the
 	// same work as a known one.
-	dummy    string
-	sessions *scs.SessionManager
+	dummy string
+	// beginnings makes sessions; sessions reads, extends and ends them.
+	beginnings, sessions *scs.SessionManager
 }
 
 // New makes the service; it computes one password hash.
@@ -70,7 +71,8 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, fmt.Errorf("prepare sign-in: %w", err)
 	}
 	s.dummy = dummy
-	s.sessions = newSessions(c.Registry, c.Now)
+	s.beginnings = newSessions(sessionStore{WebSessions: c.Registry.WebSessions(), now: c.Now, beginning: true})
+	s.sessions = newSessions(sessionStore{WebSessions: c.Registry.WebSessions(), now: c.Now})
 	return s, nil
 }
 

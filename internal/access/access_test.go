@@ -233,6 +233,34 @@ func TestSR49_SessionsAreNewAtEachSignInAndHashedAtRest(t *testing.T) {
 	}
 }
 
+func TestSR50_ARequestUnderWayDoesNotUndoASignOut(t *testing.T) {
+	b := setup(t, cheap)
+	b.account(t, "anna", access.RoleClinician)
+	var secret string
+	underWay := false
+	// The service asks the time after it has read the session and before it
+	// extends it: there the other request signs out.
+	now := func() time.Time {
+		if underWay {
+			underWay = false
+			require.NoError(t, b.End(t.Context(), secret))
+		}
+		return b.clock.Now()
+	}
+	service, err := access.New(t.Context(), access.Config{Registry: b.store, Log: slog.New(slog.DiscardHandler), Now: now, SiteName: "Harbour Clinic", Hash: cheap})
+	require.NoError(t, err)
+	secret, err = service.SignIn(t.Context(), "anna", goodPassword)
+	require.NoError(t, err)
+
+	underWay = true
+	caller, err := service.Resolve(t.Context(), secret)
+	require.NoError(t, err)
+	require.Equal(t, access.Anonymous, caller)
+	caller, err = service.Resolve(t.Context(), secret)
+	require.NoError(t, err)
+	require.Equal(t, access.Anonymous, caller, "the session stays ended")
+}
+
 func TestSR50_SessionsEndWhenIdleAndAfterAWorkingDay(t *testing.T) {
 	role := func(b bundle, secret string) access.Role {
 		caller, err := b.Resolve(t.Context(), secret)

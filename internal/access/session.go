@@ -34,16 +34,22 @@ const (
 type sessionStore struct {
 	registry.WebSessions
 	now func() time.Time
+	// beginning is true for the sessions of sign-ins, which alone are inserted.
+	beginning bool
 }
 
 // CommitCtx keeps a session until it would be idle for too long.
 func (s sessionStore) CommitCtx(ctx context.Context, token string, data []byte, _ time.Time) error {
-	return s.WebSessions.CommitCtx(ctx, token, data, s.now().Add(SessionIdle))
+	expiry := s.now().Add(SessionIdle)
+	if s.beginning {
+		return s.BeginCtx(ctx, token, data, expiry)
+	}
+	return s.WebSessions.CommitCtx(ctx, token, data, expiry)
 }
 
-func newSessions(store *registry.Store, now func() time.Time) *scs.SessionManager {
+func newSessions(store sessionStore) *scs.SessionManager {
 	m := scs.New()
-	m.Store = sessionStore{store.WebSessions(), now}
+	m.Store = store
 	m.HashTokenInStore = true
 	m.Lifetime = SessionLifetime
 	return m
@@ -52,15 +58,15 @@ func newSessions(store *registry.Store, now func() time.Time) *scs.SessionManage
 // begin makes a session for an account and gives the secret that goes into the
 // cookie. The secret is always new, so a planted cookie never becomes a session.
 func (s *Service) begin(ctx context.Context, account int64) (string, error) {
-	ctx, err := s.sessions.Load(ctx, "")
+	ctx, err := s.beginnings.Load(ctx, "")
 	if err != nil {
 		return "", fmt.Errorf("begin a session: %w", err)
 	}
 	now := s.now().UnixNano()
-	s.sessions.Put(ctx, keyAccount, account)
-	s.sessions.Put(ctx, keySignedIn, now)
-	s.sessions.Put(ctx, keySeen, now)
-	secret, _, err := s.sessions.Commit(ctx)
+	s.beginnings.Put(ctx, keyAccount, account)
+	s.beginnings.Put(ctx, keySignedIn, now)
+	s.beginnings.Put(ctx, keySeen, now)
+	secret, _, err := s.beginnings.Commit(ctx)
 	if err != nil {
 		return "", fmt.Errorf("begin a session: %w", err)
 	}
@@ -89,9 +95,13 @@ func (s *Service) Resolve(ctx context.Context, secret string) (Caller, error) {
 		return Anonymous, s.destroy(session)
 	}
 	s.sessions.Put(session, keySeen, now.UnixNano())
-	// A registry that cannot be written must not take the pages away that only
-	// read; the session is then not extended, which is the safe side.
-	if _, _, err := s.sessions.Commit(session); err != nil && !fault.Is(err, fault.KindUnavailable) {
+	switch _, _, err := s.sessions.Commit(session); {
+	case fault.Is(err, fault.KindUnauthenticated):
+		return Anonymous, nil
+	case fault.Is(err, fault.KindUnavailable):
+		// A registry that cannot be written must not take the pages away that only
+		// read; the session is then not extended, which is the safe side.
+	case err != nil:
 		return Anonymous, fmt.Errorf("extend a session: %w", err)
 	}
 	ends := now.Add(SessionIdle)

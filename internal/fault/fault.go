@@ -14,7 +14,9 @@ import (
 // and whether the message may be shown.
 type Kind string
 
-// The closed list of kinds. KindInternal is what an error without a kind is.
+// The closed list of kinds. KindCanceled says that whoever asked went away before
+// it was done, so that nobody waits for the answer and nothing is wrong.
+// KindInternal is what an error without a kind is.
 const (
 	KindInvalid         Kind = "invalid"
 	KindNotFound        Kind = "not_found"
@@ -23,6 +25,7 @@ const (
 	KindUnauthenticated Kind = "unauthenticated"
 	KindTooLarge        Kind = "too_large"
 	KindUnavailable     Kind = "unavailable"
+	KindCanceled        Kind = "canceled"
 	KindInternal        Kind = "internal"
 )
 
@@ -98,6 +101,13 @@ func Forbidden(where, format string, args ...any) *Error {
 // Unavailable is a part of the system that cannot serve now; trying later may work.
 func Unavailable(where string, cause error, format string, args ...any) *Error {
 	e := New(KindUnavailable, where, format, args...)
+	e.Err = cause
+	return e
+}
+
+// Canceled is the failure of what was given up; cause is the context's error.
+func Canceled(where string, cause error, format string, args ...any) *Error {
+	e := New(KindCanceled, where, format, args...)
 	e.Err = cause
 	return e
 }

@@ -15,8 +15,8 @@ import (
 // of it is on disk. The same key and body again give the same receipt, marked as
 // replayed. Errors: fault.Invalid for a bad key or answers (with a detail per
 // item), fault.NotFound for a link that opens nothing or an unknown instrument,
-// fault.Conflict for a key used with another body or an occasion that is not
-// open, fault.Unavailable when nothing could be written.
+// fault.Conflict, as a NotRecordedError, for a key used with another body or an
+// occasion that is not open, fault.Unavailable when nothing could be written.
 func (s *Service) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	receipt, reason, err := s.accept(ctx, sub)
 	if err == nil {
@@ -112,6 +112,9 @@ func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	if err := s.raiseDrafts(tx, e.Occasion, row.Score.Flags); err != nil {
 		return outcome{}, err
 	}
+	if err := tx.JoinDraftAlerts(e.Occasion.ID, row.Sequence); err != nil {
+		return outcome{}, err
+	}
 	if err := tx.DeleteDrafts(e.Occasion.ID); err != nil {
 		return outcome{}, err
 	}
@@ -128,14 +131,6 @@ func notOpen(o registry.Occasion) error {
 		return fault.Conflict("occasion", "this form was sent already; thank you")
 	}
 	return fault.Conflict("occasion", "this form is not open now")
-}
-
-func refusal(tx *registry.Tx, e registry.Entry, reason Reason, refused error) (outcome, error) {
-	return outcome{reason: reason, refused: refused}, tx.Audit(registry.Event{
-		Action: "submission-refused", SubjectKind: "occasion", Subject: fmt.Sprint(e.Occasion.ID), Detail: map[string]any{
-			"reason": reason, "key": e.Key, "body": hex.EncodeToString(e.BodyHash[:]),
-		},
-	})
 }
 
 func raise(tx *registry.Tx, flags []instrument.Flag, o registry.Occasion, sequence int64) error {

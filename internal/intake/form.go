@@ -225,9 +225,9 @@ func (s *Service) raiseDrafts(tx *registry.Tx, o registry.Occasion, sent []instr
 	if err != nil {
 		return err
 	}
-	for _, answers := range drafts {
-		met, err := s.draftFlags(o, answers)
-		if err != nil {
+	for _, d := range drafts {
+		met, err := s.draftFlags(o, d.Answers)
+		if d.Unreadable || err != nil {
 			met = []instrument.Flag{{Rule: RuleUnjudged, Level: instrument.LevelUnknown}}
 		}
 		met = slices.DeleteFunc(met, func(m instrument.Flag) bool {

@@ -115,6 +115,29 @@ func TestSR110_AnAbandonedPositivePageAlertsWithinTenMinutes(t *testing.T) {
 	require.Equal(t, "finished", list[0].Submission())
 }
 
+func TestSR110_AnAlertOfADraftIsJoinedToWhatWasSentWhateverItSays(t *testing.T) {
+	b := setup(t, 2)
+	draft := intake.DraftPage{Browser: browser, Page: 9, Answers: instrument.Answers{"9": instrument.Answer(2)}}
+	require.NoError(t, b.service.SaveDraft(ctx, b.patients[0].Token, draft))
+	b.folder.Clock.Advance(time.Hour)
+	_, err := b.service.Sweep(ctx)
+	require.NoError(t, err)
+	require.NoError(t, b.service.SaveDraft(ctx, b.patients[1].Token, draft))
+	for i, key := range []string{"swept", "not-swept"} {
+		_, err := b.service.Accept(ctx, b.submission(i, key, answers(0)))
+		require.NoError(t, err)
+	}
+	list := b.alerts(t)
+	require.Len(t, list, 2)
+	for i, key := range []string{"swept", "not-swept"} {
+		require.Equal(t, key, list[i].Submission())
+		require.Empty(t, list[i].Steps[0].Submission, "it was raised before anything was sent")
+		require.Equal(t, registry.StepSubmitted, list[i].Steps[1].What)
+		require.True(t, list[i].Simulated)
+		require.Equal(t, b.phq9.Version, list[i].Version)
+	}
+}
+
 func TestSR39_NoTokenIsInTheDatabase(t *testing.T) {
 	b := setup(t, 5)
 	require.NoError(t, b.service.SaveDraft(ctx, b.patients[1].Token, intake.DraftPage{Browser: browser, Answers: instrument.Answers{}}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -63,6 +64,24 @@ func answers(item9 int) instrument.Answers {
 
 func (b *bench) submission(i int, key string, a instrument.Answers) intake.Submission {
 	return intake.Submission{Token: b.patients[i].Token, Key: key, Instrument: b.phq9.ID, Version: b.phq9.Version, Answers: a, Language: "en"}
+}
+
+// closed makes a link of the first patient whose window is over.
+func (b *bench) closed(t testing.TB) (token string) {
+	t.Helper()
+	have, err := b.store.Occasions(ctx, b.patients[0].Patient)
+	require.NoError(t, err)
+	closes := b.folder.Clock.Now().Add(-time.Hour)
+	opens := closes.Add(-time.Hour)
+	require.NoError(t, b.store.Write(ctx, registry.System("test"), func(tx *registry.Tx) error {
+		_, made, err := tx.CreateOccasion(registry.NewOccasion{
+			Course: have[0].Course, Instrument: b.phq9.ID, Version: b.phq9.Version, Visit: "over", Anchor: have[0].Anchor, TargetDay: 1,
+			OpensAt: &opens, TargetAt: &opens, ClosesAt: &closes, Link: true,
+		})
+		token = made
+		return errors.Join(err, tx.Audit(registry.Event{Action: "occasion-created", SubjectKind: "occasion", Subject: "over"}))
+	}))
+	return token
 }
 
 func (b *bench) rows(t testing.TB) []registry.JournalRow {
@@ -169,19 +188,19 @@ func TestSR5_OneKeyIsOneRow(t *testing.T) {
 	}
 	require.Equal(t, 1, fresh)
 
-	check := func() {
+	check := func(alerts int) {
 		require.Len(t, b.rows(t), 1)
-		require.Len(t, b.alerts(t), 1)
+		require.Len(t, b.alerts(t), alerts)
 		require.Equal(t, 1, b.actions(t, "submission-accepted"))
 		again, err := b.service.Accept(ctx, b.submission(0, "one-key", answers(3)))
 		require.NoError(t, err)
 		require.True(t, again.Replayed)
 		require.Equal(t, receipts[0].Receipt, again.Receipt)
 	}
-	check()
+	check(1)
 	require.NoError(t, b.store.Close())
 	b.open(t)
-	check()
+	check(1)
 
 	refused := b.actions(t, "submission-refused")
 	_, err := b.service.Accept(ctx, b.submission(0, "one-key", answers(2)))
@@ -189,7 +208,7 @@ func TestSR5_OneKeyIsOneRow(t *testing.T) {
 	_, err = b.service.Accept(ctx, b.submission(1, "one-key", answers(3)))
 	require.True(t, fault.Is(err, fault.KindConflict), "the same answers to another occasion are another body: %v", err)
 	require.Equal(t, refused+2, b.actions(t, "submission-refused"), "a conflict leaves an audit event")
-	check()
+	check(3) // what the refused sets tell of is not passed over
 }
 
 func TestOneOccasionIsAnsweredOnce(t *testing.T) {
@@ -326,4 +345,73 @@ func TestAReplayedReceiptIsTheFirstOneToTheByte(t *testing.T) {
 	two, err := json.Marshal(again)
 	require.NoError(t, err)
 	require.Equal(t, string(one), string(two))
+}
+
+func TestSR110_RefusedAnswersThatTellOfARiskRaiseAnAlertInTheRefusalsTransaction(t *testing.T) {
+	refused := func(t *testing.T, b *bench, sub intake.Submission) *intake.NotRecordedError {
+		t.Helper()
+		_, err := b.service.Accept(ctx, sub)
+		require.True(t, fault.Is(err, fault.KindConflict), "%v", err)
+		var known *intake.NotRecordedError
+		require.ErrorAs(t, err, &known)
+		return known
+	}
+	t.Run("a second, different set", func(t *testing.T) {
+		b := setup(t, 1)
+		_, err := b.service.Accept(ctx, b.submission(0, "first", answers(0)))
+		require.NoError(t, err)
+		known := refused(t, b, b.submission(0, "second", answers(2)))
+		require.True(t, known.Answered)
+		require.False(t, known.Same)
+		require.Len(t, known.Flags, 1)
+		list := b.alerts(t)
+		require.Len(t, list, 1)
+		require.Equal(t, instrument.LevelRed, list[0].Level)
+		require.Empty(t, list[0].Submission())
+		require.Equal(t, registry.CodeNotRecorded, list[0].Steps[0].Code)
+		require.Equal(t, 1, b.actions(t, "alert-raised"))
+		require.Equal(t, 1, b.actions(t, "submission-refused"))
+		require.Len(t, b.rows(t), 1)
+
+		refused(t, b, b.submission(0, "first", answers(2)))
+		require.Len(t, b.alerts(t), 1, "sent again, with another key, it is the same event")
+		require.NoError(t, b.store.Write(ctx, registry.System("test"), func(tx *registry.Tx) error {
+			return tx.AddStep(list[0].ID, registry.StepAcknowledged, "seen")
+		}))
+		refused(t, b, b.submission(0, "third", answers(2)))
+		require.Len(t, b.alerts(t), 2, "after somebody took the first on, it is news")
+	})
+	t.Run("the same set again", func(t *testing.T) {
+		b := setup(t, 1)
+		_, err := b.service.Accept(ctx, b.submission(0, "first", answers(2)))
+		require.NoError(t, err)
+		known := refused(t, b, b.submission(0, "second", answers(2)))
+		require.True(t, known.Same)
+		require.Len(t, known.Flags, 1, "the sender is shown whom to turn to")
+		require.Len(t, b.alerts(t), 1, "it raised its alert when it was recorded")
+	})
+	t.Run("a form that was never answered and has closed", func(t *testing.T) {
+		b := setup(t, 1)
+		late := b.submission(0, "late", answers(1))
+		late.Token = b.closed(t)
+		known := refused(t, b, late)
+		require.False(t, known.Answered)
+		require.Len(t, b.alerts(t), 1)
+	})
+	t.Run("an alert that cannot be written undoes the refusal's event too", func(t *testing.T) {
+		faults := registrytest.NewFaults(t)
+		b := setup(t, 1, func(c *registry.Config) { c.Driver = faults.Name })
+		_, err := b.service.Accept(ctx, b.submission(0, "first", answers(0)))
+		require.NoError(t, err)
+		for k := 1; ; k++ {
+			faults.FailAt(k, registrytest.CodeFull)
+			_, err := b.service.Accept(ctx, b.submission(0, "second", answers(2)))
+			faults.FailAt(0, 0)
+			require.Equal(t, len(b.alerts(t)), b.actions(t, "submission-refused"), "statement %d", k)
+			if fault.Is(err, fault.KindConflict) {
+				break
+			}
+		}
+		require.Len(t, b.alerts(t), 1)
+	})
 }

@@ -109,7 +109,7 @@ func TestSR49_WebSessionsAreHashedAndEnd(t *testing.T) {
 	s := f.Open(t)
 	sessions := s.WebSessions()
 	const token = "a-token-that-only-the-cookie-holds"
-	require.NoError(t, sessions.CommitCtx(ctx, token, []byte("one"), f.Clock.Now().Add(time.Hour)))
+	require.NoError(t, sessions.BeginCtx(ctx, token, []byte("one"), f.Clock.Now().Add(time.Hour)))
 	require.NoError(t, sessions.CommitCtx(ctx, token, []byte("two"), f.Clock.Now().Add(time.Hour)))
 	data, found, err := sessions.FindCtx(ctx, token)
 	require.NoError(t, err)
@@ -126,8 +126,10 @@ func TestSR49_WebSessionsAreHashedAndEnd(t *testing.T) {
 	require.False(t, found, "an expired session is none")
 	require.NoError(t, sessions.DeleteExpired(ctx))
 
-	require.NoError(t, sessions.CommitCtx(ctx, token, []byte("x"), f.Clock.Now().Add(time.Hour)))
+	require.NoError(t, sessions.BeginCtx(ctx, token, []byte("x"), f.Clock.Now().Add(time.Hour)))
 	require.NoError(t, sessions.DeleteCtx(ctx, token))
+	err = sessions.CommitCtx(ctx, token, []byte("y"), f.Clock.Now().Add(time.Hour))
+	require.True(t, fault.Is(err, fault.KindUnauthenticated), "what has ended is not extended: %v", err)
 	_, found, err = sessions.FindCtx(ctx, token)
 	require.NoError(t, err)
 	require.False(t, found)

@@ -43,12 +43,16 @@ type Alert struct {
 	Item     string
 	Patient  care.Pseudonym
 	Occasion int64
-	RaisedAt time.Time
-	Steps    []AlertStep
+	// Instrument and Version are what the occasion asks: rules belong to a version.
+	Instrument string
+	Version    string
+	Simulated  bool
+	RaisedAt   time.Time
+	Steps      []AlertStep
 }
 
-// Submission is the key of the submission it belongs to; "" while the form is
-// unfinished.
+// Submission is the key of the submission it belongs to, or that the unfinished
+// form became; "" while the form is unfinished and for refused answers.
 func (a Alert) Submission() string {
 	for _, s := range a.Steps {
 		if s.Submission != "" {
@@ -58,22 +62,28 @@ func (a Alert) Submission() string {
 	return ""
 }
 
+// CodeNotRecorded marks the first step of an alert that answers raised which were
+// refused, and so are not recorded.
+const CodeNotRecorded = "not-recorded"
+
 // NewAlert is an alert to raise. Journal is the sequence of the submission, or 0
-// for an unfinished form.
+// for an unfinished form and for refused answers, which have a code.
 type NewAlert struct {
 	Flag     instrument.Flag
 	Occasion Occasion
 	Journal  int64
+	Code     string
 }
 
 // RaiseAlert writes an alert with its first step. When the unfinished form of the
 // same occasion raised the same rule at the same level before, the submission is
-// joined to that alert instead, so that one event is one alert.
+// joined to that alert instead, so that one event is one alert. So are refused
+// answers, until somebody has taken the alert on: what comes after that is news.
 func (tx *Tx) RaiseAlert(a NewAlert) error {
 	var known int64
 	err := tx.queryRow(tx.ctx, `SELECT a.id FROM alert a WHERE a.occasion = ? AND a.rule = ? AND a.level = ? AND a.journal IS NULL
-		AND NOT EXISTS (SELECT 1 FROM alert_step s WHERE s.alert = a.id AND s.journal IS NOT NULL) LIMIT 1`,
-		a.Occasion.ID, a.Flag.Rule, string(a.Flag.Level)).Scan(&known)
+		AND NOT EXISTS (SELECT 1 FROM alert_step s WHERE s.alert = a.id AND (s.journal IS NOT NULL OR ? <> '' AND s.what = ?)) LIMIT 1`,
+		a.Occasion.ID, a.Flag.Rule, string(a.Flag.Level), a.Code, string(StepAcknowledged)).Scan(&known)
 	switch {
 	case err == nil && a.Journal == 0:
 		return nil
@@ -95,7 +105,29 @@ func (tx *Tx) RaiseAlert(a NewAlert) error {
 	if err != nil {
 		return fmt.Errorf("raise an alert: %w", err)
 	}
-	return tx.addStep(id, StepRaised, "", a.Journal)
+	return tx.addStep(id, StepRaised, a.Code, a.Journal)
+}
+
+// JoinDraftAlerts joins the alerts of an occasion's unfinished forms to the
+// submission that they became, also where what was sent no longer meets the rule.
+func (tx *Tx) JoinDraftAlerts(occasion, journal int64) error {
+	var waiting []int64
+	err := each(tx.ctx, tx, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		waiting = append(waiting, id)
+		return err
+	}, `SELECT a.id FROM alert a WHERE a.occasion = ? AND a.journal IS NULL
+		AND NOT EXISTS (SELECT 1 FROM alert_step s WHERE s.alert = a.id AND (s.journal IS NOT NULL OR s.code = ?))`, occasion, CodeNotRecorded)
+	if err != nil {
+		return fmt.Errorf("look for the alerts of unfinished forms: %w", err)
+	}
+	for _, id := range waiting {
+		if err := tx.addStep(id, StepSubmitted, "", journal); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AddStep adds a step to an alert.
@@ -142,7 +174,7 @@ func alerts(ctx context.Context, from source, f AlertFilter) ([]Alert, error) {
 		var a Alert
 		var step AlertStep
 		var level, patient, raised, at, what, kind string
-		if err := rows.Scan(&a.ID, &a.Rule, &level, &a.Item, &patient, &a.Occasion, &raised,
+		if err := rows.Scan(&a.ID, &a.Rule, &level, &a.Item, &patient, &a.Occasion, &a.Instrument, &a.Version, &a.Simulated, &raised,
 			&at, &what, &kind, &step.Actor.ID, &step.Code, &step.Submission); err != nil {
 			return err
 		}
@@ -161,8 +193,10 @@ func alerts(ctx context.Context, from source, f AlertFilter) ([]Alert, error) {
 		last := &list[len(list)-1]
 		last.Steps = append(last.Steps, step)
 		return nil
-	}, `SELECT a.id, a.rule, a.level, a.item, a.patient, a.occasion, a.raised_at, s.at, s.what, s.actor_kind, s.actor, s.code, coalesce(j.key, '')
-		FROM alert a JOIN alert_step s ON s.alert = a.id LEFT JOIN journal j ON j.sequence = s.journal
+	}, `SELECT a.id, a.rule, a.level, a.item, a.patient, a.occasion, o.instrument, o.instrument_version, p.simulated, a.raised_at,
+			s.at, s.what, s.actor_kind, s.actor, s.code, coalesce(j.key, '')
+		FROM alert a JOIN occasion o ON o.id = a.occasion JOIN patient p ON p.pseudonym = a.patient
+		JOIN alert_step s ON s.alert = a.id LEFT JOIN journal j ON j.sequence = s.journal
 		WHERE (? = 0 OR a.id = ?) AND (? = '' OR a.patient = ?)
 		ORDER BY a.id, s.id`, f.ID, f.ID, string(f.Patient), string(f.Patient))
 	if err != nil {

@@ -98,19 +98,18 @@ func (s *Store) LeftDrafts(ctx context.Context, savedUntil time.Time) ([]LeftDra
 	return list, nil
 }
 
-// UnsweptDrafts gives the answers of an occasion's drafts that no sweep has looked
-// at, whichever browser wrote them.
-func (tx *Tx) UnsweptDrafts(occasion int64) ([]instrument.Answers, error) {
-	var list []instrument.Answers
+// UnsweptDrafts gives an occasion's drafts that no sweep has looked at, whichever
+// browser wrote them.
+func (tx *Tx) UnsweptDrafts(occasion int64) ([]LeftDraft, error) {
+	var list []LeftDraft
 	err := each(tx.ctx, tx, func(rows *sql.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil {
 			return err
 		}
-		var answers instrument.Answers
-		if json.Unmarshal([]byte(text), &answers) == nil {
-			list = append(list, answers)
-		}
+		var d LeftDraft
+		d.Unreadable = json.Unmarshal([]byte(text), &d.Answers) != nil
+		list = append(list, d)
 		return nil
 	}, "SELECT answers FROM draft WHERE occasion = ? AND raised = 0", occasion)
 	if err != nil {

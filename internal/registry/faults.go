@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -21,7 +22,10 @@ var environmentCodes = map[int]string{
 	15: "the registry is locked by another process",
 }
 
-const constraintCode = 19
+const (
+	interruptedCode = 9
+	constraintCode  = 19
+)
 
 // resultCode gives SQLite's primary result code, or 0.
 func resultCode(err error) int {
@@ -33,10 +37,17 @@ func resultCode(err error) int {
 }
 
 // storageFault turns what the environment does to the database into a
-// fault.Unavailable (SR-6); other errors stay as they are.
+// fault.Unavailable (SR-6), and what the caller gave up into a fault.Canceled;
+// other errors stay as they are.
 func storageFault(err error) error {
-	if err == nil || fault.Is(err, fault.KindUnavailable) {
+	if err == nil || fault.Is(err, fault.KindUnavailable) || fault.Is(err, fault.KindCanceled) {
 		return err
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Unavailable("registry", err, "the registry did not answer in time")
+	case errors.Is(err, context.Canceled) || resultCode(err) == interruptedCode:
+		return fault.Canceled("registry", err, "the request was given up before the registry answered")
 	}
 	if message, known := environmentCodes[resultCode(err)]; known {
 		return fault.Unavailable("registry", err, "%s", message)

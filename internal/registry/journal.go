@@ -198,6 +198,16 @@ func (s *Store) JournalByReceipt(ctx context.Context, receipt string) (JournalRo
 	return oneJournalRow(ctx, s, "WHERE j.receipt = ?", receipt)
 }
 
+// RecordedAnswers says whether an occasion has answers, and whether one of their
+// revisions is the given body.
+func (tx *Tx) RecordedAnswers(occasion int64, body [sha256.Size]byte) (answered, same bool, err error) {
+	err = tx.queryRow(tx.ctx, "SELECT count(*) > 0, coalesce(max(body_hash = ?), 0) FROM journal WHERE occasion = ?", body[:], occasion).Scan(&answered, &same)
+	if err != nil {
+		return false, false, fmt.Errorf("look for the answers of occasion %d: %w", occasion, err)
+	}
+	return answered, same, nil
+}
+
 // JournalBySequence finds a row by its place in the journal.
 func (tx *Tx) JournalBySequence(sequence int64) (JournalRow, bool, error) {
 	return oneJournalRow(tx.ctx, tx, "WHERE j.sequence = ?", sequence)

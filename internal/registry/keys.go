@@ -10,8 +10,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,18 +37,44 @@ func (k MasterKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacte
 func (k MasterKey) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // CreateMasterKey draws a key into a new file that only its owner can read; it
-// never overwrites one.
+// never overwrites one: a fault.Conflict. The file appears under its name only
+// when the whole key is on disk, so that a crash leaves no key or a whole one;
+// what a crash may leave beside it, named .master-key-*, was never used.
 func CreateMasterKey(path string) (err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	folder := filepath.Dir(path)
+	file, err := os.CreateTemp(folder, ".master-key-*")
 	if err != nil {
 		return fmt.Errorf("create the master key: %w", err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	secret := random(keyBytes)
-	if _, err := file.WriteString(base64.StdEncoding.EncodeToString(secret) + "\n"); err != nil {
+	defer func() { err = errors.Join(err, os.Remove(file.Name())) }()
+	_, err = file.WriteString(base64.StdEncoding.EncodeToString(random(keyBytes)) + "\n")
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("write the master key: %w", err)
 	}
-	return file.Sync()
+	// A second name, unlike a rename, is refused where there is a file already.
+	switch err := os.Link(file.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return fault.Conflict("master key", "there is a key file at %s already; a key is never overwritten", path)
+	case err != nil:
+		return fmt.Errorf("name the master key: %w", err)
+	}
+	if err := syncFolder(folder); err != nil {
+		return fmt.Errorf("keep the name of the master key: %w", err)
+	}
+	return nil
+}
+
+// syncFolder puts the names of a folder's files on disk.
+func syncFolder(path string) (err error) {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	return folder.Sync()
 }
 
 // ReadMasterKey reads the key file and refuses one that is missing, short,

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,7 +108,10 @@ func TestSR70_KeyFilesThatAreRefused(t *testing.T) {
 			require.True(t, fault.Is(err, fault.KindInvalid), "%v", err)
 		})
 	}
-	require.Error(t, registry.CreateMasterKey(good), "a key is never overwritten")
+	require.Equal(t, fault.KindConflict, fault.KindOf(registry.CreateMasterKey(good)), "a key is never overwritten")
+	kept, err := os.ReadFile(good)
+	require.NoError(t, err)
+	require.Equal(t, content, kept)
 
 	f := registrytest.NewFolder(t)
 	require.NoError(t, f.Open(t).Close())
@@ -114,4 +119,24 @@ func TestSR70_KeyFilesThatAreRefused(t *testing.T) {
 	require.NoError(t, registry.CreateMasterKey(f.Key))
 	_, err = registry.Open(ctx, f.Config(t))
 	require.ErrorContains(t, err, "it is not the key of this registry")
+}
+
+// TestSR70_ACrashLeavesNoHalfOfAKey: a process that may write ten bytes of the key and no more.
+func TestSR70_ACrashLeavesNoHalfOfAKey(t *testing.T) {
+	if path := os.Getenv("AFTERGLOW_TEST_KEY"); path != "" {
+		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 10, Max: 10}))
+		if err := registry.CreateMasterKey(path); err != nil {
+			os.Exit(3)
+		}
+		t.Fatal("the key was written past the limit")
+	}
+	path := filepath.Join(t.TempDir(), "master.key")
+	child := osexec.Command(os.Args[0], "-test.run=^TestSR70_ACrashLeavesNoHalfOfAKey$")
+	child.Env = append(os.Environ(), "AFTERGLOW_TEST_KEY="+path)
+	output, err := child.CombinedOutput()
+	require.Equal(t, 3, child.ProcessState.ExitCode(), "%v %s", err, output)
+	require.NoFileExists(t, path)
+	require.NoError(t, registry.CreateMasterKey(path), "the next start makes one")
+	_, err = registry.ReadMasterKey(path)
+	require.NoError(t, err)
 }

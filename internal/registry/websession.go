@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"afterglow/internal/fault"
 )
 
 // WebSessions keeps the web sessions of scs. Whatever token it is given, only a
@@ -30,11 +32,30 @@ func (w WebSessions) FindCtx(ctx context.Context, token string) ([]byte, bool, e
 	return data, true, nil
 }
 
-// CommitCtx stores or replaces a session's data.
+// BeginCtx stores a session that is new; only a sign-in makes one.
+func (w WebSessions) BeginCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	return w.write(ctx, "INSERT INTO web_session (token_hash, data, expires_at) VALUES (?, ?, ?)", hashToken(token), data, timeText(expiry))
+}
+
+// CommitCtx extends a session that is there. One that ended since it was read is
+// a fault.Unauthenticated and stays ended: a request under way must not undo a
+// sign-out.
 func (w WebSessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
-	return w.write(ctx, `INSERT INTO web_session (token_hash, data, expires_at) VALUES (?, ?, ?)
-		ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at`,
-		hashToken(token), data, timeText(expiry))
+	return w.store.Write(ctx, System("web-sessions"), func(tx *Tx) error {
+		result, err := tx.keep("UPDATE web_session SET data = ?, expires_at = ? WHERE token_hash = ? AND expires_at > ?",
+			data, timeText(expiry), hashToken(token), timeText(tx.now))
+		if err != nil {
+			return fmt.Errorf("extend a web session: %w", err)
+		}
+		extended, err := result.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("extend a web session: %w", err)
+		}
+		if extended == 0 {
+			return fault.New(fault.KindUnauthenticated, "session", "has ended; sign in again")
+		}
+		return nil
+	})
 }
 
 // DeleteCtx ends a session.

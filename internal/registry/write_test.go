@@ -109,9 +109,16 @@ func TestAWaitEndsWithItsContextOnlyBeforeTheWrite(t *testing.T) {
 	cancel()
 	err := s.Write(cancelled, system, func(*registry.Tx) error { panic("an abandoned write never runs") })
 	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, fault.KindCanceled, fault.KindOf(err))
+	late, end := context.WithTimeout(ctx, 0)
+	defer end()
+	err = s.Write(late, system, func(*registry.Tx) error { panic("an abandoned write never runs") })
+	require.Equal(t, fault.KindUnavailable, fault.KindOf(err), "the caller's time was up: the same call may work later")
 	close(release)
 	require.NoError(t, <-first)
 	require.NoError(t, s.Write(ctx, system, audit))
+	_, err = s.Accounts(cancelled)
+	require.Equal(t, fault.KindCanceled, fault.KindOf(err), "a read that is given up: %v", err)
 }
 
 func TestAFullQueueIsUnavailable(t *testing.T) {

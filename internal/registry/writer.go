@@ -114,8 +114,8 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 // Write runs fn in a transaction and returns once it is committed and on disk.
 // When fn returns an error, nothing of it stays. fn must leave an audit event
 // when it changes the record (SR-76). A fault.Unavailable says that nothing was
-// written and that the same call may work later; ctx can end the wait only
-// before fn has started. fn must not call the store, only the Tx.
+// written and that the same call may work later, a fault.Canceled that the caller
+// gave up; ctx can end the wait only before fn has started. fn must not call the store, only the Tx.
 func (s *Store) Write(ctx context.Context, actor Actor, fn func(*Tx) error) error {
 	r := &request{ctx: ctx, actor: actor, run: fn, done: make(chan struct{})}
 	if err := s.writer.enqueue(r); err != nil {
@@ -126,7 +126,7 @@ func (s *Store) Write(ctx context.Context, actor Actor, fn func(*Tx) error) erro
 		return r.result
 	case <-ctx.Done():
 		if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
-			return fmt.Errorf("wait for the registry: %w", ctx.Err())
+			return fmt.Errorf("wait for the registry: %w", storageFault(ctx.Err()))
 		}
 		<-r.done
 		return r.result

@@ -26,15 +26,30 @@ const (
 	StateAcknowledged State = "acknowledged"
 )
 
+// Origin says which answers raised an alert.
+type Origin string
+
+// The origins: a submission; a form that was not sent at that time; answers that
+// were refused, so that no record holds them.
+const (
+	OriginSubmission     Origin = "submission"
+	OriginUnfinishedForm Origin = "unfinished-form"
+	OriginNotRecorded    Origin = "not-recorded"
+)
+
 // Alert is an alert as people and scripts read it. Submission is the key of the
-// submission, or "" for an unfinished form; Owner is the account that
-// acknowledged it, or "".
+// submission that raised it or that the unfinished form became, or ""; Owner is
+// the account that acknowledged it, or "".
 type Alert struct {
 	ID         int64            `json:"id"`
 	Rule       string           `json:"rule"`
 	Level      instrument.Level `json:"level"`
 	Item       string           `json:"item"`
+	Instrument string           `json:"instrument"`
+	Version    string           `json:"version"`
 	Patient    care.Pseudonym   `json:"patient"`
+	Simulated  bool             `json:"simulated"`
+	Origin     Origin           `json:"origin"`
 	Submission string           `json:"submission"`
 	RaisedAt   time.Time        `json:"raised_at"`
 	Owner      string           `json:"owner"`
@@ -81,6 +96,7 @@ func (s *Service) list(ctx context.Context, f registry.AlertFilter) ([]Alert, er
 func alert(stored registry.Alert) Alert {
 	a := Alert{
 		ID: stored.ID, Rule: stored.Rule, Level: stored.Level, Item: stored.Item, Patient: stored.Patient,
+		Instrument: stored.Instrument, Version: stored.Version, Simulated: stored.Simulated, Origin: origin(stored),
 		Submission: stored.Submission(), RaisedAt: stored.RaisedAt, State: StateOpen, Steps: make([]Step, len(stored.Steps)),
 	}
 	for i, step := range stored.Steps {
@@ -90,6 +106,16 @@ func alert(stored registry.Alert) Alert {
 		}
 	}
 	return a
+}
+
+func origin(stored registry.Alert) Origin {
+	switch raised := stored.Steps[0]; {
+	case raised.Submission != "":
+		return OriginSubmission
+	case raised.Code == registry.CodeNotRecorded:
+		return OriginNotRecorded
+	}
+	return OriginUnfinishedForm
 }
 
 func who(a registry.Actor) string { return string(a.Kind) + " " + a.ID }

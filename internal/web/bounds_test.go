@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -108,6 +110,41 @@ func TestSR32_WhatMustAlwaysAnswerNeverQueues(t *testing.T) {
 	for _, r := range s.Server.Routes() {
 		require.Equal(t, always[r.Path], r.Rate == middleware.RateUnlimited, r.Path)
 	}
+}
+
+func TestSR32_SlowSendersDoNotKeepAPatientOut(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	server := httptest.NewServer(s.Server.Handler())
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	send := func(path, body string, length int) net.Conn {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n%s",
+			path, address, local, length, body)
+		require.NoError(t, err)
+		return conn
+	}
+	for i := range 300 {
+		conn := send(fmt.Sprintf("/p/slow-%d/answers", i), "{", 200)
+		defer conn.Close()
+		// The server says so when it begins to read a body.
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		require.Contains(t, line, "100 Continue")
+	}
+	body := submission("one", map[string]any{"1": 2, "9": 0})
+	conn := send("/p/"+s.Tokens[0]+"/answers", body, len(body))
+	defer conn.Close()
+	answer := bufio.NewReader(conn)
+	line, err := answer.ReadString('\n')
+	require.NoError(t, err)
+	for strings.Contains(line, "100 Continue") || line == "\r\n" {
+		line, err = answer.ReadString('\n')
+		require.NoError(t, err)
+	}
+	require.Contains(t, line, "201 Created")
+	require.Equal(t, 1, journalCount(t, s))
 }
 
 func TestSR31_TheSignInOfOneAddressIsLimited(t *testing.T) {

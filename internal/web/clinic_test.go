@@ -49,6 +49,17 @@ func TestAClinicianReadsThePatientsWhileTheWarehouseIsDown(t *testing.T) {
 	}
 }
 
+func TestSimulatedPatientsAreMarkedAmongTheAlerts(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	session := s.SignIn(t, access.RoleClinician)
+	read := func() string { return sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/alerts", Session: session})) }
+	const marked = "The patients on this page are made up."
+	require.NotContains(t, read(), marked, "no patient is on the page")
+	response := s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + s.Tokens[0] + "/answers", JSON: submission("k", map[string]any{"9": 2})})
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	require.Contains(t, read(), marked)
+}
+
 const diskIsFull = 13 // SQLITE_FULL
 
 // SR-76: a view that cannot be recorded does not happen.

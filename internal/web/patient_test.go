@@ -23,6 +23,8 @@ type browser struct {
 	site    *sitetest.Site
 	token   string
 	cookies map[string]*http.Cookie
+	// forgets is true for a browser that keeps no cookie.
+	forgets bool
 }
 
 func open(s *sitetest.Site, token string) *browser {
@@ -36,6 +38,9 @@ func (b *browser) do(t *testing.T, r sitetest.Request) (*http.Response, string) 
 	}
 	response := b.site.Do(t, r)
 	for _, c := range response.Cookies() {
+		if b.forgets {
+			break
+		}
 		b.cookies[c.Name] = c
 	}
 	return response, sitetest.Text(t, response)
@@ -293,6 +298,119 @@ func TestSR7_APageThatCannotBeSavedKeepsItsAnswer(t *testing.T) {
 	require.NotZero(t, failures)
 	response, _ := b.post(t, "/page", url.Values{"item": {"2"}, "value": {"3"}, "go": {"next"}})
 	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+}
+
+func TestABrowserWithoutCookiesAnswersOnOnePage(t *testing.T) {
+	drafts := func(s *sitetest.Site) int {
+		s.Clock.Advance(time.Hour)
+		n, err := s.Intake.Sweep(t.Context())
+		require.NoError(t, err)
+		return n
+	}
+	// accepted is a browser that forgets every cookie and has accepted the notice.
+	accepted := func(t *testing.T) (*sitetest.Site, *browser) {
+		s := sitetest.New(t, local, 1)
+		b := open(s, s.Tokens[0])
+		b.forgets = true
+		b.accept(t)
+		_, body := b.get(t, "")
+		require.Contains(t, body, "Question 1 of 10")
+		return s, b
+	}
+	t.Run("nothing typed is lost", func(t *testing.T) {
+		s, b := accepted(t)
+		response, body := b.post(t, "/page", url.Values{"item": {"1"}, "value": {"2"}, "go": {"next"}})
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.Contains(t, body, "did not give back the cookie")
+		require.Contains(t, body, `name="1" id="answer-1-2" value="2" checked`)
+		require.Contains(t, body, `name="10" id="answer-10-0"`, "all questions are there")
+		require.Contains(t, body, patient.SafetyNotice)
+		require.Zero(t, drafts(s), "no draft that nobody can open again")
+
+		form := url.Values{"1": {"2"}, "2": {"1"}, "3": {""}, "9": {"1"}}
+		for _, field := range hidden.FindAllStringSubmatch(body, -1) {
+			form.Set(field[1], field[2])
+		}
+		s.Faults.FailAt(1, registrytest.CodeFull)
+		response, body = b.post(t, "/answers", form)
+		s.Faults.FailAt(0, 0)
+		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+		require.Contains(t, body, `name="2" id="answer-2-1" value="1" checked`)
+		require.Contains(t, body, form.Get("key"), "the key is the same")
+
+		for range 2 {
+			response, body = b.post(t, "/answers", form)
+			require.Equal(t, http.StatusSeeOther, response.StatusCode)
+			require.Contains(t, body, `href="tel:988"`)
+		}
+		require.Equal(t, 1, journalCount(t, s))
+	})
+	t.Run("answers that do not fit come back on the same page", func(t *testing.T) {
+		_, b := accepted(t)
+		response, body := b.post(t, "/answers", url.Values{"key": {"k"}, "instrument": {"phq-9"}, "version": {"1.0.0"}, "1": {"1"}, "2": {"7"}})
+		require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+		require.Contains(t, body, `name="1" id="answer-1-1" value="1" checked`)
+	})
+	t.Run("an answer that a safety rule watches reaches the clinic", func(t *testing.T) {
+		s, b := accepted(t)
+		_, body := b.post(t, "/page", url.Values{"item": {"9"}, "value": {"3"}, "go": {"next"}})
+		require.Contains(t, body, `name="9" id="answer-9-3" value="3" checked`)
+		require.Equal(t, 1, drafts(s))
+		alerts, err := s.Safety.Alerts(t.Context())
+		require.NoError(t, err)
+		require.Len(t, alerts, 1)
+	})
+	t.Run("a second browser that keeps cookies goes on page by page", func(t *testing.T) {
+		s, _ := accepted(t)
+		b := open(s, s.Tokens[0])
+		b.get(t, "")
+		b.answer(t, "1", "1")
+		_, body := b.get(t, "")
+		require.Contains(t, body, "Question 3 of 10")
+	})
+}
+
+func TestSR109_AnswersThatWereNotRecordedSayTheTruth(t *testing.T) {
+	const call = `href="tel:988"`
+	set := func(key, item9 string) url.Values {
+		return url.Values{"key": {key}, "instrument": {"phq-9"}, "version": {"1.0.0"}, "1": {"1"}, "9": {item9}}
+	}
+	s := sitetest.New(t, local, 1)
+	b := open(s, s.Tokens[0])
+	response, _ := b.post(t, "/answers", set("first", "0"))
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+
+	response, body := b.post(t, "/answers", set("first", ""))
+	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Contains(t, body, "These answers were not recorded")
+	require.Contains(t, body, "received earlier. Those stand, unchanged")
+	require.Contains(t, body, "tell Harbour Clinic")
+	require.NotContains(t, body, "Nothing you sent is lost")
+
+	response, body = b.post(t, "/answers", set("second", "2"))
+	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Contains(t, body, "You told us about thoughts")
+	require.Less(t, strings.Index(body, call), strings.Index(body, "Those stand, unchanged"), "the contacts come first")
+	require.Contains(t, body, patient.WhoSeesNotRecorded)
+	alerts, err := s.Safety.Alerts(t.Context())
+	require.NoError(t, err)
+	require.Len(t, alerts, 2, "the item left open, and the thoughts")
+
+	problem := map[string]any{}
+	asJSON := s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + b.token + "/answers", JSON: submission("third", map[string]any{"9": 1})})
+	require.Equal(t, http.StatusConflict, asJSON.StatusCode)
+	require.NoError(t, json.Unmarshal([]byte(sitetest.Text(t, asJSON)), &problem))
+	require.Equal(t, "conflict", problem["kind"])
+	require.NotEmpty(t, problem["crisis"])
+
+	response, body = b.post(t, "/answers", set("third", "0"))
+	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Contains(t, body, "The same answers were received")
+
+	response, body = b.post(t, "/page", url.Values{"item": {"1"}, "value": {"1"}, "go": {"next"}})
+	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	require.Contains(t, body, "What you just entered was not recorded")
+	require.Equal(t, 1, journalCount(t, s))
 }
 
 // submission is a whole PHQ-9 in JSON.

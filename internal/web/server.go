@@ -26,9 +26,12 @@ const (
 	drainTimeout      = 30 * time.Second
 )
 
-// The bounds of the whole: requests worked on, requests waiting, and for how
-// long one waits.
+// The bounds of the whole: how long one body may take to arrive and what all of
+// them may hold, requests worked on, requests waiting, and for how long one
+// waits.
 const (
+	bodyPatience    = 10 * time.Second
+	heldBodyBytes   = 64 << 20
 	workingRequests = 256
 	waitingRequests = 4096
 	waitingPatience = 5 * time.Second
@@ -64,25 +67,25 @@ func New(c Config) (*Server, error) {
 
 // guards are what stands before the handlers.
 type guards struct {
+	bodies   *middleware.Bodies
 	capacity *middleware.Capacity
 	rate     *middleware.RateLimiter
 	origins  middleware.Origins
 	sessions middleware.Sessions
 }
 
-// register puts every route behind its guards, always in the same order: room
-// for one more, the page it came from, how often its address and link may, who
-// calls, whether they may. A GET answers HEAD too.
+// register puts every route behind its guards, always in the same order: the
+// page it came from, the whole of what it sends, room for one more, who calls,
+// how often its address and link may, whether they may. A GET answers HEAD too.
 func (s *Server) register(g guards) error {
 	for _, r := range s.routes {
 		if err := r.Validate(); err != nil {
 			return err
 		}
-		chain := []echo.MiddlewareFunc{middleware.MarkRoute(r.Path, r.JSON)}
+		chain := []echo.MiddlewareFunc{middleware.MarkRoute(r.Path, r.JSON), g.origins.Guard}
 		if r.Rate != middleware.RateUnlimited {
-			chain = append(chain, g.capacity.Guard)
+			chain = append(chain, g.bodies.Guard, g.capacity.Guard)
 		}
-		chain = append(chain, g.origins.Guard)
 		if !r.Permission.Grants(access.RoleAnonymous) || r.Identify {
 			chain = append(chain, g.sessions.Identify)
 		}

@@ -121,6 +121,7 @@ func assemble(c Config) (*site, error) {
 		research: research.Pages{Renderer: renderer, Service: c.Research},
 		admin:    admin.Pages{Renderer: renderer, Sources: c.Status, Now: c.Now},
 		guards: guards{
+			bodies:   middleware.NewBodies(heldBodyBytes, bodyPatience),
 			capacity: middleware.NewCapacity(workingRequests, waitingRequests, waitingPatience),
 			rate:     middleware.NewRateLimiter(limits, middleware.Addresses{TrustedProxies: c.TrustedProxies}, c.Now),
 			origins:  middleware.OwnOrigins(c.URL),

@@ -1,11 +1,13 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"afterglow/internal/access"
 	"afterglow/internal/fault"
+	"afterglow/internal/registry"
 	"afterglow/internal/testkit/sitetest"
 	"afterglow/internal/web"
 	"afterglow/internal/web/page"
@@ -103,6 +106,33 @@ func TestSR51_AfterSignOutTheOldCookieIsNobody(t *testing.T) {
 	session := s.SignIn(t, access.RoleClinician)
 	require.Equal(t, http.StatusSeeOther, s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/sign-out", Session: session}).StatusCode)
 	require.Equal(t, http.StatusUnauthorized, s.Do(t, sitetest.Request{Path: "/alerts", Session: session}).StatusCode)
+}
+
+// A phone that goes away while its answers wait for the registry is no failure of ours.
+func TestASenderWhoGoesAwayIsNoErrorInTheLog(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	running, release := make(chan struct{}), make(chan struct{})
+	written := make(chan error, 1)
+	go func() {
+		written <- s.Store.Write(t.Context(), registry.System("test"), func(*registry.Tx) error { close(running); <-release; return nil })
+	}()
+	<-running
+	ctx, cancel := context.WithCancel(t.Context())
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/p/"+s.Tokens[0]+"/answers", strings.NewReader(submission("gone", map[string]any{"9": 0})))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Origin", local)
+	answered := make(chan int)
+	go func() {
+		recorder := httptest.NewRecorder()
+		s.Server.Handler().ServeHTTP(recorder, request)
+		answered <- recorder.Code
+	}()
+	cancel()
+	require.Equal(t, page.StatusClientGone, <-answered)
+	close(release)
+	require.NoError(t, <-written)
+	require.NotContains(t, s.Log.String(), `"level":"ERROR"`)
+	require.Zero(t, journalCount(t, s))
 }
 
 func TestAlertsAreAcknowledgedByAPerson(t *testing.T) {

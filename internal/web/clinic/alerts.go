@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -94,8 +94,10 @@ func (p Pages) alertsPage(ctx context.Context) (*AlertsPage, error) {
 		return nil, err
 	}
 	shown := &AlertsPage{Frame: page.Frame{Title: "Alerts", Wide: true}, Codes: NoteCodes}
+	shown.Simulated = len(alerts) > 0 && !slices.ContainsFunc(alerts, func(a safety.Alert) bool { return !a.Simulated })
 	for _, a := range alerts {
-		line := p.line(a)
+		line := NewAlertLine(a, p.Instruments, p.Now())
+		line.Simulated = a.Simulated && !shown.Simulated
 		switch a.State {
 		case safety.StateOpen:
 			shown.Alerts = append(shown.Alerts, line)
@@ -105,46 +107,6 @@ func (p Pages) alertsPage(ctx context.Context) (*AlertsPage, error) {
 		}
 	}
 	return shown, nil
-}
-
-func (p Pages) line(a safety.Alert) AlertLine {
-	line := AlertLine{
-		ID: a.ID, Level: string(a.Level), LevelWord: levelWord(a.Level), Rule: a.Rule, Patient: shortCode(string(a.Patient)), PatientPath: "/patients/" + string(a.Patient),
-		RaisedAt: a.RaisedAt, Age: age(p.Now().Sub(a.RaisedAt)), Unfinished: a.Submission == "",
-		Action: "Review by a clinician.",
-	}
-	for _, d := range p.Instruments.List() {
-		for _, rule := range d.Safety {
-			if rule.ID == a.Rule {
-				line.Rule = fmt.Sprintf("%s, item %s", strings.ToUpper(d.ID), rule.Item)
-				line.Action = action(rule, a.Level)
-			}
-		}
-	}
-	return line
-}
-
-// action is what the rule asks of staff at a level.
-func action(rule instrument.SafetyRule, level instrument.Level) string {
-	for _, when := range rule.When {
-		if when.Level == level {
-			return when.Action + "."
-		}
-	}
-	return "The question was left open. Ask the patient."
-}
-
-func levelWord(l instrument.Level) string {
-	switch l {
-	case instrument.LevelAmber:
-		return "Amber"
-	case instrument.LevelRed:
-		return "Red"
-	case instrument.LevelCritical:
-		return "Critical"
-	default:
-		return "Not answered"
-	}
 }
 
 // shortCode is enough of a pseudonym to tell patients on one page apart.

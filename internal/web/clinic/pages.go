@@ -5,7 +5,6 @@ package clinic
 
 import (
 	"embed"
-	"time"
 
 	"afterglow/internal/web/page"
 )
@@ -26,24 +25,6 @@ type AlertsPage struct {
 	Alerts       []AlertLine
 	Acknowledged []AlertLine
 	Codes        []NoteCode
-}
-
-// AlertLine is one alert. Patient is a pseudonym's short form.
-type AlertLine struct {
-	ID        int64
-	Level     string
-	LevelWord string
-	Rule      string
-	Action    string
-	Patient   string
-	// PatientPath is the patient's page.
-	PatientPath string
-	RaisedAt    time.Time
-	Age         string
-	// Unfinished is true when the answers were saved and never sent.
-	Unfinished bool
-	// Owner is who took it on, or "".
-	Owner string
 }
 
 // NoteCode is one of the coded notes that an acknowledgement carries.

@@ -51,6 +51,7 @@ func patientStates(contacts page.Contacts) []State {
 		{Name: "review", Template: "patient/review", Role: link, Page: review(2, nil)},
 		{Name: "review-complete", Template: "patient/review", Role: link, Page: review(0, nil)},
 		{Name: "review-not-sent", Template: "patient/review", Role: link, Page: review(0, []page.Notice{patient.NotSent})},
+		{Name: "whole", Template: "patient/whole", Role: link, Page: whole(contacts)},
 		{Name: "receipt", Template: "patient/receipt", Role: link, Page: &patient.ReceiptPage{
 			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now, Contacts: contacts}},
 		{Name: "support", Template: "patient/support", Role: link, Page: &patient.SupportPage{
@@ -60,6 +61,15 @@ func patientStates(contacts page.Contacts) []State {
 			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Contacts: contacts,
 			WhoSees: patient.WhoSees}},
 		{Name: "closed", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("This link is not open"), Contacts: contacts}},
+		{Name: "closed-unrecorded", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("This link is not open"), Unrecorded: true, Contacts: contacts}},
+		{Name: "not-recorded", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
+			Frame: forPatient("Not recorded"), Earlier: true, Contacts: contacts}},
+		{Name: "not-recorded-support", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
+			Frame: forPatient("Not recorded"), Earlier: true, Flagged: true, Answered: true, WhoSees: patient.WhoSeesNotRecorded, Contacts: contacts}},
+		{Name: "not-recorded-late", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
+			Frame: forPatient("Not recorded"), Contacts: contacts}},
+		{Name: "received-before", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
+			Frame: forPatient("Received before"), Earlier: true, Same: true, Contacts: contacts}},
 		{Name: "crisis", Template: "patient/crisis", Role: link, Page: &patient.CrisisPage{Frame: forPatient("Help now"), Contacts: contacts}},
 	}
 }
@@ -70,6 +80,19 @@ func question(p patient.QuestionPage, chosen int) *patient.QuestionPage {
 		p.Choices = append(p.Choices, patient.Choice{Value: i, Label: label, Chosen: i == chosen})
 	}
 	return &p
+}
+
+func whole(contacts page.Contacts) *patient.WholePage {
+	p := &patient.WholePage{
+		Frame: forPatient("All questions"), Token: token, Key: "k", InstrumentID: "phq-9", InstrumentVersion: "1.0.0",
+		Title: "Patient Health Questionnaire (PHQ-9)", Stem: stem, Credit: review(0, nil).Credit, Contacts: contacts,
+	}
+	p.Notices = []page.Notice{patient.NoCookie}
+	for i, line := range review(0, nil).Lines {
+		p.Questions = append(p.Questions, patient.WholeQuestion{Item: line.Item, Number: line.Number, Text: line.Text, Choices: question(patient.QuestionPage{}, i-3).Choices})
+	}
+	p.Questions[3].Safety, p.Questions[3].Depends = patient.SafetyNotice, true
+	return p
 }
 
 func notSaved() *patient.QuestionPage {

@@ -1,11 +1,14 @@
 package middleware_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 
 	"afterglow/internal/fault"
 	"afterglow/internal/web/middleware"
+	"afterglow/internal/web/page"
 )
 
 func ok(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
@@ -186,4 +190,47 @@ func TestSR32_BeyondTheCapacityIsRefusedAtOnce(t *testing.T) {
 	<-inside
 	release <- struct{}{}
 	require.NoError(t, <-done)
+}
+
+// stalled is a body whose sender stops before its end.
+type stalled struct{ err error }
+
+func (b stalled) Read([]byte) (int, error) { return 0, b.err }
+
+func TestSR32_BodiesAreReadBeforeTheHandlerAndBounded(t *testing.T) {
+	refusal := func(body io.Reader, bodies *middleware.Bodies) error {
+		_, err := run(bodies.Guard, httptest.NewRequest(http.MethodPost, "/", body))
+		return err
+	}
+	bodies := middleware.NewBodies(100_000, time.Hour)
+	for _, test := range []struct {
+		name string
+		body io.Reader
+		want int
+	}{
+		{"too slow", stalled{os.ErrDeadlineExceeded}, http.StatusRequestTimeout},
+		{"broken off", stalled{io.ErrUnexpectedEOF}, http.StatusBadRequest},
+		{"more than all may hold", strings.NewReader(strings.Repeat("x", 100_001)), http.StatusServiceUnavailable},
+		{"as much as all may hold", strings.NewReader(strings.Repeat("x", 100_000)), 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := refusal(test.body, bodies)
+			if test.want == 0 {
+				require.NoError(t, err, "what was refused before is held no more")
+				return
+			}
+			require.Equal(t, test.want, page.Status(err), "%v", err)
+		})
+	}
+	t.Run("what a handler still holds counts", func(t *testing.T) {
+		handler := bodies.Guard(func(c echo.Context) error {
+			read, err := middleware.ReadBody(c)
+			require.NoError(t, err)
+			require.Len(t, read, 60_000)
+			return refusal(strings.NewReader(strings.Repeat("x", 60_000)), bodies)
+		})
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 60_000)))
+		err := handler(echo.New().NewContext(r, httptest.NewRecorder()))
+		require.Equal(t, fault.KindUnavailable, fault.KindOf(err))
+	})
 }

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,10 @@ import (
 // cannot serve now.
 const RetryAfterSeconds = "5"
 
+// StatusClientGone is for a request whose sender went away: nobody reads the
+// answer, and nothing is wrong on our side.
+const StatusClientGone = 499
+
 // Status maps the kind of a failure to its HTTP status: the only place that
 // does. Bad input is 422 when it names the fields that are wrong and 400 when
 // the message as a whole could not be read.
@@ -26,6 +31,8 @@ func Status(err error) int {
 	case errors.As(err, &known):
 	case errors.As(err, &framework):
 		return framework.Code
+	case errors.Is(err, context.Canceled):
+		return StatusClientGone
 	default:
 		return http.StatusInternalServerError
 	}
@@ -47,6 +54,8 @@ func Status(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case fault.KindUnavailable:
 		return http.StatusServiceUnavailable
+	case fault.KindCanceled:
+		return StatusClientGone
 	default:
 		return http.StatusInternalServerError
 	}
@@ -176,6 +185,8 @@ func plainMessage(status int) string {
 		return "This address does not take requests of that kind."
 	case http.StatusTooManyRequests:
 		return "There were many requests in a short time. Wait a little, then try again."
+	case http.StatusRequestTimeout:
+		return "The message took too long to arrive. Nothing of it was kept; send it again."
 	case http.StatusUnsupportedMediaType:
 		return "The message has a format that this address does not take."
 	case http.StatusServiceUnavailable:

@@ -36,6 +36,9 @@ func (p *Pages) Send(c echo.Context) error {
 		return err
 	}
 	submission.Token, submission.Language = c.Param("token"), lang
+	if d, unknown := p.instruments.Get(submission.Instrument, submission.Version); unknown == nil && !asJSON && p.browser(c) == "" {
+		prune(d, submission.Answers)
+	}
 	if len(malformed) > 0 {
 		err = fault.InvalidDetails("answers", malformed)
 	} else {
@@ -44,7 +47,11 @@ func (p *Pages) Send(c echo.Context) error {
 			return p.sent(c, submission.Token, receipt, asJSON)
 		}
 	}
-	if asJSON {
+	var refused *intake.NotRecordedError
+	switch {
+	case errors.As(err, &refused):
+		return p.notRecorded(c, refused, asJSON)
+	case asJSON:
 		return withDetails(err)
 	}
 	return p.notSent(c, submission, err)
@@ -184,8 +191,9 @@ func (p *Pages) receiptPage(a acceptance) (string, page.Page) {
 }
 
 // notSent answers a form that was not accepted. While the registry cannot take
-// it, and where answers do not fit, the review comes again with everything that
-// was sent and the same key.
+// it, and where answers do not fit, the page they were sent from comes again with
+// everything that was sent and the same key: the review, or all questions for a
+// browser without cookies, which could not go back to a single one.
 func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
 	kind := fault.KindOf(err)
 	switch kind {
@@ -202,15 +210,19 @@ func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
 		return err
 	}
 	in := reviewInput{token: s.Token, key: s.Key, definition: d, answers: s.Answers}
+	name, again := "patient/review", func() page.Page { return p.review(in) }
+	if p.browser(c) == "" {
+		name, again = "patient/whole", func() page.Page { return p.whole(in) }
+	}
 	if kind == fault.KindInvalid {
 		in.notices = append(in.notices, NotRight)
-		return p.renderer.HTML(c, http.StatusUnprocessableEntity, "patient/review", p.review(in))
+		return p.renderer.HTML(c, http.StatusUnprocessableEntity, name, again())
 	}
 	in.notices = append(in.notices, NotSent)
 	if score, err := d.Score(s.Answers, instrument.ScoreOptions{}); err == nil {
 		in.urgent = len(score.Flags) > 0
 	}
-	return p.unavailable(c, "patient/review", p.review(in))
+	return p.unavailable(c, name, again())
 }
 
 // Receipt confirms to the browser that sent the answers, without reading any

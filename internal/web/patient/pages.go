@@ -18,10 +18,13 @@ var Templates = page.Templates{
 		"notice":   {"contacts"},
 		"question": {},
 		"review":   {"contacts"},
+		"whole":    {"contacts"},
 		"receipt":  {"contacts"},
 		"support":  {"contacts"},
 		"closed":   {"contacts"},
 		"crisis":   {"contacts"},
+
+		"notrecorded": {"contacts"},
 	},
 }
 
@@ -113,6 +116,24 @@ type SupportPage struct {
 // ClosedPage is the one answer to a link that does not open anything.
 type ClosedPage struct {
 	page.Frame
+	// Unrecorded is true when the request brought an answer, which is not kept.
+	Unrecorded bool
+	Contacts   page.Contacts
+}
+
+// NotRecordedPage answers a whole set of answers that came when the form takes
+// none.
+type NotRecordedPage struct {
+	page.Frame
+	// Earlier is true when other answers were recorded before, and Same when these
+	// very ones were.
+	Earlier bool
+	Same    bool
+	// Flagged is true when the answers met a safety rule or left its item open;
+	// Answered tells the one from the other.
+	Flagged  bool
+	Answered bool
+	WhoSees  string
 	Contacts page.Contacts
 }
 

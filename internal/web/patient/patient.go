@@ -65,7 +65,9 @@ func frame(title string) page.Frame { return page.Frame{Title: title, Patient: t
 // not offered or never was is told the same, so that a stranger who finds one
 // learns nothing from it; only the status of a POST keeps the contract.
 func (p *Pages) closed(c echo.Context, status int) error {
-	return p.renderer.HTML(c, status, "patient/closed", &ClosedPage{Frame: frame("This link is not open"), Contacts: p.contacts})
+	return p.renderer.HTML(c, status, "patient/closed", &ClosedPage{
+		Frame: frame("This link is not open"), Unrecorded: c.Request().Method == http.MethodPost, Contacts: p.contacts,
+	})
 }
 
 // isClosed reports whether an error only says that the link does not open.
@@ -92,16 +94,22 @@ func (p *Pages) browser(c echo.Context) string {
 	return cookie.Value
 }
 
-// ensureBrowser gives this browser a secret if it has none; only a POST does.
+// ensureBrowser gives this browser a secret if it has none. That is done before
+// the first question is answered, so an answer that comes without it is from a
+// browser that gives no cookies back.
 func (p *Pages) ensureBrowser(c echo.Context) string {
 	if known := p.browser(c); known != "" {
 		return known
 	}
-	secret := make([]byte, browserSecretBytes)
-	rand.Read(secret)
-	value := base64.RawURLEncoding.EncodeToString(secret)
+	value := newBrowserSecret()
 	c.SetCookie(p.cookie(p.formCookie, value, formCookieAge))
 	return value
+}
+
+func newBrowserSecret() string {
+	secret := make([]byte, browserSecretBytes)
+	rand.Read(secret)
+	return base64.RawURLEncoding.EncodeToString(secret)
 }
 
 func (p *Pages) cookie(name access.CookieName, value string, maxAge int) *http.Cookie {

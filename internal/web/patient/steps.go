@@ -15,7 +15,7 @@ import (
 )
 
 // Open shows what comes next on the link: the notice, a question, or the review.
-// It changes nothing, so a mail scanner that opens links does no harm.
+// It stores nothing, so a mail scanner that opens links does no harm.
 func (p *Pages) Open(c echo.Context) error {
 	token := c.Param("token")
 	opened, err := p.intake.OpenForm(c.Request().Context(), token, NoticeVersion)
@@ -31,6 +31,7 @@ func (p *Pages) Open(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	draft.Browser = p.ensureBrowser(c)
 	asked := opened.Definition.Asked(draft.Answers)
 	number := draft.Page
 	if q, err := strconv.Atoi(c.QueryParam("q")); err == nil && q >= 1 {
@@ -98,12 +99,13 @@ func (p *Pages) SavePage(c echo.Context) error {
 		return err
 	case !opened.NoticeAccepted:
 		return page.Redirect(c, "/p/"+pathToken(token))
+	case p.browser(c) == "":
+		return p.withoutCookies(c, token, opened.Definition, fields)
 	}
 	draft, err := p.draft(c, token)
 	if err != nil {
 		return err
 	}
-	draft.Browser = p.ensureBrowser(c)
 	asked := opened.Definition.Asked(draft.Answers)
 	number := slices.Index(asked, fields["item"]) + 1
 	if number == 0 {
@@ -159,12 +161,13 @@ func turn(d *instrument.Definition, fields form.Fields, draft *intake.DraftPage,
 	return 0, fault.Invalid("go", "is not a direction")
 }
 
-// prune takes out the answers of items that the others now skip.
+// prune takes out the answers of items that the others now skip. What is no item
+// at all stays, to be refused.
 func prune(d *instrument.Definition, answers instrument.Answers) {
 	asked := d.Asked(answers)
-	for id := range answers {
-		if !slices.Contains(asked, id) {
-			delete(answers, id)
+	for i := range d.Items {
+		if !slices.Contains(asked, d.Items[i].ID) {
+			delete(answers, d.Items[i].ID)
 		}
 	}
 }
