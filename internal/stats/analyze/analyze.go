@@ -1,0 +1,135 @@
+// Package analyze runs a specification of analyses: cases of named kinds, each with a data set, filters and input,
+// in the shape of the reference files of other statistical software. Floor: ground.
+// It must not compute: each kind's adapter reads its input, calls the room of its method and hands back that room's result.
+package analyze
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/reference"
+)
+
+// Files gives the content of a file of the data folder by its name.
+type Files func(name string) ([]byte, error)
+
+// Result is what became of a case: a result of its kind, or why there is none.
+type Result struct {
+	ID     string         `json:"id"`
+	Kind   string         `json:"kind,omitempty"`
+	Result any            `json:"result,omitempty"`
+	Error  *stats.Failure `json:"error,omitempty"`
+}
+
+// Run runs the cases in their order; a case that fails does not stop the rest.
+func Run(cases []reference.Case, files Files) []Result {
+	r := &run{cases: cases, files: files, data: map[string]reference.Data{}, done: map[string]any{}}
+	results := make([]Result, len(cases))
+	for i, c := range cases {
+		value, err := r.result(c)
+		if err != nil {
+			results[i] = Result{ID: c.ID, Error: failure(err)}
+			continue
+		}
+		results[i] = Result{ID: c.ID, Kind: c.Kind, Result: value}
+	}
+	return results
+}
+
+// failure is err as a Failure; what no method named is bad input.
+func failure(err error) *stats.Failure {
+	var named *stats.Failure
+	if errors.As(err, &named) {
+		return named
+	}
+	return &stats.Failure{Kind: stats.BadInput, Message: err.Error()}
+}
+
+// run is one specification under way.
+type run struct {
+	cases []reference.Case
+	files Files
+	data  map[string]reference.Data
+	done  map[string]any
+}
+
+func (r *run) result(c reference.Case) (any, error) {
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == c.Kind })
+	if i < 0 {
+		return nil, stats.Errorf(stats.BadInput, "kind", "%q is not a kind of analysis: analyze --kinds lists them", c.Kind)
+	}
+	j := job{run: r, input: c.Input}
+	if c.Dataset != "" {
+		all, err := r.dataset(c.Dataset)
+		if err != nil {
+			return nil, err
+		}
+		if j.data, err = all.Keep(c.Rows); err != nil {
+			return nil, err
+		}
+	}
+	return kinds[i].run(j)
+}
+
+func (r *run) dataset(name string) (reference.Data, error) {
+	if d, read := r.data[name]; read {
+		return d, nil
+	}
+	file, err := r.files(name)
+	if err != nil {
+		return reference.Data{}, stats.Errorf(stats.BadInput, "dataset", "%s cannot be read: %v", name, err)
+	}
+	d, err := reference.ReadCSV(file)
+	if err != nil {
+		return reference.Data{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	r.data[name] = d
+	return d, nil
+}
+
+// job is what an adapter works with: the case's input and its filtered rows (none where the case has no data set).
+type job struct {
+	run   *run
+	input json.RawMessage
+	data  reference.Data
+}
+
+// file gives another data set of the data folder, unfiltered.
+func (j job) file(name string) (reference.Data, error) { return j.run.dataset(name) }
+
+// other gives another case of the same specification, for kinds that compare cases; it must be of one of the given kinds.
+func (j job) other(id string, of ...string) (reference.Case, error) {
+	i := slices.IndexFunc(j.run.cases, func(c reference.Case) bool { return c.ID == id })
+	if i < 0 {
+		return reference.Case{}, stats.Errorf(stats.BadInput, id, "no case of this specification has this id")
+	}
+	if c := j.run.cases[i]; slices.Contains(of, c.Kind) {
+		return c, nil
+	}
+	return reference.Case{}, stats.Errorf(stats.BadInput, id, "the case is of kind %s, which cannot be used here", j.run.cases[i].Kind)
+}
+
+// kind is a kind of analysis. input and result are zero values whose JSON fields describe it.
+type kind struct {
+	name, about   string
+	input, result any
+	run           func(job) (any, error)
+}
+
+// as makes a kind of an adapter: In is the case's input, Out the room's result.
+func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kind {
+	var in In
+	var out Out
+	return kind{name: name, about: about, input: in, result: out, run: func(j job) (any, error) {
+		var in In
+		decoder := json.NewDecoder(bytes.NewReader(j.input))
+		if err := decoder.Decode(&in); err != nil {
+			return nil, stats.Errorf(stats.BadInput, "input", "is not what %s takes: %v", name, err)
+		}
+		return adapter(j, in)
+	}}
+}

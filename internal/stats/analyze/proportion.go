@@ -1,0 +1,3 @@
+package analyze
+
+var proportionKinds = []kind{}
