@@ -1,3 +1,123 @@
 package analyze
 
-var descriptiveKinds = []kind{}
+import (
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/descriptive"
+)
+
+var descriptiveKinds = []kind{
+	as("descriptives", "a column summarised", describe),
+	as("t_test", "Student's and Welch's t tests", tTest),
+	as("wilcoxon", "signed-rank and rank-sum tests", wilcoxon),
+	as("effect_size", "standardised differences with noncentral t intervals", effectSize),
+}
+
+type describeInput struct {
+	Column string  `json:"column"`
+	Level  float64 `json:"level"`
+}
+
+func describe(j job, in describeInput) (descriptive.Summary, error) {
+	columns, err := j.numbers(in.Column)
+	if err != nil {
+		return descriptive.Summary{}, err
+	}
+	return descriptive.Describe(columns[0], in.Level)
+}
+
+// twoColumns is the input of what compares two columns (paired: x, y) or two groups of one.
+type twoColumns struct {
+	Type     string  `json:"type"`
+	X        string  `json:"x"`
+	Y        string  `json:"y"`
+	Response string  `json:"response"`
+	Group    string  `json:"group"`
+	Group1   string  `json:"group1"`
+	Group2   string  `json:"group2"`
+	Level    float64 `json:"level"`
+}
+
+func (in twoColumns) pairs(j job) ([][]float64, error) { return j.complete(in.X, in.Y) }
+
+func (in twoColumns) samples(j job) ([][]float64, error) {
+	return j.groups(in.Response, in.Group, in.Group1, in.Group2)
+}
+
+type tTestInput struct {
+	twoColumns
+	Mu          float64                 `json:"mu"`
+	Alternative descriptive.Alternative `json:"alternative"`
+}
+
+func tTest(j job, in tTestInput) (descriptive.TTest, error) {
+	options := descriptive.TOptions{Mu: in.Mu, Alternative: in.Alternative, Level: in.Level}
+	var none descriptive.TTest
+	switch in.Type {
+	case "one_sample":
+		x, err := j.complete(in.X)
+		if err != nil {
+			return none, err
+		}
+		return descriptive.OneSampleT(x[0], options)
+	case "paired":
+		pairs, err := in.pairs(j)
+		if err != nil {
+			return none, err
+		}
+		return descriptive.PairedT(pairs[0], pairs[1], options)
+	case "welch", "student":
+		samples, err := in.samples(j)
+		if err != nil {
+			return none, err
+		}
+		return descriptive.TwoSampleT(samples[0], samples[1], in.Type == "student", options)
+	}
+	return none, unknownType(in.Type, "one_sample, paired, welch or student")
+}
+
+type wilcoxonInput struct {
+	twoColumns
+	Exact   bool `json:"exact"`
+	Correct bool `json:"correct"`
+}
+
+func wilcoxon(j job, in wilcoxonInput) (any, error) {
+	options := descriptive.RankOptions{Exact: in.Exact, Correct: in.Correct, Level: in.Level}
+	switch in.Type {
+	case "signed_rank":
+		pairs, err := in.pairs(j)
+		if err != nil {
+			return nil, err
+		}
+		return descriptive.SignedRankTest(pairs[0], pairs[1], options)
+	case "rank_sum":
+		samples, err := in.samples(j)
+		if err != nil {
+			return nil, err
+		}
+		return descriptive.RankSumTest(samples[0], samples[1], options)
+	}
+	return nil, unknownType(in.Type, "signed_rank or rank_sum")
+}
+
+func effectSize(j job, in twoColumns) (any, error) {
+	switch in.Type {
+	case "independent":
+		samples, err := in.samples(j)
+		if err != nil {
+			return nil, err
+		}
+		return descriptive.EffectIndependent(samples[0], samples[1], in.Level)
+	case "paired":
+		pairs, err := in.pairs(j)
+		if err != nil {
+			return nil, err
+		}
+		return descriptive.EffectPaired(pairs[0], pairs[1], in.Level)
+	}
+	return nil, unknownType(in.Type, "independent or paired")
+}
+
+func unknownType(got, want string) error {
+	return stats.Errorf(stats.BadInput, "type", "%q is not %s", got, want)
+}
