@@ -1,3 +1,67 @@
 package analyze
 
-var linearKinds = []kind{}
+import (
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/linear"
+	"afterglow/internal/stats/multiplicity"
+)
+
+var linearKinds = []kind{
+	as("ancova", "analysis of covariance", ancova),
+	as("multiple_comparisons", "several means compared", multipleComparisons),
+	as("p_adjust", "p-values corrected for their number", pAdjust),
+}
+
+type ancovaInput struct {
+	Response   string              `json:"response"`
+	Formula    string              `json:"formula"`
+	Arm        string              `json:"arm"`
+	ArmLevels  []string            `json:"arm_levels"`
+	Factors    map[string][]string `json:"factors"`
+	Baseline   string              `json:"baseline"`
+	BaselineAt stats.Number        `json:"baseline_at"`
+	Control    string              `json:"control"`
+	Level      float64             `json:"level"`
+}
+
+func ancova(j job, in ancovaInput) (linear.Ancova, error) {
+	factors := map[string][]string{}
+	var texts []string
+	for name, levels := range in.Factors {
+		factors[name] = levels
+		texts = append(texts, name)
+	}
+	if len(in.ArmLevels) > 0 {
+		factors[in.Arm] = in.ArmLevels
+		texts = append(texts, in.Arm)
+	}
+	return linear.FitAncova(linear.Model{Formula: in.Formula, Response: in.Response, Arm: in.Arm, Control: in.Control, Factors: factors,
+		Baseline: in.Baseline, BaselineAt: in.BaselineAt, Level: in.Level}, j.data.Frame(texts...))
+}
+
+type comparisonsInput struct {
+	Response string   `json:"response"`
+	Group    string   `json:"group"`
+	Levels   []string `json:"levels"`
+	Control  string   `json:"control"`
+	Level    float64  `json:"level"`
+}
+
+func multipleComparisons(j job, in comparisonsInput) (linear.Comparisons, error) {
+	groups, err := j.groups(in.Response, in.Group, in.Levels...)
+	if err != nil {
+		return linear.Comparisons{}, err
+	}
+	return linear.CompareMeans(groups, in.Levels, in.Control, in.Level)
+}
+
+type adjustInput struct {
+	P []float64 `json:"p"`
+}
+
+func pAdjust(_ job, in adjustInput) (multiplicity.Adjusted, error) {
+	if err := multiplicity.Check(in.P); err != nil {
+		return multiplicity.Adjusted{}, err
+	}
+	return multiplicity.Adjust(in.P), nil
+}

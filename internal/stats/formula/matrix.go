@@ -1,0 +1,99 @@
+package formula
+
+import (
+	"slices"
+
+	"afterglow/internal/stats"
+)
+
+// Matrix is a design evaluated in the rows of a frame in which nothing is missing.
+type Matrix struct {
+	Names []string
+	// X holds the rows one after another, a value for each name.
+	X []float64
+	// Rows are the places of the kept rows in the frame.
+	Rows []int
+}
+
+// N is the number of rows, P that of columns.
+func (m Matrix) N() int { return len(m.Rows) }
+
+// P is the number of columns.
+func (m Matrix) P() int { return len(m.Names) }
+
+// Row gives one row of X.
+func (m Matrix) Row(i int) []float64 { return m.X[i*m.P() : (i+1)*m.P()] }
+
+// Length is how many rows the frame has.
+func (d Frame) Length() int {
+	for _, c := range d.Numbers {
+		return len(c)
+	}
+	for _, c := range d.Texts {
+		return len(c)
+	}
+	return 0
+}
+
+// Evaluate evaluates a design. A row leaves where a value that the design or one of the further columns needs is
+// missing, or where a factor has a level that is not among those given: as in R's model.frame.
+func (d Frame) Evaluate(design Design, levels map[string][]string, further ...string) (Matrix, error) {
+	m := Matrix{}
+	for _, c := range design.Columns {
+		m.Names = append(m.Names, c.Name)
+	}
+	factors := map[string][]string{}
+	for _, c := range design.Columns {
+		for _, a := range c.Factors {
+			if a.Indicator() {
+				factors[a.Column] = levels[a.Column]
+			}
+		}
+	}
+	for _, name := range further {
+		_, number := d.Numbers[name]
+		if _, text := d.Texts[name]; !number && !text {
+			return m, stats.Errorf(stats.BadInput, name, "no such column")
+		}
+	}
+	row := make([]float64, len(design.Columns))
+	for i := range d.Length() {
+		if !d.there(i, factors, further) {
+			continue
+		}
+		complete := true
+		for j, c := range design.Columns {
+			row[j] = 1
+			for _, a := range c.Factors {
+				value, ok, err := d.Value(a, i)
+				if err != nil {
+					return m, err
+				}
+				complete = complete && ok
+				row[j] *= value
+			}
+		}
+		if complete {
+			m.X = append(m.X, row...)
+			m.Rows = append(m.Rows, i)
+		}
+	}
+	return m, nil
+}
+
+func (d Frame) there(row int, factors map[string][]string, further []string) bool {
+	for column, levels := range factors {
+		if text, ok := d.Texts[column]; ok && !slices.Contains(levels, text[row]) {
+			return false
+		}
+	}
+	for _, name := range further {
+		if number, ok := d.Numbers[name]; ok && !number[row].Defined {
+			return false
+		}
+		if text, ok := d.Texts[name]; ok && text[row] == "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,191 @@
+// Package linear fits linear models by least squares. Floor: ground.
+// It must not take repeated measures of one subject for independent rows: those have rooms of their own.
+package linear
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
+)
+
+// Fit is a linear model y = X b + e.
+type Fit struct {
+	Matrix   formula.Matrix
+	Beta     []float64
+	Residual []float64
+	Leverage []float64
+	// Unscaled is (X'X)^-1; times Sigma squared it is the covariance of Beta.
+	Unscaled *mat.SymDense
+	Sigma    float64
+	DF       int
+	RSS, TSS float64
+}
+
+// collinearBelow is the share of a column's length that must be left beside the earlier columns, as in R's
+// qr().
+const collinearBelow = 1e-7
+
+// Least fits by Householder's QR decomposition; a column that earlier ones make up is named. TSS is about the
+// mean.
+func Least(m formula.Matrix, y []float64) (*Fit, error) {
+	n, p := m.N(), m.P()
+	if len(y) != n {
+		return nil, stats.Errorf(stats.BadInput, "response", "has %d values for %d rows", len(y), n)
+	}
+	if n <= p {
+		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
+	}
+	for _, v := range y {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, stats.Errorf(stats.NotFinite, "response", "holds a value that is not a finite number")
+		}
+	}
+	var qr mat.QR
+	x := mat.NewDense(n, p, m.X)
+	qr.Factorize(x)
+	var r mat.Dense
+	qr.RTo(&r)
+	for j := range p {
+		length := 0.0
+		for i := range j + 1 {
+			length = math.Hypot(length, r.At(i, j))
+		}
+		if math.Abs(r.At(j, j)) <= collinearBelow*length || length == 0 {
+			return nil, stats.Errorf(stats.Collinear, m.Names[j], "is a combination of the columns before it in the rows that are there")
+		}
+	}
+	var beta mat.Dense
+	if err := qr.SolveTo(&beta, false, mat.NewDense(n, 1, y)); err != nil {
+		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
+	}
+	upper := mat.NewTriDense(p, mat.Upper, nil)
+	for i := range p {
+		for j := i; j < p; j++ {
+			upper.SetTri(i, j, r.At(i, j))
+		}
+	}
+	var inverse mat.TriDense
+	if err := inverse.InverseTri(upper); err != nil {
+		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
+	}
+	f := &Fit{Matrix: m, DF: n - p, Residual: make([]float64, n), Leverage: make([]float64, n), Unscaled: mat.NewSymDense(p, nil)}
+	for i := range p {
+		f.Beta = append(f.Beta, beta.At(i, 0))
+		for j := range i + 1 {
+			sum := 0.0
+			for k := i; k < p; k++ {
+				sum += inverse.At(i, k) * inverse.At(j, k)
+			}
+			f.Unscaled.SetSym(i, j, sum)
+		}
+	}
+	mean := 0.0
+	for _, v := range y {
+		mean += v / float64(n)
+	}
+	w := make([]float64, p)
+	for i := range n {
+		row := m.Row(i)
+		fitted := 0.0
+		for j, v := range row {
+			fitted += v * f.Beta[j]
+		}
+		f.Residual[i] = y[i] - fitted
+		f.RSS += f.Residual[i] * f.Residual[i]
+		f.TSS += (y[i] - mean) * (y[i] - mean)
+		for k := range p { // w = R^-T x, whose squared length is the leverage
+			w[k] = 0
+			for j := range k + 1 {
+				w[k] += inverse.At(j, k) * row[j]
+			}
+			f.Leverage[i] += w[k] * w[k]
+		}
+	}
+	f.Sigma = math.Sqrt(f.RSS / float64(f.DF))
+	if !(f.RSS > 1e-20*f.TSS) || !(f.TSS > 0) {
+		return nil, stats.Errorf(stats.Constant, "response", "has no variation left beside the columns, so there is no error to judge by")
+	}
+	return f, nil
+}
+
+// Covariance is that of the coefficients under a common error variance.
+func (f *Fit) Covariance() *mat.SymDense {
+	v := mat.NewSymDense(len(f.Beta), nil)
+	v.ScaleSym(f.Sigma*f.Sigma, f.Unscaled)
+	return v
+}
+
+// Robust gives heteroscedasticity-consistent standard errors by type 0 to 3: White (1980); MacKinnon & White
+// (1985), Journal of Econometrics 29:305. A row of leverage 1 leaves types 2 and 3 undefined.
+func (f *Fit) Robust(kind int) []stats.Number {
+	n, p := f.Matrix.N(), f.Matrix.P()
+	meat := mat.NewSymDense(p, nil)
+	defined := true
+	for i := range n {
+		weight := f.Residual[i] * f.Residual[i]
+		rest := 1 - f.Leverage[i]
+		switch kind {
+		case 1:
+			weight *= float64(n) / float64(n-p)
+		case 2:
+			weight /= rest
+		case 3:
+			weight /= rest * rest
+		}
+		if kind > 1 && !(rest > 1e-12) {
+			defined = false
+			break
+		}
+		meat.SymRankOne(meat, weight, mat.NewVecDense(p, f.Matrix.Row(i)))
+	}
+	errors := make([]stats.Number, p)
+	if !defined {
+		return errors
+	}
+	var half, whole mat.Dense
+	half.Mul(f.Unscaled, meat)
+	whole.Mul(&half, f.Unscaled)
+	for j := range p {
+		errors[j] = stats.Of(math.Sqrt(whole.At(j, j)))
+	}
+	return errors
+}
+
+// Combination is l'b with its standard error.
+func (f *Fit) Combination(l []float64) (estimate, se float64) {
+	variance := 0.0
+	for i, a := range l {
+		estimate += a * f.Beta[i]
+		for j, b := range l {
+			variance += a * b * f.Unscaled.At(i, j)
+		}
+	}
+	return estimate, f.Sigma * math.Sqrt(variance)
+}
+
+// TermTest is the F test that all of a term's coefficients are 0, as the factors are coded.
+func (f *Fit) TermTest(first, count int) (stats.Test, error) {
+	block := mat.NewSymDense(count, nil)
+	b := mat.NewVecDense(count, f.Beta[first:first+count])
+	for i := range count {
+		for j := range i + 1 {
+			block.SetSym(i, j, f.Unscaled.At(first+i, first+j))
+		}
+	}
+	var chol mat.Cholesky
+	var solved mat.VecDense
+	if !chol.Factorize(block) || chol.SolveVecTo(&solved, b) != nil {
+		return stats.Test{}, stats.Errorf(stats.Collinear, "term", "its coefficients cannot be told apart")
+	}
+	statistic := mat.Dot(b, &solved) / (float64(count) * f.Sigma * f.Sigma)
+	return stats.FTest(stats.Of(statistic), count, stats.Of(float64(f.DF))), nil
+}
+
+// LogLikelihood is that of normal errors at the maximum likelihood variance.
+func (f *Fit) LogLikelihood() float64 {
+	n := float64(f.Matrix.N())
+	return -n / 2 * (math.Log(2*math.Pi) + math.Log(f.RSS/n) + 1)
+}

@@ -1,0 +1,87 @@
+package multiplicity
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
+	"pgregory.net/rapid"
+
+	"afterglow/internal/stats"
+)
+
+// Two means are compared by one t test, so Tukey and Dunnett must be that test.
+func TestOneComparisonIsATTest(t *testing.T) {
+	one := mat.NewSymDense(1, []float64{1})
+	for _, df := range []float64{1, 2, 7, 60, 1e5} {
+		for _, x := range []float64{0, 0.3, 1, 2.5, 6} {
+			want := stats.TwoSidedT(x, df)
+			require.InDelta(t, want, TukeyP(x, 2, df), 1e-9, "Tukey, t %g, df %g", x, df)
+			p, err := DunnettP(x, one, df)
+			require.NoError(t, err)
+			require.InDelta(t, want, p, 1e-9, "Dunnett, t %g, df %g", x, df)
+		}
+	}
+}
+
+// Tables of the studentised range and of Dunnett's test, to the digits that they print: Harter (1960) and
+// Dunnett (1964), both at 5 %.
+func TestPrintedTables(t *testing.T) {
+	require.InDelta(t, 3.877, TukeyCritical(0.95, 3, 10)*math.Sqrt2, 5e-4)
+	require.InDelta(t, 4.232, TukeyCritical(0.95, 5, 20)*math.Sqrt2, 5e-4)
+	half := mat.NewSymDense(2, []float64{1, 0.5, 0.5, 1})
+	c, err := DunnettCritical(0.95, half, 20)
+	require.NoError(t, err)
+	require.InDelta(t, 2.38, c, 5e-3)
+}
+
+// The lattice must give what the double integral gives where both can be used.
+func TestTheLatticeAgreesWithTheIntegral(t *testing.T) {
+	for _, loadings := range [][]float64{{0.7, 0.7, 0.7}, {0.3, 0.6, 0.8, 0.5}, {0.9, 0.2, 0.5, 0.7, 0.6}} {
+		r := mat.NewSymDense(len(loadings), nil)
+		for i := range loadings {
+			r.SetSym(i, i, 1)
+			for j := range i {
+				r.SetSym(i, j, loadings[i]*loadings[j])
+			}
+		}
+		lattice, err := newRectangle(r)
+		require.NoError(t, err)
+		for _, w := range []float64{0.5, 1.5, 2.4, 4} {
+			require.InDelta(t, within(w, loadings), lattice.within(w), 1e-5, "%v, %g", loadings, w)
+		}
+	}
+}
+
+func TestCorrelationsThatAreNoCorrelations(t *testing.T) {
+	r := mat.NewSymDense(3, []float64{1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1})
+	_, err := DunnettP(2, r, 10)
+	var failure *stats.Failure
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, stats.Collinear, failure.Kind)
+}
+
+// A corrected p is never below the raw one; Hommel's never above Hochberg's, Hochberg's never above Holm's, Holm's
+// never above Bonferroni's.
+func TestTheOrderOfTheCorrections(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 12).Draw(t, "p")
+		require.NoError(t, Check(p))
+		a := Adjust(p)
+		for i, raw := range p {
+			require.GreaterOrEqual(t, a.Hommel[i].Value, raw)
+			require.GreaterOrEqual(t, a.BH[i].Value, raw)
+			require.LessOrEqual(t, a.Hommel[i].Value, a.Hochberg[i].Value+1e-15)
+			require.LessOrEqual(t, a.Hochberg[i].Value, a.Holm[i].Value+1e-15)
+			require.LessOrEqual(t, a.Holm[i].Value, a.Bonferroni[i].Value+1e-15)
+			require.LessOrEqual(t, a.BH[i].Value, a.BY[i].Value+1e-15)
+		}
+	})
+}
+
+func TestPValuesThatAreNone(t *testing.T) {
+	for _, p := range [][]float64{nil, {1.1}, {-0.1}, {math.NaN()}} {
+		require.Error(t, Check(p))
+	}
+}
