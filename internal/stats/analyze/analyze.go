@@ -62,17 +62,24 @@ func (r *run) result(c reference.Case) (any, error) {
 	if i < 0 {
 		return nil, stats.Errorf(stats.BadInput, "kind", "%q is not a kind of analysis: analyze --kinds lists them", c.Kind)
 	}
-	j := job{run: r, input: c.Input}
-	if c.Dataset != "" {
-		all, err := r.dataset(c.Dataset)
-		if err != nil {
-			return nil, err
-		}
-		if j.data, err = all.Keep(c.Rows); err != nil {
-			return nil, err
-		}
+	j, err := r.job(c)
+	if err != nil {
+		return nil, err
 	}
 	return kinds[i].run(j)
+}
+
+func (r *run) job(c reference.Case) (job, error) {
+	j := job{run: r, input: c.Input}
+	if c.Dataset == "" {
+		return j, nil
+	}
+	all, err := r.dataset(c.Dataset)
+	if err != nil {
+		return j, err
+	}
+	j.data, err = all.Keep(c.Rows)
+	return j, err
 }
 
 func (r *run) dataset(name string) (reference.Data, error) {
@@ -112,6 +119,9 @@ func (j job) other(id string, of ...string) (reference.Case, error) {
 	}
 	return reference.Case{}, stats.Errorf(stats.BadInput, id, "the case is of kind %s, which cannot be used here", j.run.cases[i].Kind)
 }
+
+// of is the job of another case, with its own rows.
+func (j job) of(c reference.Case) (job, error) { return j.run.job(c) }
 
 // kind is a kind of analysis. input and result are zero values whose JSON fields describe it.
 type kind struct {

@@ -56,14 +56,9 @@ type Fit struct {
 	problem *problem
 	best    *optimum
 
-	unit        float64            // residual scale: raw = unit * internal
-	phi         *mat.SymDense      // covariance of the coefficients in the basis, internal scale
-	information *mat.SymDense      // inverse observed information of the covariance parameters
-	kr          *adjusted          // nil for ML
-	krObserved  *adjusted          // nil for ML
-	beta        *mat.VecDense      // coefficients in the basis, raw scale
-	deviance    float64            // minus twice the log-likelihood in the raw scale, with its constants
-	means       map[string]float64 // of the numeric covariates over the analysed rows
+	approximation
+	deviance float64            // minus twice the log-likelihood in the raw scale, with its constants
+	means    map[string]float64 // of the numeric covariates over the analysed rows
 }
 
 // FitSums fits the model to sums. The work does not depend on the number of patients. Errors are
@@ -189,8 +184,8 @@ func (p *problem) explain(err error, last *optimum, structure Structure) error {
 // finish prepares inference: covariances, the raw scale and the covariates' means.
 func (f *Fit) finish(structure covariance) error {
 	p, best := f.problem, f.best
-	f.unit = p.responseUnit
-	f.phi = best.evaluation.phi
+	f.approximation = approximation{names: f.design.Coefficients, r: p.r, unit: p.responseUnit, level: f.options.Level,
+		phi: best.evaluation.phi, p: best.derivatives.p}
 	n := len(best.theta)
 	f.information = mat.NewSymDense(n, nil)
 	var chol mat.Cholesky

@@ -35,9 +35,9 @@ type ScaledF struct {
 const rankTolerance = 1e-10
 
 // FTest tests that all combinations in rows are zero; repeated ones count once.
-func (f *Fit) FTest(term string, rows [][]float64) (FTest, error) {
+func (f *approximation) FTest(term string, rows [][]float64) (FTest, error) {
 	out := FTest{Term: term, L: rows}
-	l := mat.NewDense(max(len(rows), 1), len(f.design.Coefficients), nil)
+	l := mat.NewDense(max(len(rows), 1), len(f.names), nil)
 	for i, row := range rows {
 		t, err := f.basis(row)
 		if err != nil {
@@ -55,7 +55,7 @@ func (f *Fit) FTest(term string, rows [][]float64) (FTest, error) {
 	}
 	sum, df := 0.0, make([]stats.Number, out.NDF)
 	for k, variance := range variances {
-		t := mat.NewVecDense(len(f.design.Coefficients), mat.Row(nil, k, rotated))
+		t := mat.NewVecDense(len(f.names), mat.Row(nil, k, rotated))
 		value := mat.Dot(t, f.beta) / f.unit
 		sum += value * value / variance
 		df[k] = f.satterthwaite(t, variance)
@@ -72,7 +72,7 @@ func (f *Fit) FTest(term string, rows [][]float64) (FTest, error) {
 }
 
 // independent rotates the rows of l so that their estimates are uncorrelated, and drops repeated ones.
-func (f *Fit) independent(l *mat.Dense) (*mat.Dense, []float64, error) {
+func (f *approximation) independent(l *mat.Dense) (*mat.Dense, []float64, error) {
 	var half, full mat.Dense
 	half.Mul(l, f.phi)
 	full.Mul(&half, l.T())
@@ -119,7 +119,7 @@ func pooledDegrees(df []stats.Number) stats.Number {
 }
 
 // test follows Kenward & Roger (1997), section 3, on uncorrelated combinations.
-func (a *adjusted) test(f *Fit, rows *mat.Dense, variances []float64) *ScaledF {
+func (a *adjusted) test(f *approximation, rows *mat.Dense, variances []float64) *ScaledF {
 	n, c := rows.Dims()
 	q := float64(n)
 	var half, full mat.Dense
@@ -142,8 +142,8 @@ func (a *adjusted) test(f *Fit, rows *mat.Dense, variances []float64) *ScaledF {
 	}
 	var left, tp mat.Dense
 	left.Mul(theta, f.phi)
-	traces, products := make([]float64, len(f.best.theta)), make([]*mat.Dense, len(f.best.theta))
-	for i, p := range f.best.derivatives.p {
+	traces, products := make([]float64, len(f.p)), make([]*mat.Dense, len(f.p))
+	for i, p := range f.p {
 		tp.Mul(&left, p)
 		products[i] = new(mat.Dense)
 		products[i].Mul(&tp, f.phi)

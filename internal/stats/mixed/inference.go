@@ -35,6 +35,20 @@ type Inference struct {
 	L []float64 `json:"l,omitempty"`
 }
 
+// approximation is what small-sample inference about coefficients needs of a fit, in its orthonormal basis.
+type approximation struct {
+	names       []string
+	r           *mat.TriDense   // basis = raw columns times r^-1
+	unit        float64         // residual scale: raw = unit * internal
+	level       float64         // of the intervals
+	beta        *mat.VecDense   // coefficients in the basis, raw scale
+	phi         *mat.SymDense   // covariance of the coefficients in the basis, internal scale
+	p           []*mat.SymDense // derivatives of phi's inverse by the covariance parameters
+	information *mat.SymDense   // inverse observed information of the covariance parameters
+	kr          *adjusted       // nil for ML
+	krObserved  *adjusted       // nil for ML
+}
+
 // adjusted is the Kenward-Roger covariance with one choice of W, the covariance of the parameters.
 type adjusted struct {
 	w   *mat.SymDense
@@ -79,12 +93,17 @@ func (f *Fit) adjust(w *mat.SymDense) *adjusted {
 		term.Mul(&left, weighted(dense, w, i))
 		inner.Sub(inner, &term)
 	}
+	return corrected(f.phi, inner, w)
+}
+
+// corrected is phi + 2 phi inner phi.
+func corrected(phi *mat.SymDense, inner *mat.Dense, w *mat.SymDense) *adjusted {
 	var left, correction mat.Dense
-	left.Mul(f.phi, inner)
-	correction.Mul(&left, f.phi)
+	left.Mul(phi, inner)
+	correction.Mul(&left, phi)
 	correction.Scale(2, &correction)
 	out := &adjusted{w: w, phi: symmetric(&correction)}
-	out.phi.AddSym(out.phi, f.phi)
+	out.phi.AddSym(out.phi, phi)
 	return out
 }
 
@@ -100,7 +119,7 @@ func weighted(m []*mat.Dense, w *mat.SymDense, i int) *mat.Dense {
 }
 
 // Contrast gives inference about l'b; l has an element per coefficient.
-func (f *Fit) Contrast(l []float64) (Inference, error) {
+func (f *approximation) Contrast(l []float64) (Inference, error) {
 	t, err := f.basis(l)
 	if err != nil {
 		return Inference{}, err
@@ -111,15 +130,15 @@ func (f *Fit) Contrast(l []float64) (Inference, error) {
 }
 
 // basis takes a combination of coefficients into the basis: l'b = (R^-T l)'(R b).
-func (f *Fit) basis(l []float64) (*mat.VecDense, error) {
-	if len(l) != len(f.design.Coefficients) {
-		return nil, stats.Errorf(stats.BadInput, "contrast", "%d elements for %d coefficients", len(l), len(f.design.Coefficients))
+func (f *approximation) basis(l []float64) (*mat.VecDense, error) {
+	if len(l) != len(f.names) {
+		return nil, stats.Errorf(stats.BadInput, "contrast", "%d elements for %d coefficients", len(l), len(f.names))
 	}
 	if !finite(l...) {
 		return nil, stats.Errorf(stats.NotFinite, "contrast", "an element is not finite")
 	}
 	t := mat.NewVecDense(len(l), nil)
-	r := f.problem.r
+	r := f.r
 	for i := range l {
 		sum := l[i]
 		for j := range i {
@@ -130,8 +149,8 @@ func (f *Fit) basis(l []float64) (*mat.VecDense, error) {
 	return t, nil
 }
 
-func (f *Fit) infer(t *mat.VecDense) Inference {
-	level := f.options.Level
+func (f *approximation) infer(t *mat.VecDense) Inference {
+	level := f.level
 	estimate := mat.Dot(t, f.beta)
 	variance := mat.Inner(t, f.phi, t)
 	plain := stats.TEstimate(estimate, f.unit*math.Sqrt(variance), f.satterthwaite(t, variance), level)
@@ -149,23 +168,23 @@ func (f *Fit) infer(t *mat.VecDense) Inference {
 	return out
 }
 
-func (a *adjusted) estimate(f *Fit, t *mat.VecDense, estimate, variance float64) stats.Estimate {
+func (a *adjusted) estimate(f *approximation, t *mat.VecDense, estimate, variance float64) stats.Estimate {
 	se := f.unit * math.Sqrt(mat.Inner(t, a.phi, t))
-	return stats.TEstimate(estimate, se, degrees(variance, f.slopes(t), a.w), f.options.Level)
+	return stats.TEstimate(estimate, se, degrees(variance, f.slopes(t), a.w), f.level)
 }
 
 // slopes is the gradient of t' Phi t by the covariance parameters: -t' Phi P_i Phi t.
-func (f *Fit) slopes(t *mat.VecDense) []float64 {
+func (f *approximation) slopes(t *mat.VecDense) []float64 {
 	var u mat.VecDense
 	u.MulVec(f.phi, t)
-	out := make([]float64, len(f.best.theta))
-	for i, p := range f.best.derivatives.p {
+	out := make([]float64, len(f.p))
+	for i, p := range f.p {
 		out[i] = -mat.Inner(&u, p, &u)
 	}
 	return out
 }
 
-func (f *Fit) satterthwaite(t *mat.VecDense, variance float64) stats.Number {
+func (f *approximation) satterthwaite(t *mat.VecDense, variance float64) stats.Number {
 	return degrees(variance, f.slopes(t), f.information)
 }
 
@@ -184,7 +203,7 @@ type Covariance struct {
 }
 
 // Covariance gives the covariance of the combinations in rows.
-func (f *Fit) Covariance(rows [][]float64) (Covariance, error) {
+func (f *approximation) Covariance(rows [][]float64) (Covariance, error) {
 	basis := make([]*mat.VecDense, len(rows))
 	for i, l := range rows {
 		var err error

@@ -88,27 +88,34 @@ func (p *problem) point(c covariance, theta []float64) *optimum {
 
 // newtonStep gives the step and fills the convergence figures.
 func (o *optimum) newtonStep() []float64 {
-	n := len(o.theta)
+	step, c := direction(o.derivatives.gradient, o.derivatives.hessian)
+	o.Gradient, o.Decrement, o.PositiveDefinite = c.Gradient, c.Decrement, c.PositiveDefinite
+	return step
+}
+
+// direction is Newton's step, the Hessian's negative eigenvalues turned round, no longer than maxStep in any parameter.
+func direction(gradient []float64, hessian *mat.SymDense) ([]float64, Convergence) {
+	n := len(gradient)
+	c := Convergence{}
 	var eigen mat.EigenSym
-	if !eigen.Factorize(o.derivatives.hessian, true) {
-		o.PositiveDefinite, o.Decrement = false, math.Inf(1)
-		return make([]float64, n)
+	if !eigen.Factorize(hessian, true) {
+		c.Decrement = math.Inf(1)
+		return make([]float64, n), c
 	}
 	values := eigen.Values(nil)
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
 	largest := math.Max(math.Abs(values[0]), math.Abs(values[n-1]))
-	o.PositiveDefinite = values[0] > flatEigenvalue*largest
-	o.Decrement, o.Gradient = 0, 0
+	c.PositiveDefinite = values[0] > flatEigenvalue*largest
 	step := make([]float64, n)
 	for k, value := range values {
 		along := 0.0
-		for i, g := range o.derivatives.gradient {
+		for i, g := range gradient {
 			along += g * vectors.At(i, k)
-			o.Gradient = math.Max(o.Gradient, math.Abs(g))
+			c.Gradient = math.Max(c.Gradient, math.Abs(g))
 		}
 		curvature := math.Max(math.Abs(value), flatEigenvalue*largest)
-		o.Decrement += along * along / curvature
+		c.Decrement += along * along / curvature
 		for i := range step {
 			step[i] -= along / curvature * vectors.At(i, k)
 		}
@@ -122,7 +129,7 @@ func (o *optimum) newtonStep() []float64 {
 			step[i] *= maxStep / longest
 		}
 	}
-	return step
+	return step, c
 }
 
 // search halves the step until the deviance falls; near the minimum, where rounding hides the fall, the

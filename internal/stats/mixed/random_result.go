@@ -1,0 +1,283 @@
+package mixed
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+)
+
+// RandomResult is all that is reported about a fit. AIC and BIC count the fixed effects, the variances and covariances
+// and sigma; BIC uses log(n_obs), as lme4 does.
+type RandomResult struct {
+	NObs        int               `json:"n_obs"`
+	NGroups     int               `json:"n_groups"`
+	LogLik      float64           `json:"loglik"`
+	Deviance    float64           `json:"deviance"`
+	NParams     int               `json:"n_params"`
+	AIC         float64           `json:"aic"`
+	BIC         float64           `json:"bic"`
+	Fixed       []Coefficient     `json:"fixed"`
+	VCov        NamedMatrix       `json:"vcov"`
+	VCovKR      [][]float64       `json:"vcov_kr"`
+	Random      RandomVariances   `json:"random"`
+	FTests      []FTest           `json:"f_tests"`
+	Means       []GridResult      `json:"emmeans"`
+	Contrasts   []GridResult      `json:"contrasts"`
+	Predictions []GroupPrediction `json:"blups"`
+	Fitted      []FittedRow       `json:"fitted"`
+	Convergence Convergence       `json:"convergence"`
+	Notes       []string          `json:"notes"`
+}
+
+// RandomVariances is G with sigma; theta is the lower triangle, by columns, of the relative Cholesky factor L: G =
+// sigma squared L L'. A correlation with a variance of zero is undefined.
+type RandomVariances struct {
+	Names       []string         `json:"names"`
+	Covariance  [][]float64      `json:"covariance"`
+	SD          []float64        `json:"sd"`
+	Correlation [][]stats.Number `json:"correlation"`
+	Sigma       float64          `json:"sigma"`
+	Sigma2      float64          `json:"sigma2"`
+	Theta       []float64        `json:"theta"`
+}
+
+// GroupPrediction is a group's best linear unbiased prediction, with its standard deviation given the response, the
+// coefficients and variances held fixed.
+type GroupPrediction struct {
+	Group   string             `json:"subject"`
+	Effects map[string]float64 `json:"effects"`
+	CondSD  map[string]float64 `json:"cond_sd"`
+}
+
+// FittedRow is what the model says of a row: by the fixed effects alone and with the group's predictions. Row counts
+// the rows of the frame from 1.
+type FittedRow struct {
+	Row    int     `json:"row"`
+	Group  string  `json:"subject"`
+	Fixed  float64 `json:"fixed"`
+	Fitted float64 `json:"fitted"`
+}
+
+// LogLik is the log-likelihood (restricted under REML) with its constants.
+func (f *RandomFit) LogLik() float64 { return -f.deviance / 2 }
+
+// Parameters counts fixed effects, variances and covariances, and sigma.
+func (f *RandomFit) Parameters() int { return len(f.names) + len(f.best.theta) }
+
+// Result gathers what is reported; grids ask for model means and their comparisons, subjects for predictions of these
+// groups.
+func (f *RandomFit) Result(means, contrasts []Grid, subjects []string) (RandomResult, error) {
+	r := RandomResult{NObs: f.data.rows, NGroups: len(f.data.group), LogLik: f.LogLik(), Deviance: f.deviance, NParams: f.Parameters(),
+		Random: f.variances(), FTests: []FTest{}, Means: []GridResult{}, Contrasts: []GridResult{}, Convergence: f.Convergence}
+	r.AIC = f.deviance + 2*float64(r.NParams)
+	r.BIC = f.deviance + math.Log(float64(r.NObs))*float64(r.NParams)
+	r.Predictions, r.Fitted = f.predict(subjects)
+	var rows [][]float64
+	for c, name := range f.names {
+		row := make([]float64, len(f.names))
+		row[c] = 1
+		i, err := f.Contrast(row)
+		if err != nil {
+			return r, err
+		}
+		i.L = nil
+		r.Fixed, rows = append(r.Fixed, Coefficient{name, i}), append(rows, row)
+	}
+	all, err := f.Covariance(rows)
+	if err != nil {
+		return r, err
+	}
+	r.VCov, r.VCovKR = NamedMatrix{f.names, all.Plain}, all.KR
+	for _, term := range f.design.Terms {
+		test, err := f.FTest(term.Label, marginal(f.design, f.factors, term))
+		if err != nil {
+			return r, err
+		}
+		r.FTests = append(r.FTests, test)
+	}
+	for _, g := range means {
+		one, err := f.grid(g)
+		if err != nil {
+			return r, err
+		}
+		r.Means = append(r.Means, one)
+	}
+	for _, g := range contrasts {
+		one, err := f.gridContrasts(g)
+		if err != nil {
+			return r, err
+		}
+		r.Contrasts = append(r.Contrasts, one)
+	}
+	r.Notes = f.notes(r.Random)
+	return r, nil
+}
+
+func (f *RandomFit) notes(v RandomVariances) []string {
+	notes := []string{fmt.Sprintf("linear mixed model by %s; plain degrees of freedom are Satterthwaite's, f_tests are of type III", f.model.Method)}
+	for i, sd := range v.SD {
+		if sd < 1e-4*v.Sigma/f.data.scale[i] {
+			notes = append(notes, "the variance of "+v.Names[i]+" is estimated as zero: the data do not show that groups differ in it")
+		}
+	}
+	if f.model.Method == ML {
+		notes = append(notes, "standard errors under ML carry no small-sample factor")
+	}
+	return notes
+}
+
+// rawFactor is L for the columns as given, with diagonal elements not below 0.
+func (f *RandomFit) rawFactor() *mat.Dense {
+	q := f.data.q()
+	l := mat.NewDense(q, q, nil)
+	for j := range q {
+		sign := 1.0
+		if f.best.factor[j*q+j] < 0 {
+			sign = -1
+		}
+		for i := j; i < q; i++ {
+			l.Set(i, j, sign*f.best.factor[i*q+j]/f.data.scale[i])
+		}
+	}
+	return l
+}
+
+func (f *RandomFit) variances() RandomVariances {
+	l, s2 := f.rawFactor(), f.best.sigma2*f.unit*f.unit
+	q := f.data.q()
+	v := RandomVariances{Sigma2: s2, Sigma: math.Sqrt(s2)}
+	var g mat.Dense
+	g.Mul(l, l.T())
+	g.Scale(s2, &g)
+	for i := range q {
+		v.Names = append(v.Names, f.data.random.columns[i].Name)
+		v.SD = append(v.SD, math.Sqrt(g.At(i, i)))
+		v.Covariance = append(v.Covariance, mat.Row(nil, i, &g))
+	}
+	for i := range q {
+		row := make([]stats.Number, q)
+		for j := range q {
+			row[j] = stats.Of(g.At(i, j) / (v.SD[i] * v.SD[j]))
+		}
+		row[i] = stats.Of(1)
+		v.Correlation = append(v.Correlation, row)
+	}
+	for j := range q {
+		for i := j; i < q; i++ {
+			if f.data.random.free[i][j] {
+				v.Theta = append(v.Theta, l.At(i, j))
+			}
+		}
+	}
+	return v
+}
+
+// Prediction gives the random effects of a group (by its place) with their conditional covariance, raw scale: u = M Z'r
+// and sigma squared M with M = L (I + L'Z'Z L)^-1 L' (Bates & others 2015, section 3.4).
+func (f *RandomFit) prediction(group int) (effects []float64, covariance *mat.SymDense) {
+	q, m := f.data.q(), f.data.m()
+	w := newRandomWork(q, m)
+	w.relative(f.best.factor, f.data.a[group*q*q:(group+1)*q*q])
+	k := mat.NewDense(q, q, w.k)
+	var product mat.Dense
+	product.Mul(k.T(), k)
+	residual := make([]float64, m)
+	residual[m-1] = 1
+	for c := range m - 1 {
+		residual[c] = -f.best.beta.AtVec(c)
+	}
+	score := mat.NewVecDense(q, nil)
+	score.MulVec(mat.NewDense(q, m, f.data.b[group*q*m:(group+1)*q*m]), mat.NewVecDense(m, residual))
+	u := mat.NewVecDense(q, nil)
+	u.MulVec(&product, score)
+	covariance = mat.NewSymDense(q, nil)
+	for i := range q {
+		effects = append(effects, f.unit*u.AtVec(i)/f.data.scale[i])
+		for j := range i + 1 {
+			covariance.SetSym(i, j, f.unit*f.unit*f.best.sigma2*product.At(i, j)/(f.data.scale[i]*f.data.scale[j]))
+		}
+	}
+	return effects, covariance
+}
+
+func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
+	predictions, fitted := []GroupPrediction{}, []FittedRow{}
+	place := map[string]int{}
+	for i, name := range f.data.group {
+		place[name] = i
+	}
+	byGroup := map[int][]float64{}
+	for _, name := range names {
+		at, known := place[name]
+		if !known {
+			continue
+		}
+		effects, covariance := f.prediction(at)
+		p := GroupPrediction{Group: name, Effects: map[string]float64{}, CondSD: map[string]float64{}}
+		for i, c := range f.data.random.columns {
+			p.Effects[c.Name] = effects[i]
+			p.CondSD[c.Name] = math.Sqrt(covariance.At(i, i))
+		}
+		predictions = append(predictions, p)
+		byGroup[at] = effects
+	}
+	for i, at := range f.data.index {
+		effects, asked := byGroup[at]
+		if !asked {
+			continue
+		}
+		row := FittedRow{Row: f.data.kept[i] + 1, Group: f.data.group[at]}
+		for c, x := range f.data.basis {
+			row.Fixed += x[i] * f.beta.AtVec(c)
+		}
+		row.Fitted = row.Fixed
+		for c, z := range f.data.z {
+			row.Fitted += z[i] * f.data.scale[c] * effects[c]
+		}
+		fitted = append(fitted, row)
+	}
+	return predictions, fitted
+}
+
+// LikelihoodRatio compares nested models fitted to the same rows. PMixture is given where the models differ in their
+// random part by one more random effect: the null hypothesis then lies on the boundary, and the statistic is a 50:50
+// mixture of chi-squares with df - 1 and df degrees of freedom (Stram & Lee 1994, Biometrics 50:1171).
+type LikelihoodRatio struct {
+	ChiSquare float64       `json:"chisq"`
+	DF        int           `json:"df"`
+	PValue    stats.Number  `json:"p_value"`
+	PMixture  *stats.Number `json:"p_mixture,omitempty"`
+}
+
+// CompareRandom is the likelihood ratio test of small within big. Under REML the fixed effects must be the same.
+func CompareRandom(small, big *RandomFit) (LikelihoodRatio, error) {
+	out := LikelihoodRatio{DF: big.Parameters() - small.Parameters()}
+	if small.model.Method != big.model.Method || small.data.rows != big.data.rows {
+		return out, stats.Errorf(stats.BadInput, "lrt", "the models are not fitted by the same method to the same rows")
+	}
+	sameFixed := len(small.names) == len(big.names)
+	for i := range min(len(small.names), len(big.names)) {
+		sameFixed = sameFixed && small.names[i] == big.names[i]
+	}
+	if small.model.Method == REML && !sameFixed {
+		return out, stats.Errorf(stats.BadInput, "lrt", "restricted likelihoods of models with different fixed effects are not comparable; fit both by ML")
+	}
+	if out.DF <= 0 {
+		return out, stats.Errorf(stats.BadInput, "lrt", "the second model must have more parameters than the first")
+	}
+	out.ChiSquare = math.Max(0, small.deviance-big.deviance)
+	test := stats.ChiSquareTest(out.ChiSquare, out.DF)
+	out.PValue = test.PValue
+	if sameFixed && big.data.q() == small.data.q()+1 {
+		mixture := test.PValue.Value / 2
+		if out.DF > 1 {
+			mixture += stats.UpperChiSquare(out.ChiSquare, float64(out.DF-1)) / 2
+		}
+		p := stats.Of(mixture)
+		out.PMixture = &p
+	}
+	return out, nil
+}
