@@ -22,6 +22,8 @@ const (
 	TooFew Kind = "too-few"
 	// NotConverged is an iteration that ended away from an optimum.
 	NotConverged Kind = "not-converged"
+	// Separation is a column, or several together, that tell the outcomes apart without exception.
+	Separation Kind = "separation"
 	// NoEvents is a comparison of times to event without a single event.
 	NoEvents Kind = "no-events"
 )

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -36,9 +37,6 @@ type groups struct {
 func (g *groups) q() int { return len(g.random.columns) }
 func (g *groups) m() int { return len(g.names) + 1 }
 
-// collinearShare is how much of a column's length must be left beside the earlier columns, as in R.
-const collinearShare = 1e-7
-
 func newGroups(f formula.Formula, design formula.Design, random randomEffects, levels map[string][]string, frame formula.Frame) (*groups, error) {
 	joint := formula.Design{Columns: slices.Concat(design.Columns, random.columns)}
 	if _, ok := frame.Texts[random.group]; !ok {
@@ -66,7 +64,8 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 	if err := g.scaleRandom(matrix.Names[len(g.names):]); err != nil {
 		return nil, err
 	}
-	if err := g.orthonormal(columns[:len(g.names)]); err != nil {
+	g.basis = columns[:len(g.names)]
+	if g.r, err = basis.Columns(g.names, g.basis); err != nil {
 		return nil, err
 	}
 	y := make([]float64, g.rows)
@@ -108,7 +107,7 @@ func (g *groups) number(names []string) error {
 
 func (g *groups) scaleRandom(names []string) error {
 	for j, column := range g.z {
-		size := norm(column) / math.Sqrt(float64(g.rows))
+		size := basis.Norm(column) / math.Sqrt(float64(g.rows))
 		if !(size > 0) || math.IsInf(size, 0) {
 			return stats.Errorf(stats.OneLevel, names[j], "this random effect's column is zero in every row")
 		}
@@ -120,48 +119,22 @@ func (g *groups) scaleRandom(names []string) error {
 	return nil
 }
 
-// orthonormal makes the fixed columns orthonormal by Gram and Schmidt's method, twice for full digits.
-func (g *groups) orthonormal(columns [][]float64) error {
-	p := len(columns)
-	g.r = mat.NewTriDense(p, mat.Upper, nil)
-	for j, x := range columns {
-		length := norm(x)
-		for range 2 {
-			for k := range j {
-				h := dot(columns[k], x)
-				g.r.SetTri(k, j, g.r.At(k, j)+h)
-				axpy(x, -h, columns[k])
-			}
-		}
-		left := norm(x)
-		if !(left > collinearShare*length) {
-			return stats.Errorf(stats.Collinear, g.names[j], "is a combination of the columns before it in the rows that are there")
-		}
-		g.r.SetTri(j, j, left)
-		for i := range x {
-			x[i] /= left
-		}
-	}
-	g.basis = columns
-	return nil
-}
-
 func (g *groups) reduce(y []float64) error {
 	if !finite(y...) {
 		return stats.Errorf(stats.NotFinite, g.response, "holds a value that is not a finite number")
 	}
-	total := norm(y)
+	total := basis.Norm(y)
 	for range 2 {
 		for c, x := range g.basis {
-			h := dot(x, y)
+			h := basis.Dot(x, y)
 			if len(g.offset) == c {
 				g.offset = append(g.offset, 0)
 			}
 			g.offset[c] += h
-			axpy(y, -h, x)
+			basis.Add(y, -h, x)
 		}
 	}
-	left := norm(y)
+	left := basis.Norm(y)
 	if !(left > 1e-10*total) {
 		return stats.Errorf(stats.Constant, g.response, "has no variation left beside the fixed effects")
 	}
@@ -214,18 +187,4 @@ func (g *groups) start() []float64 {
 		}
 	}
 	return append(theta, math.Log(0.5))
-}
-
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, x := range a {
-		sum += x * b[i]
-	}
-	return sum
-}
-
-func axpy(y []float64, a float64, x []float64) {
-	for i := range y {
-		y[i] += a * x[i]
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"afterglow/internal/stats/basis"
 )
 
 // randomSums are what the groups add to the likelihood and its derivatives at one relative Cholesky factor L of G,
@@ -35,7 +37,7 @@ func newRandomSums(q, m int) *randomSums {
 func (t *randomSums) add(o *randomSums) {
 	t.logDet += o.logDet
 	for _, both := range [][2][]float64{{t.cb, o.cb}, {t.s, o.s}, {t.ss, o.ss}, {t.tt, o.tt}, {t.tst, o.tst}} {
-		axpy(both[0], 1, both[1])
+		basis.Add(both[0], 1, both[1])
 	}
 }
 
@@ -139,10 +141,10 @@ func (w *randomWork) group(out *randomSums, l, a, b []float64) {
 		row := w.kb[i*m : (i+1)*m]
 		clear(row)
 		for k := range q {
-			axpy(row, w.k[i*q+k], b[k*m:(k+1)*m])
+			basis.Add(row, w.k[i*q+k], b[k*m:(k+1)*m])
 		}
 		for x, v := range row {
-			axpy(out.cb[x*m:(x+1)*m], v, row)
+			basis.Add(out.cb[x*m:(x+1)*m], v, row)
 		}
 	}
 	// A k' once, for S = A - (A k')(A k')' and t = B - (A k') kB
@@ -159,7 +161,7 @@ func (w *randomWork) group(out *randomSums, l, a, b []float64) {
 		row := w.t[i*m : (i+1)*m]
 		copy(row, b[i*m:(i+1)*m])
 		for k := range q {
-			axpy(row, -w.al[i*q+k], w.kb[k*m:(k+1)*m])
+			basis.Add(row, -w.al[i*q+k], w.kb[k*m:(k+1)*m])
 		}
 		for j := range i + 1 {
 			sum := a[i*q+j]
@@ -172,7 +174,7 @@ func (w *randomWork) group(out *randomSums, l, a, b []float64) {
 	pairs := q * (q + 1) / 2
 	for x := range pairs {
 		out.s[x] += w.s[x]
-		axpy(out.ss[x*pairs:(x+1)*pairs], w.s[x], w.s[:pairs])
+		basis.Add(out.ss[x*pairs:(x+1)*pairs], w.s[x], w.s[:pairs])
 	}
 	for i := range q {
 		for j := i; j < q; j++ {
@@ -183,10 +185,10 @@ func (w *randomWork) group(out *randomSums, l, a, b []float64) {
 					row[y] = v * u
 				}
 			}
-			axpy(out.tt[at*m*m:(at+1)*m*m], 1, w.outer)
+			basis.Add(out.tt[at*m*m:(at+1)*m*m], 1, w.outer)
 			for x := range pairs {
 				to := out.tst[(at*pairs+x)*m*m : (at*pairs+x+1)*m*m]
-				axpy(to, w.s[x], w.outer)
+				basis.Add(to, w.s[x], w.outer)
 			}
 		}
 	}
