@@ -1,3 +1,350 @@
 package analyze
 
-var survivalKinds = []kind{}
+import (
+	"slices"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
+	"afterglow/internal/stats/survival"
+)
+
+var survivalKinds = []kind{
+	as("km", "Kaplan-Meier curves, quantiles and restricted means", kaplanMeier),
+	as("logrank", "log-rank and Peto-Peto tests", logRank),
+	as("coxph", "Cox's proportional hazards model", coxph),
+	as("discrete_hazard", "grouped proportional hazards by visit intervals", discreteHazard),
+	as("competing_risks", "cumulative incidence, Gray's test, Fine-Gray model", competingRisks),
+}
+
+type kmInput struct {
+	Time   string       `json:"time"`
+	Status string       `json:"status"`
+	Group  string       `json:"group"`
+	Levels []string     `json:"levels"`
+	At     []float64    `json:"at"`
+	Tau    stats.Number `json:"tau"`
+	Level  float64      `json:"level"`
+}
+
+func kaplanMeier(j job, in kmInput) (survival.Result, error) {
+	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
+	if err != nil {
+		return survival.Result{}, err
+	}
+	return survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+}
+
+type logRankInput struct {
+	Time   string   `json:"time"`
+	Status string   `json:"status"`
+	Group  string   `json:"group"`
+	Levels []string `json:"levels"`
+	Strata string   `json:"strata"`
+	Rho    float64  `json:"rho"`
+}
+
+func logRank(j job, in logRankInput) (survival.LogRankTest, error) {
+	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
+	if err != nil {
+		return survival.LogRankTest{}, err
+	}
+	return survival.LogRank(strata, in.Rho)
+}
+
+// strata counts times by group within strata; rows without a time, a status, a group or a stratum leave.
+func (j job) strata(time, status, group string, levels []string, stratum string) ([]survival.Stratum, error) {
+	rows, err := j.times(time, status)
+	if err != nil {
+		return nil, err
+	}
+	groups, strata := make([]string, len(rows)), make([]string, len(rows))
+	if group == "" {
+		levels = []string{"all"}
+		for i := range groups {
+			groups[i] = "all"
+		}
+	} else if groups, err = j.text(group); err != nil {
+		return nil, err
+	}
+	if stratum != "" {
+		if strata, err = j.text(stratum); err != nil {
+			return nil, err
+		}
+	}
+	var names []string
+	byStratum := map[string][]survival.Observation{}
+	for i, r := range rows {
+		if !r.there || !slices.Contains(levels, groups[i]) || stratum != "" && strata[i] == "" {
+			continue
+		}
+		if _, known := byStratum[strata[i]]; !known {
+			names = append(names, strata[i])
+		}
+		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: groups[i]})
+	}
+	slices.Sort(names)
+	var out []survival.Stratum
+	for _, name := range names {
+		counted, err := survival.Tally(byStratum[name], levels)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, survival.Stratum{Groups: counted})
+	}
+	if len(out) == 0 {
+		return nil, stats.Errorf(stats.TooFew, time, "no complete row")
+	}
+	return out, nil
+}
+
+type timed struct {
+	time  float64
+	event bool
+	there bool
+}
+
+// times reads a time and whether the event happened (1) or not (0).
+func (j job) times(time, status string) ([]timed, error) {
+	columns, err := j.numbers(time, status)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]timed, len(columns[0]))
+	for i := range out {
+		t, s := columns[0][i], columns[1][i]
+		if s.Defined && s.Value != 0 && s.Value != 1 {
+			return nil, stats.Errorf(stats.BadInput, status, "holds a value other than 0 and 1")
+		}
+		out[i] = timed{t.Value, s.Value == 1, t.Defined && s.Defined}
+	}
+	return out, nil
+}
+
+type coxInput struct {
+	Time    string              `json:"time"`
+	Status  string              `json:"status"`
+	Start   string              `json:"start"`
+	Stop    string              `json:"stop"`
+	Formula string              `json:"formula"`
+	Ties    survival.Ties       `json:"ties"`
+	Strata  string              `json:"strata"`
+	Cluster string              `json:"cluster"`
+	Factors map[string][]string `json:"factors"`
+	At      []float64           `json:"at"`
+	Level   float64             `json:"level"`
+}
+
+// baselineTimes is where the baseline hazard is read unless a case says otherwise: days of three months, one year and
+// two, in strata with enough rows left to say something.
+var baselineTimes = []float64{90, 365, 730}
+
+const baselineAtRisk = 10
+
+func coxph(j job, in coxInput) (survival.CoxResult, error) {
+	stop := in.Stop
+	if stop == "" {
+		stop = in.Time
+	}
+	needed := []string{stop, in.Status}
+	if in.Start != "" {
+		needed = append(needed, in.Start)
+	}
+	for _, name := range []string{in.Strata, in.Cluster} {
+		if name != "" {
+			needed = append(needed, name)
+		}
+	}
+	m, frame, err := j.covariates(in.Formula, in.Factors, []string{in.Strata, in.Cluster}, needed...)
+	if err != nil {
+		return survival.CoxResult{}, err
+	}
+	rows, err := j.times(stop, in.Status)
+	if err != nil {
+		return survival.CoxResult{}, err
+	}
+	spells := survival.Spells{Names: m.Names, X: m.X}
+	for _, row := range m.Rows {
+		spells.Stop = append(spells.Stop, rows[row].time)
+		spells.Event = append(spells.Event, rows[row].event)
+		if in.Start != "" {
+			spells.Start = append(spells.Start, frame.Numbers[in.Start][row].Value)
+		}
+	}
+	if in.Strata != "" {
+		spells.Strata = in.Factors[in.Strata]
+		if spells.Strata == nil {
+			spells.Strata = distinct(frame.Texts[in.Strata])
+		}
+		if spells.Stratum, err = coded(in.Strata, frame.Texts[in.Strata], spells.Strata, m.Rows); err != nil {
+			return survival.CoxResult{}, err
+		}
+	}
+	if in.Cluster != "" {
+		if spells.Cluster, err = coded(in.Cluster, frame.Texts[in.Cluster], distinct(frame.Texts[in.Cluster]), m.Rows); err != nil {
+			return survival.CoxResult{}, err
+		}
+	}
+	fit, err := survival.FitCox(spells, in.Ties)
+	if err != nil {
+		return survival.CoxResult{}, err
+	}
+	at := in.At
+	if at == nil {
+		at = baselineTimes
+	}
+	return fit.Report(in.Level, at, baselineAtRisk)
+}
+
+// covariates evaluates the right side of a formula, its intercept left out, in the rows where the needed columns are there.
+func (j job) covariates(right string, levels map[string][]string, texts []string, needed ...string) (formula.Matrix, formula.Frame, error) {
+	parsed, err := formula.Parse("~ " + right)
+	if err != nil {
+		return formula.Matrix{}, formula.Frame{}, stats.Errorf(stats.BadInput, "formula", "%v", err)
+	}
+	factors := map[string][]string{}
+	for _, name := range parsed.Columns() {
+		if names, ok := levels[name]; ok {
+			factors[name] = names
+			texts = append(texts, name)
+		}
+	}
+	parsed.Intercept = true
+	design, err := parsed.Design(factors)
+	if err != nil {
+		return formula.Matrix{}, formula.Frame{}, err
+	}
+	design.Columns = design.Columns[1:]
+	frame := j.data.Frame(texts...)
+	m, err := frame.Evaluate(design, factors, needed...)
+	return m, frame, err
+}
+
+func distinct(column []string) []string {
+	out := slices.Clone(column)
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
+}
+
+// coded numbers the values of a column by their place among the levels.
+func coded(name string, column, levels []string, rows []int) ([]int, error) {
+	place := map[string]int{}
+	for i, level := range levels {
+		place[level] = i
+	}
+	out := make([]int, len(rows))
+	for i, row := range rows {
+		at, known := place[column[row]]
+		if !known {
+			return nil, stats.Errorf(stats.BadInput, name, "%q is not among the levels", column[row])
+		}
+		out[i] = at
+	}
+	return out, nil
+}
+
+type discreteInput struct {
+	Time    string              `json:"time"`
+	Status  string              `json:"status"`
+	Cuts    []float64           `json:"cuts"`
+	Formula string              `json:"formula"`
+	Factors map[string][]string `json:"factors"`
+	Level   float64             `json:"level"`
+}
+
+func discreteHazard(j job, in discreteInput) (survival.DiscreteHazard, error) {
+	m, _, err := j.covariates(in.Formula, in.Factors, nil, in.Time, in.Status)
+	if err != nil {
+		return survival.DiscreteHazard{}, err
+	}
+	rows, err := j.times(in.Time, in.Status)
+	if err != nil {
+		return survival.DiscreteHazard{}, err
+	}
+	spells := survival.Spells{Names: m.Names, X: m.X}
+	for _, row := range m.Rows {
+		spells.Stop = append(spells.Stop, rows[row].time)
+		spells.Event = append(spells.Event, rows[row].event)
+	}
+	return survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+}
+
+type competingInput struct {
+	Time     string    `json:"time"`
+	Event    string    `json:"event"`
+	Causes   []string  `json:"causes"`
+	Group    string    `json:"group"`
+	Levels   []string  `json:"levels"`
+	At       []float64 `json:"at"`
+	FineGray *struct {
+		Right string `json:"rhs"`
+		Cause int    `json:"cause"`
+	} `json:"fine_gray"`
+	Factors map[string][]string `json:"factors"`
+	Level   float64             `json:"level"`
+}
+
+func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
+	columns, err := j.numbers(in.Time, in.Event)
+	if err != nil {
+		return survival.CompetingRisks{}, err
+	}
+	levels, groups := in.Levels, make([]string, len(columns[0]))
+	if in.Group == "" {
+		levels = []string{"all"}
+		for i := range groups {
+			groups[i] = "all"
+		}
+	} else if groups, err = j.text(in.Group); err != nil {
+		return survival.CompetingRisks{}, err
+	}
+	var rows []survival.CompetingRow
+	for i, t := range columns[0] {
+		g := slices.Index(levels, groups[i])
+		if !t.Defined || !columns[1][i].Defined || g < 0 {
+			continue
+		}
+		cause := int(columns[1][i].Value)
+		if float64(cause) != columns[1][i].Value {
+			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
+		}
+		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
+	}
+	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	if err != nil || in.FineGray == nil {
+		return out, err
+	}
+	fit, err := j.fineGray(in, columns)
+	out.FineGray = &fit
+	return out, err
+}
+
+func (j job) fineGray(in competingInput, columns [][]stats.Number) (survival.FineGray, error) {
+	if in.FineGray.Cause < 1 || in.FineGray.Cause > len(in.Causes) {
+		return survival.FineGray{}, stats.Errorf(stats.BadInput, "fine_gray", "there is no cause %d", in.FineGray.Cause)
+	}
+	factors := map[string][]string{}
+	for name, levels := range in.Factors {
+		factors[name] = levels
+	}
+	if in.Group != "" {
+		factors[in.Group] = in.Levels
+	}
+	m, _, err := j.covariates(in.FineGray.Right, factors, nil, in.Time, in.Event)
+	if err != nil {
+		return survival.FineGray{}, err
+	}
+	time, cause := make([]float64, len(m.Rows)), make([]int, len(m.Rows))
+	for i, row := range m.Rows {
+		time[i] = columns[0][row].Value
+		switch int(columns[1][row].Value) {
+		case 0:
+		case in.FineGray.Cause:
+			cause[i] = 1
+		default:
+			cause[i] = 2
+		}
+	}
+	out, err := survival.FitFineGray(time, cause, m.Names, m.X, in.Level)
+	out.Cause, out.Formula = in.Causes[in.FineGray.Cause-1], in.FineGray.Right
+	return out, err
+}

@@ -1,0 +1,252 @@
+package survival
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+)
+
+// CoxResult is all that is reported about a Cox model. Robust fields are there where the rows were clustered.
+type CoxResult struct {
+	N            int              `json:"n"`
+	NEvents      int              `json:"n_events"`
+	Coefficients []CoxCoefficient `json:"coefficients"`
+	VCov         NamedMatrix      `json:"vcov"`
+	NullLogLik   stats.Number     `json:"loglik_null"`
+	LogLik       stats.Number     `json:"loglik"`
+	LRTest       ChiSquare        `json:"lr_test"`
+	WaldTest     ChiSquare        `json:"wald_test"`
+	ScoreTest    ChiSquare        `json:"score_test"`
+	Concordance  stats.Number     `json:"concordance"`
+	RobustVCov   [][]stats.Number `json:"robust_vcov,omitempty"`
+	RobustWald   *ChiSquare       `json:"robust_wald_test,omitempty"`
+	ZPH          []ZPH            `json:"zph"`
+	Baseline     []BaselineHazard `json:"baseline_hazard"`
+	Level        float64          `json:"level"`
+}
+
+// CoxCoefficient is a log hazard ratio, and the hazard ratio with its interval.
+type CoxCoefficient struct {
+	Name        string        `json:"name"`
+	Estimate    stats.Number  `json:"estimate"`
+	SE          stats.Number  `json:"se"`
+	Z           stats.Number  `json:"z"`
+	PValue      stats.Number  `json:"p_value"`
+	HR          stats.Number  `json:"hr"`
+	Lower       stats.Number  `json:"hr_lower"`
+	Upper       stats.Number  `json:"hr_upper"`
+	RobustSE    *stats.Number `json:"robust_se,omitempty"`
+	RobustZ     *stats.Number `json:"robust_z,omitempty"`
+	RobustP     *stats.Number `json:"robust_p_value,omitempty"`
+	RobustLower *stats.Number `json:"robust_hr_lower,omitempty"`
+	RobustUpper *stats.Number `json:"robust_hr_upper,omitempty"`
+}
+
+// NamedMatrix is a symmetric matrix with the names of its rows.
+type NamedMatrix struct {
+	Names  []string         `json:"names"`
+	Matrix [][]stats.Number `json:"matrix"`
+}
+
+// ChiSquare is a chi-square test.
+type ChiSquare struct {
+	ChiSq  stats.Number `json:"chisq"`
+	DF     int          `json:"df"`
+	PValue stats.Number `json:"p_value"`
+}
+
+func chiSquare(x float64, df int) ChiSquare {
+	t := stats.ChiSquareTest(x, df)
+	return ChiSquare{t.Statistic, df, t.PValue}
+}
+
+// BaselineHazard is the cumulative hazard of a stratum at covariates 0.
+type BaselineHazard struct {
+	Stratum string       `json:"stratum"`
+	Time    float64      `json:"time"`
+	CumHaz  stats.Number `json:"cumhaz"`
+}
+
+// Report gathers what is reported. at asks for the baseline hazard at these times; it is left out of strata with fewer
+// than atRisk rows at risk then.
+func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, error) {
+	if err := stats.CheckLevel(level); err != nil {
+		return CoxResult{}, err
+	}
+	p := f.data.p
+	r := CoxResult{N: f.data.n, NEvents: f.data.events, NullLogLik: stats.Of(f.NullLik), LogLik: stats.Of(f.LogLik),
+		LRTest: chiSquare(2*(f.LogLik-f.NullLik), p), ScoreTest: chiSquare(f.Score, p), WaldTest: chiSquare(f.wald(f.VCov), p),
+		VCov: NamedMatrix{f.spells.Names, numbers(f.VCov)}, Concordance: f.concordance(), Level: level}
+	for j, name := range f.spells.Names {
+		e := stats.ZEstimate(f.Beta[j], math.Sqrt(f.VCov.At(j, j)), level)
+		c := CoxCoefficient{Name: name, Estimate: e.Estimate, SE: e.SE, Z: e.Statistic, PValue: e.PValue,
+			HR: exp(e.Estimate), Lower: exp(e.Lower), Upper: exp(e.Upper)}
+		if f.Robust != nil {
+			b := stats.ZEstimate(f.Beta[j], math.Sqrt(f.Robust.At(j, j)), level)
+			lower, upper := exp(b.Lower), exp(b.Upper)
+			c.RobustSE, c.RobustZ, c.RobustP, c.RobustLower, c.RobustUpper = &b.SE, &b.Statistic, &b.PValue, &lower, &upper
+		}
+		r.Coefficients = append(r.Coefficients, c)
+	}
+	if f.Robust != nil {
+		wald := chiSquare(f.wald(f.Robust), p)
+		r.RobustVCov, r.RobustWald = numbers(f.Robust), &wald
+	}
+	for _, transform := range []Transform{ByKM, ByTime, ByRank, ByLog} {
+		z, err := f.ProportionalHazards(transform)
+		if err != nil {
+			return r, err
+		}
+		r.ZPH = append(r.ZPH, z)
+	}
+	r.Baseline = f.baseline(at, atRisk)
+	return r, nil
+}
+
+func exp(x stats.Number) stats.Number {
+	if !x.Defined {
+		return x
+	}
+	return stats.Of(math.Exp(x.Value))
+}
+
+func numbers(m *mat.SymDense) [][]stats.Number {
+	out := make([][]stats.Number, m.SymmetricDim())
+	for i := range out {
+		for j := range out {
+			out[i] = append(out[i], stats.Of(m.At(i, j)))
+		}
+	}
+	return out
+}
+
+// wald is b'V^-1b; NaN where V is singular, as a robust one is with few clusters.
+func (f *CoxFit) wald(v *mat.SymDense) float64 {
+	var chol mat.Cholesky
+	var solved mat.VecDense
+	b := mat.NewVecDense(len(f.Beta), f.Beta)
+	if !chol.Factorize(v) || chol.SolveVecTo(&solved, b) != nil {
+		return math.NaN()
+	}
+	return mat.Dot(b, &solved)
+}
+
+// baseline is the cumulative hazard at covariates 0, estimated in step with the handling of ties.
+func (f *CoxFit) baseline(at []float64, atRisk int) []BaselineHazard {
+	inc := f.increments(f.beta)
+	shift := 0.0
+	for j, b := range f.beta {
+		shift += b * f.data.mean[j] / f.data.scale[j]
+	}
+	out := []BaselineHazard{}
+	for s := 0; s+1 < len(f.data.bounds); s++ {
+		begin, end := f.data.bounds[s], f.data.bounds[s+1]
+		number := f.data.stratum[begin]
+		name := "all"
+		if f.spells.Stratum != nil {
+			name = f.spells.Strata[number]
+		}
+		for _, t := range at {
+			risk, hazard := 0, 0.0
+			for i := begin; i < end; i++ {
+				if f.data.stop[i] >= t && (f.data.start == nil || f.data.start[i] < t) {
+					risk++
+				}
+			}
+			if risk < atRisk {
+				continue
+			}
+			bounds := inc.of[number]
+			for k := firstAtOrBefore(inc.time, bounds, t+f.data.tolerance); k < bounds[1]; k++ {
+				hazard += inc.hazard[k]
+			}
+			out = append(out, BaselineHazard{name, t, stats.Of(hazard * math.Exp(-shift))})
+		}
+	}
+	return out
+}
+
+// concordance is Harrell's C of the linear predictor, within strata: of the pairs in which one has the event while the
+// other is still at risk, the share in which the event's predictor is higher, ties counting half. Undefined without a pair.
+func (f *CoxFit) concordance() stats.Number {
+	o := f.data
+	eta := make([]float64, o.n)
+	for i := range eta {
+		for j, x := range o.x[i*o.p : i*o.p+o.p] {
+			eta[i] += x * f.beta[j]
+		}
+	}
+	levels := slices.Clone(eta)
+	slices.Sort(levels)
+	// predictors that differ by rounding only are ties
+	rank := make([]int, o.n)
+	group := make([]int, len(levels))
+	for i := 1; i < len(levels); i++ {
+		group[i] = group[i-1]
+		if levels[i]-levels[i-1] > 1e-12*(1+math.Abs(levels[i])) {
+			group[i]++
+		}
+	}
+	for i, e := range eta {
+		at, _ := slices.BinarySearch(levels, e)
+		rank[i] = group[at]
+	}
+	concordant, tied, pairs := 0.0, 0.0, 0.0
+	for s := 0; s+1 < len(o.bounds); s++ {
+		tree := newCounts(group[len(group)-1] + 1)
+		left, end := o.bounds[s], o.bounds[s+1]
+		for i := o.bounds[s]; i < end; {
+			from := i
+			for i < end && o.stop[i] == o.stop[from] {
+				if !o.event[i] {
+					tree.add(rank[i], 1)
+				}
+				i++
+			}
+			for ; o.entry != nil && left < end && o.start[o.entry[left]] >= o.stop[from]; left++ {
+				tree.add(rank[o.entry[left]], -1)
+			}
+			for m := from; m < i; m++ {
+				if o.event[m] {
+					lower, same := tree.below(rank[m]), tree.at[rank[m]]
+					concordant += float64(lower)
+					tied += float64(same)
+					pairs += float64(tree.total)
+				}
+			}
+			for m := from; m < i; m++ {
+				if o.event[m] {
+					tree.add(rank[m], 1)
+				}
+			}
+		}
+	}
+	return stats.Of((concordant + tied/2) / pairs)
+}
+
+// counts is a Fenwick tree (1994, Software: Practice and Experience 24:327) of how many rows have each rank.
+type counts struct {
+	sums, at []int
+	total    int
+}
+
+func newCounts(n int) *counts { return &counts{sums: make([]int, n+1), at: make([]int, n)} }
+
+func (c *counts) add(rank, by int) {
+	c.at[rank] += by
+	c.total += by
+	for i := rank + 1; i < len(c.sums); i += i & -i {
+		c.sums[i] += by
+	}
+}
+
+func (c *counts) below(rank int) int {
+	sum := 0
+	for i := rank; i > 0; i -= i & -i {
+		sum += c.sums[i]
+	}
+	return sum
+}

@@ -1,0 +1,186 @@
+package survival
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+)
+
+// Transform is the time scale on which a coefficient's drift is tested.
+type Transform string
+
+const (
+	// ByKM is 1 minus the Kaplan-Meier curve just before the time.
+	ByKM Transform = "km"
+	// ByTime is the time itself.
+	ByTime Transform = "identity"
+	// ByRank is the time's rank among all rows.
+	ByRank Transform = "rank"
+	// ByLog is the logarithm of the time.
+	ByLog Transform = "log"
+)
+
+// ZPH is the test of proportional hazards on one time scale: a row per coefficient and GLOBAL.
+type ZPH struct {
+	Transform Transform `json:"transform"`
+	Rows      []ZPHRow  `json:"rows"`
+}
+
+// ZPHRow is the test of one coefficient, or of all.
+type ZPHRow struct {
+	Name string `json:"name"`
+	ChiSquare
+}
+
+// ProportionalHazards is the score test that no coefficient drifts linearly in g(time): of theta = 0 in b + theta (g -
+// mean g), with the full information of b and theta (Grambsch & Therneau 1994, Biometrika 81:515, without their
+// approximation). See docs/methods/cox.md.
+func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
+	out := ZPH{Transform: transform}
+	g, err := f.timeScale(transform)
+	if err != nil {
+		return out, err
+	}
+	p := f.data.p
+	score := make([]float64, p)
+	plain, once, twice := make([]float64, p*p), make([]float64, p*p), make([]float64, p*p)
+	mean := make([]float64, p)
+	f.data.walk(f.beta, true, func(t *tie) {
+		at := g[t.from]
+		for j := range p {
+			score[j] += at * t.dx[j]
+		}
+		f.steps(t, func(w, weight float64) {
+			s0 := t.s0 - w*t.d0
+			for j := range p {
+				mean[j] = (t.s1[j] - w*t.d1[j]) / s0
+				score[j] -= weight * at * mean[j]
+				for k := range j + 1 {
+					v := weight * ((t.s2[j*p+k]-w*t.d2[j*p+k])/s0 - mean[j]*mean[k])
+					plain[j*p+k] += v
+					once[j*p+k] += at * v
+					twice[j*p+k] += at * at * v
+				}
+			}
+		})
+	})
+	lower := func(m []float64, j, k int) float64 { return m[max(j, k)*p+min(j, k)] }
+	test := func(of []int) float64 {
+		n := p + len(of)
+		info, u := mat.NewSymDense(n, nil), mat.NewVecDense(n, nil)
+		for j := range p {
+			for k := range j + 1 {
+				info.SetSym(j, k, lower(plain, j, k))
+			}
+		}
+		for a, j := range of {
+			u.SetVec(p+a, score[j])
+			for k := range p {
+				info.SetSym(p+a, k, lower(once, j, k))
+			}
+			for b, k := range of[:a+1] {
+				info.SetSym(p+a, p+b, lower(twice, j, k))
+			}
+		}
+		var chol mat.Cholesky
+		var solved mat.VecDense
+		if !chol.Factorize(info) || chol.SolveVecTo(&solved, u) != nil {
+			return math.NaN() // a time scale that does not vary over the events
+		}
+		return mat.Dot(u, &solved)
+	}
+	all := make([]int, p)
+	for j, name := range f.spells.Names {
+		all[j] = j
+		out.Rows = append(out.Rows, ZPHRow{name, chiSquare(test([]int{j}), 1)})
+	}
+	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", chiSquare(test(all), p)})
+	return out, nil
+}
+
+// timeScale gives g of every row's stop time, centred on its mean over the events.
+func (f *CoxFit) timeScale(transform Transform) ([]float64, error) {
+	o := f.data
+	g := make([]float64, o.n)
+	sorted := slices.Clone(o.stop)
+	slices.Sort(sorted)
+	switch transform {
+	case ByTime:
+		copy(g, o.stop)
+	case ByLog:
+		for i, t := range o.stop {
+			g[i] = math.Log(t)
+			if !(t > 0) {
+				return nil, stats.Errorf(stats.BadInput, "time", "the logarithm of a time that is not positive")
+			}
+		}
+	case ByRank:
+		for i, t := range o.stop {
+			low, _ := slices.BinarySearch(sorted, t)
+			high, _ := slices.BinarySearch(sorted, math.Nextafter(t, math.Inf(1)))
+			g[i] = float64(low+1+high) / 2
+		}
+	case ByKM:
+		f.leftKaplanMeier(g)
+	default:
+		return nil, stats.Errorf(stats.BadInput, "transform", "no time scale %q", transform)
+	}
+	mean := 0.0
+	for i, e := range o.event {
+		if e {
+			mean += g[i] / float64(o.events)
+		}
+	}
+	for i := range g {
+		g[i] -= mean
+	}
+	return g, nil
+}
+
+// leftKaplanMeier fills 1 - S(t-) of all rows, strata together.
+func (f *CoxFit) leftKaplanMeier(g []float64) {
+	o := f.data
+	order := make([]int, o.n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return less(o.stop[a], o.stop[b]) })
+	var starts []float64
+	if o.start != nil {
+		starts = slices.Clone(o.start)
+		slices.Sort(starts)
+	}
+	surv, entered := 1.0, 0
+	for i := 0; i < o.n; {
+		t, deaths := o.stop[order[i]], 0
+		first := i
+		for i < o.n && o.stop[order[i]] == t {
+			if o.event[order[i]] {
+				deaths++
+			}
+			g[order[i]] = 1 - surv
+			i++
+		}
+		risk := o.n - first
+		if starts != nil {
+			for entered < o.n && starts[entered] < t {
+				entered++
+			}
+			risk = entered - first
+		}
+		surv *= 1 - float64(deaths)/float64(risk)
+	}
+}
+
+func less(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
