@@ -48,6 +48,14 @@ func (f Family) Mean(eta float64) (mean, slope, variance float64) {
 	return eta, 1, 1
 }
 
+// link is the linear predictor of a mean of a binary response.
+func (f Family) link(mean float64) float64 {
+	if f == CLogLog {
+		return math.Log(-math.Log1p(-mean))
+	}
+	return math.Log(mean / (1 - mean))
+}
+
 // logLik is the log density of a response; for the normal distribution half the squared residual, negative.
 func (f Family) logLik(y, eta float64) float64 {
 	switch f {

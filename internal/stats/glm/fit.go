@@ -35,6 +35,7 @@ type Fit struct {
 	basis *basis.Basis
 	q     []float64
 	at    point
+	flat  *mat.SymDense // the information of the step after which the deviance no longer moved
 }
 
 const (
@@ -55,12 +56,14 @@ func New(family Family, data Data) (*Fit, error) {
 		return nil, err
 	}
 	f := &Fit{Family: family, data: data, basis: b}
-	if err := f.climb(nil, make([]float64, b.P)); err != nil {
+	start := f.first()
+	if err := f.climb(start, f.evaluate(start), nil); err != nil {
 		return nil, err
 	}
 	f.Beta = b.Coefficients(f.q)
 	inverse := mat.NewSymDense(b.P, nil)
-	if err := f.at.chol.InverseTo(inverse); err != nil {
+	var chol mat.Cholesky
+	if !chol.Factorize(f.flat) || chol.InverseTo(inverse) != nil {
 		return nil, stats.Errorf(stats.Collinear, "columns", "cannot be told apart under the fitted weights")
 	}
 	f.Covariance = b.Covariance(inverse)
@@ -158,50 +161,108 @@ func (f *Fit) sum(q []float64, from, to int) (point, []float64) {
 	return out, info
 }
 
-// climb maximises the likelihood plus tilt'q from a start, and leaves q and the point there.
-func (f *Fit) climb(tilt, start []float64) error {
-	q := start
-	at := f.evaluate(q)
-	objective := func(p point, q []float64) float64 {
-		if tilt == nil {
-			return p.logLik
-		}
-		return p.logLik + basis.Dot(tilt, q)
+// constraint holds c'q at a value while the rest is maximised.
+type constraint struct {
+	c     []float64
+	value float64
+}
+
+// step is Newton's from a point with the given score, along the constraint where there is one.
+func (c *constraint) step(chol *mat.Cholesky, q, score []float64) ([]float64, error) {
+	var plain mat.VecDense
+	if err := chol.SolveVecTo(&plain, mat.NewVecDense(len(score), score)); err != nil {
+		return nil, err
 	}
+	if c == nil {
+		return plain.RawVector().Data, nil
+	}
+	var along mat.VecDense
+	direction := mat.NewVecDense(len(c.c), c.c)
+	if err := chol.SolveVecTo(&along, direction); err != nil {
+		return nil, err
+	}
+	excess := mat.Dot(direction, &plain) - (c.value - basis.Dot(c.c, q))
+	plain.AddScaledVec(&plain, -excess/mat.Dot(direction, &along), &along)
+	return plain.RawVector().Data, nil
+}
+
+// flatDeviance is the relative change of the deviance at which glm in R with its strictest useful setting stops; the
+// covariance is that of the weights with which its last step was made, which differ from those at the optimum by 1e-7.
+const flatDeviance = 1e-14
+
+// climb maximises the likelihood, under a constraint where there is one, and leaves q and the point there.
+func (f *Fit) climb(q []float64, at point, hold *constraint) error {
+	f.flat = nil
 	last := math.Inf(1)
 	for iteration := 1; iteration <= maxIterations; iteration++ {
 		f.Iterations = iteration
-		score := mat.NewVecDense(len(q), append([]float64(nil), at.score...))
-		if tilt != nil {
-			basis.Add(score.RawVector().Data, 1, tilt)
-		}
-		var step mat.VecDense
-		if !at.chol.Factorize(at.info) || at.chol.SolveVecTo(&step, score) != nil {
+		if !at.chol.Factorize(at.info) {
 			return f.runaway(q, at)
 		}
-		decrement := mat.Dot(score, &step)
-		if decrement < 1e-22 || decrement < 1e-12 && decrement >= last/4 {
+		step, err := hold.step(&at.chol, q, at.score)
+		if err != nil {
+			return f.runaway(q, at)
+		}
+		size := 0.0
+		for i := range step {
+			for j := range step {
+				size += step[i] * at.info.At(i, j) * step[j]
+			}
+		}
+		if size < 1e-22 || size < 1e-12 && size >= last/4 {
 			f.q, f.at = q, at
+			if f.flat == nil {
+				f.flat = at.info
+			}
 			return nil
 		}
-		last = decrement
-		next, size := at, 1.0
+		last = size
+		held := hold == nil || math.Abs(basis.Dot(hold.c, q)-hold.value) < 1e-9*(1+math.Abs(hold.value))
+		share, moved, next := 1.0, q, at
 		for range 30 {
-			moved := append([]float64(nil), q...)
-			basis.Add(moved, size, step.RawVector().Data)
+			moved = append([]float64(nil), q...)
+			basis.Add(moved, share, step)
 			next = f.evaluate(moved)
-			if value := objective(next, moved); !math.IsNaN(value) && value >= objective(at, q)-1e-12*(1+math.Abs(at.logLik)) {
-				q = moved
+			if !math.IsNaN(next.logLik) && (!held || next.logLik >= at.logLik-1e-12*(1+math.Abs(at.logLik))) {
 				break
 			}
-			size /= 2
+			share /= 2
 		}
-		at = next
-		if f.Family.Binary() && tilt == nil && at.maxEta > separatedEta && iteration > 20 {
+		if f.flat == nil && math.Abs(next.logLik-at.logLik) < flatDeviance*(0.05+math.Abs(next.logLik)) {
+			f.flat = at.info
+		}
+		q, at = moved, next
+		if f.Family.Binary() && hold == nil && at.maxEta > separatedEta && iteration > 20 {
 			return f.runaway(q, at)
 		}
 	}
 	return f.runaway(q, at)
+}
+
+// first is the weighted least squares step from a mean halfway between each response and one half.
+func (f *Fit) first() []float64 {
+	n, p := f.basis.N, f.basis.P
+	info, score := mat.NewSymDense(p, nil), mat.NewVecDense(p, nil)
+	for i := range n {
+		eta := f.data.Y[i]
+		if f.Family.Binary() {
+			eta = f.Family.link((f.data.Y[i] + 0.5) / 2)
+		}
+		mean, slope, variance := f.Family.Mean(eta)
+		weight := slope * slope / variance
+		if f.data.Weights != nil {
+			weight *= f.data.Weights[i]
+		}
+		row := mat.NewVecDense(p, f.basis.Row(i))
+		info.SymRankOne(info, weight, row)
+		score.AddScaledVec(score, weight*(eta+(f.data.Y[i]-mean)/slope), row)
+	}
+	var chol mat.Cholesky
+	var q mat.VecDense
+	if !chol.Factorize(info) || chol.SolveVecTo(&q, score) != nil {
+		return make([]float64, p)
+	}
+	return q.RawVector().Data
 }
 
 // runaway names what did not converge: the column that contributes most to the largest linear predictor.
@@ -257,54 +318,4 @@ func (f *Fit) HC0() *mat.SymDense {
 	half.Mul(inverse, meat)
 	whole.Mul(&half, inverse)
 	return f.basis.Covariance(basis.Symmetric(&whole))
-}
-
-// Profile gives the profile likelihood interval of coefficient j (Venzon & Moolgavkar 1988, Applied Statistics 37:87):
-// the points where twice the log-likelihood, maximised over the others, is a chi-square quantile below its top. They are
-// found along the path that maximises the likelihood plus lambda times the coefficient. A side without an end is undefined.
-func (f *Fit) Profile(j int, level float64) (lower, upper stats.Number) {
-	z := stats.NormalQuantile(0.5 + level/2)
-	c := f.basis.Direction(j)
-	side := func(sign float64) stats.Number {
-		probe := *f
-		start := f.q
-		drop := func(lambda float64) (float64, bool) {
-			tilt := make([]float64, len(c))
-			basis.Add(tilt, sign*lambda, c)
-			if probe.climb(tilt, start) != nil {
-				return 0, false
-			}
-			start = probe.q
-			return 2 * (f.LogLik - probe.at.logLik), true
-		}
-		// lambda is the slope of the profile; the root of the drop is near linear in it
-		lambda := z / f.SE(j)
-		low, high, lowRoot, highRoot := 0.0, math.Inf(1), 0.0, math.Inf(1)
-		for range 60 {
-			d, ok := drop(lambda)
-			root := math.Sqrt(math.Max(d, 0))
-			if ok && math.Abs(root-z) < 1e-9 {
-				return stats.Of(basis.Dot(c, probe.q))
-			}
-			if ok && root < z {
-				low, lowRoot = lambda, root
-			} else {
-				high, highRoot = lambda, root
-				if !ok {
-					highRoot = math.Inf(1)
-					start = f.q
-				}
-			}
-			switch {
-			case math.IsInf(high, 1):
-				lambda *= math.Min(2, 1.05*z/math.Max(lowRoot, z/4))
-			case math.IsInf(highRoot, 1):
-				lambda = (low + high) / 2
-			default:
-				lambda = low + (high-low)*(z-lowRoot)/(highRoot-lowRoot)
-			}
-		}
-		return stats.Number{}
-	}
-	return side(-1), side(1)
 }

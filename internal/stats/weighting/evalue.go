@@ -1,0 +1,90 @@
+package weighting
+
+import (
+	"math"
+
+	"afterglow/internal/stats"
+)
+
+// Scale says what an effect is measured in.
+type Scale string
+
+const (
+	RiskRatio        Scale = "rr"
+	OddsRatioRare    Scale = "or_rare"
+	OddsRatioCommon  Scale = "or_common"
+	HazardRatioRare  Scale = "hr_rare"
+	HazardRatioMany  Scale = "hr_common"
+	StandardisedMean Scale = "smd"
+)
+
+// EValue says how strongly an unmeasured confounder would have to be tied to both treatment and outcome, as a risk ratio,
+// to explain an effect away; Limit the same for the interval's limit nearer to 1, 1 where the interval covers it.
+type EValue struct {
+	RR    stats.Number `json:"rr"`
+	Lower stats.Number `json:"rr_lower"`
+	Upper stats.Number `json:"rr_upper"`
+	Value stats.Number `json:"evalue"`
+	Limit stats.Number `json:"evalue_limit"`
+}
+
+// Confounding gives the E-value (VanderWeele & Ding 2017, Ann Intern Med 167:268; conversions to a risk ratio in their
+// table 2). se is read for a standardised mean difference only. See docs/methods/e-value.md.
+func Confounding(scale Scale, estimate float64, lower, upper, se stats.Number) (EValue, error) {
+	convert, err := conversion(scale)
+	if err != nil {
+		return EValue{}, err
+	}
+	if math.IsNaN(estimate) || math.IsInf(estimate, 0) || scale != StandardisedMean && estimate <= 0 {
+		return EValue{}, stats.Errorf(stats.BadInput, "estimate", "a ratio must be positive and finite")
+	}
+	out := EValue{RR: stats.Of(convert(estimate))}
+	switch {
+	case scale == StandardisedMean && se.Defined:
+		if se.Value < 0 {
+			return EValue{}, stats.Errorf(stats.BadInput, "se", "is negative")
+		}
+		out.Lower = stats.Of(math.Exp(0.91*estimate - 1.78*se.Value))
+		out.Upper = stats.Of(math.Exp(0.91*estimate + 1.78*se.Value))
+	case lower.Defined && upper.Defined:
+		if lower.Value > estimate || upper.Value < estimate || scale != StandardisedMean && lower.Value <= 0 {
+			return EValue{}, stats.Errorf(stats.BadInput, "lower", "the limits must be positive and lie on both sides of the estimate")
+		}
+		out.Lower, out.Upper = stats.Of(convert(lower.Value)), stats.Of(convert(upper.Value))
+	}
+	out.Value = stats.Of(explainAway(out.RR.Value))
+	if out.Lower.Defined && out.Upper.Defined {
+		switch {
+		case out.Lower.Value <= 1 && out.Upper.Value >= 1:
+			out.Limit = stats.Of(1)
+		case out.RR.Value > 1:
+			out.Limit = stats.Of(explainAway(out.Lower.Value))
+		default:
+			out.Limit = stats.Of(explainAway(out.Upper.Value))
+		}
+	}
+	return out, nil
+}
+
+func explainAway(rr float64) float64 {
+	if rr < 1 {
+		rr = 1 / rr
+	}
+	return rr + math.Sqrt(rr*(rr-1))
+}
+
+func conversion(scale Scale) (func(float64) float64, error) {
+	switch scale {
+	case RiskRatio, OddsRatioRare, HazardRatioRare:
+		return func(x float64) float64 { return x }, nil
+	case OddsRatioCommon:
+		return math.Sqrt, nil
+	case HazardRatioMany:
+		return func(x float64) float64 {
+			return (1 - math.Pow(0.5, math.Sqrt(x))) / (1 - math.Pow(0.5, math.Sqrt(1/x)))
+		}, nil
+	case StandardisedMean:
+		return func(x float64) float64 { return math.Exp(0.91 * x) }, nil
+	}
+	return nil, stats.Errorf(stats.BadInput, "type", "no scale %q; there are rr, or_rare, or_common, hr_rare, hr_common and smd", scale)
+}
