@@ -22,6 +22,8 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Set up a demo folder with a real trial's data and serve it on this machine only."`
 	Import     importCmd     `cmd:"" help:"Bring a study's data in."`
 	Ask        askCmd        `cmd:"" help:"Ask a question of a study and print the finding."`
+	Analyze    analyzeCmd    `cmd:"" help:"Run a specification of statistical analyses on the data sets of a folder (--data)."`
+	Validate   validateCmd   `cmd:"" help:"Hold the statistics against R's results on published data and print a report to file."`
 	Instrument instrumentCmd `cmd:"" help:"List, check and score instruments."`
 	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
 	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`

@@ -26,6 +26,8 @@ const (
 	Separation Kind = "separation"
 	// NoEvents is a comparison of times to event without a single event.
 	NoEvents Kind = "no-events"
+	// Internal is a defect of this program.
+	Internal Kind = "internal"
 )
 
 // Failure is a result that cannot be given: its kind, the column, cell or option it lies in, and

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"afterglow/internal/stats"
@@ -19,10 +20,17 @@ type Files func(name string) ([]byte, error)
 
 // Result is what became of a case: a result of its kind, or why there is none.
 type Result struct {
-	ID     string         `json:"id"`
-	Kind   string         `json:"kind,omitempty"`
-	Result any            `json:"result,omitempty"`
-	Error  *stats.Failure `json:"error,omitempty"`
+	ID     string   `json:"id"`
+	Kind   string   `json:"kind,omitempty"`
+	Result any      `json:"result,omitempty"`
+	Error  *Failure `json:"error,omitempty"`
+}
+
+// Failure is why a case has no result. The message is led by the place: a column, cell, option or file.
+type Failure struct {
+	Kind    stats.Kind `json:"kind"`
+	Where   string     `json:"where"`
+	Message string     `json:"message"`
 }
 
 // Run runs the cases in their order; a case that fails does not stop the rest.
@@ -30,7 +38,7 @@ func Run(cases []reference.Case, files Files) []Result {
 	r := &run{cases: cases, files: files, data: map[string]reference.Data{}, done: map[string]any{}}
 	results := make([]Result, len(cases))
 	for i, c := range cases {
-		value, err := r.result(c)
+		value, err := r.guarded(c)
 		if err != nil {
 			results[i] = Result{ID: c.ID, Error: failure(err)}
 			continue
@@ -40,13 +48,14 @@ func Run(cases []reference.Case, files Files) []Result {
 	return results
 }
 
-// failure is err as a Failure; what no method named is bad input.
-func failure(err error) *stats.Failure {
+// failure says of err what kind it is; what no method named is bad input.
+func failure(err error) *Failure {
+	out := &Failure{Kind: stats.BadInput, Message: err.Error()}
 	var named *stats.Failure
 	if errors.As(err, &named) {
-		return named
+		out.Kind, out.Where = named.Kind, named.Where
 	}
-	return &stats.Failure{Kind: stats.BadInput, Message: err.Error()}
+	return out
 }
 
 // run is one specification under way.
@@ -55,6 +64,16 @@ type run struct {
 	files Files
 	data  map[string]reference.Data
 	done  map[string]any
+}
+
+// guarded gives a defect in one method the form of that case's failure, so that the other cases are still answered.
+func (r *run) guarded(c reference.Case) (value any, err error) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			value, err = nil, stats.Errorf(stats.Internal, c.Kind, "a defect in this program, please report it with the case: %v", defect)
+		}
+	}()
+	return r.result(c)
 }
 
 func (r *run) result(c reference.Case) (any, error) {
@@ -123,18 +142,18 @@ func (j job) other(id string, of ...string) (reference.Case, error) {
 // of is the job of another case, with its own rows.
 func (j job) of(c reference.Case) (job, error) { return j.run.job(c) }
 
-// kind is a kind of analysis. input and result are zero values whose JSON fields describe it.
+// kind is a kind of analysis. input and result are the types whose JSON fields describe it; where what is given depends on
+// the input, results are its forms.
 type kind struct {
-	name, about   string
-	input, result any
-	run           func(job) (any, error)
+	name, about string
+	input       reflect.Type
+	results     []reflect.Type
+	run         func(job) (any, error)
 }
 
 // as makes a kind of an adapter: In is the case's input, Out the room's result.
 func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kind {
-	var in In
-	var out Out
-	return kind{name: name, about: about, input: in, result: out, run: func(j job) (any, error) {
+	return kind{name: name, about: about, input: reflect.TypeFor[In](), results: []reflect.Type{reflect.TypeFor[Out]()}, run: func(j job) (any, error) {
 		var in In
 		decoder := json.NewDecoder(bytes.NewReader(j.input))
 		if err := decoder.Decode(&in); err != nil {
@@ -142,4 +161,13 @@ func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kin
 		}
 		return adapter(j, in)
 	}}
+}
+
+// giving names the forms that the result takes, by the input.
+func (k kind) giving(forms ...any) kind {
+	k.results = nil
+	for _, f := range forms {
+		k.results = append(k.results, reflect.TypeOf(f))
+	}
+	return k
 }

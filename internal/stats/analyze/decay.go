@@ -1,3 +1,76 @@
 package analyze
 
-var decayKinds = []kind{}
+import (
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/decay"
+)
+
+var decayKinds = []kind{
+	as("decay_fit", "exponential decay of estimates with their covariance", func(_ job, in decay.FitInput) (decay.FitResult, error) { return decay.Fit(in) }),
+	as("ratio_ci", "ratio of two correlated estimates, Fieller's and the delta method's intervals", func(_ job, in decay.RatioInput) (decay.RatioResult, error) { return decay.Ratio(in) }),
+	as("nls_half_life", "half-life of single values by nonlinear least squares", nlsHalfLife),
+	as("nlme_decay", "decay with a coefficient that varies between subjects", nlmeDecay),
+}
+
+type halfLifeInput struct {
+	Time     string  `json:"time"`
+	Response string  `json:"response"`
+	Level    float64 `json:"level"`
+}
+
+func nlsHalfLife(j job, in halfLifeInput) (decay.Halving, error) {
+	columns, err := j.complete(in.Time, in.Response)
+	if err != nil {
+		return decay.Halving{}, err
+	}
+	return decay.FitHalving(columns[0], columns[1], in.Level)
+}
+
+type nlmeInput struct {
+	Response string           `json:"response"`
+	Time     string           `json:"time"`
+	Subject  string           `json:"subject"`
+	Model    decay.MixedModel `json:"model"`
+	Arm      string           `json:"arm"`
+	Arm1     string           `json:"arm1"`
+	Level    float64          `json:"level"`
+}
+
+func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
+	columns, err := j.numbers(in.Time, in.Response)
+	if err != nil {
+		return decay.MixedResult{}, err
+	}
+	subjects, err := j.text(in.Subject)
+	if err != nil {
+		return decay.MixedResult{}, err
+	}
+	arms := make([]string, len(subjects))
+	if in.Arm != "" {
+		if arms, err = j.text(in.Arm); err != nil {
+			return decay.MixedResult{}, err
+		}
+	} else if in.Model == decay.AsymptoteRandomArm {
+		return decay.MixedResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
+	}
+	fit := decay.MixedInput{Model: in.Model, Level: in.Level}
+	var rows []int
+	for i := range subjects {
+		if !columns[0][i].Defined || !columns[1][i].Defined || subjects[i] == "" || in.Arm != "" && arms[i] == "" {
+			continue
+		}
+		rows = append(rows, i)
+		fit.T, fit.Y = append(fit.T, columns[0][i].Value), append(fit.Y, columns[1][i].Value)
+		if in.Arm != "" {
+			arm := 0.0
+			if arms[i] == in.Arm1 {
+				arm = 1
+			}
+			fit.Arm = append(fit.Arm, arm)
+		}
+	}
+	if fit.Group, err = coded(in.Subject, subjects, firstSeen(subjects, rows), rows); err != nil {
+		return decay.MixedResult{}, err
+	}
+	return decay.FitMixed(fit)
+}

@@ -8,8 +8,8 @@ import (
 var descriptiveKinds = []kind{
 	as("descriptives", "a column summarised", describe),
 	as("t_test", "Student's and Welch's t tests", tTest),
-	as("wilcoxon", "signed-rank and rank-sum tests", wilcoxon),
-	as("effect_size", "standardised differences with noncentral t intervals", effectSize),
+	as("wilcoxon", "signed-rank and rank-sum tests", wilcoxon).giving(descriptive.SignedRank{}, descriptive.RankSum{}),
+	as("effect_size", "standardised differences with noncentral t intervals", effectSize).giving(descriptive.IndependentEffect{}, descriptive.PairedEffect{}),
 }
 
 type describeInput struct {

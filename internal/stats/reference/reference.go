@@ -5,8 +5,12 @@ package reference
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
+
+	"afterglow/internal/stats"
 )
 
 // Tolerance allows a difference of max(Abs, Rel * |expected|).
@@ -38,48 +42,56 @@ func Read(file []byte) ([]Case, error) {
 	return document.Cases, nil
 }
 
-// Difference is a field that does not hold.
-type Difference struct {
-	Case     string `json:"case"`
-	Field    string `json:"field"`
-	Expected string `json:"expected"`
-	Got      string `json:"got"`
+// Field is one compared field of a case. RelativeDifference is of numbers other than 0; Tolerance is the difference that
+// was allowed, undefined where the field had to be equal.
+type Field struct {
+	Case               string       `json:"case"`
+	Name               string       `json:"field"`
+	Expected           string       `json:"expected"`
+	Got                string       `json:"got"`
+	RelativeDifference stats.Number `json:"relative_difference"`
+	Tolerance          stats.Number `json:"tolerance"`
+	Pass               bool         `json:"pass"`
 }
 
-func (d Difference) String() string {
-	return fmt.Sprintf("%s: %s: expected %s, got %s", d.Case, d.Field, d.Expected, d.Got)
+func (f Field) String() string {
+	return fmt.Sprintf("%s: %s: expected %s, got %s", f.Case, f.Name, f.Expected, f.Got)
 }
 
-// Compare walks the expected fields of the case through the result as JSON. It returns the fields that
-// do not hold and the number of fields compared. A number holds within the tolerance of the nearest
-// enclosing field name that the case lists, else within its default; everything else must be equal. An
-// absent field holds where null is expected.
-func (c Case) Compare(result any) ([]Difference, int, error) {
+// Compare gives the fields that do not hold, and how many were compared.
+func (c Case) Compare(result any) ([]Field, int, error) {
+	fields, err := c.Fields(result)
+	return slices.DeleteFunc(slices.Clone(fields), func(f Field) bool { return f.Pass }), len(fields), err
+}
+
+// Fields walks the expected fields of the case through the result as JSON. A number holds within the tolerance of the
+// nearest enclosing field name that the case lists, else within its default; everything else must be equal. An absent
+// field holds where null is expected.
+func (c Case) Fields(result any) ([]Field, error) {
 	text, err := json.Marshal(result)
 	if err != nil {
-		return nil, 0, fmt.Errorf("write the result of %s: %w", c.ID, err)
+		return nil, fmt.Errorf("write the result of %s: %w", c.ID, err)
 	}
 	var expected, got any
 	if err := json.Unmarshal(c.Expected, &expected); err != nil {
-		return nil, 0, fmt.Errorf("read what %s expects: %w", c.ID, err)
+		return nil, fmt.Errorf("read what %s expects: %w", c.ID, err)
 	}
 	if err := json.Unmarshal(text, &got); err != nil {
-		return nil, 0, fmt.Errorf("read the result of %s: %w", c.ID, err)
+		return nil, fmt.Errorf("read the result of %s: %w", c.ID, err)
 	}
 	w := walk{name: c.ID, tolerance: c.Tolerance}
 	w.value(expected, got, "", "default")
-	return w.differences, w.fields, nil
+	return w.fields, nil
 }
 
 type walk struct {
-	name        string
-	tolerance   map[string]Tolerance
-	fields      int
-	differences []Difference
+	name      string
+	tolerance map[string]Tolerance
+	fields    []Field
 }
 
-func (w *walk) differ(path string, expected, got any) {
-	w.differences = append(w.differences, Difference{w.name, path, fmt.Sprint(expected), fmt.Sprint(got)})
+func (w *walk) equal(path string, expected, got any, pass bool) {
+	w.fields = append(w.fields, Field{Case: w.name, Name: path, Expected: fmt.Sprint(expected), Got: fmt.Sprint(got), Pass: pass})
 }
 
 func (w *walk) value(expected, got any, path, key string) {
@@ -87,36 +99,37 @@ func (w *walk) value(expected, got any, path, key string) {
 	case map[string]any:
 		g, ok := got.(map[string]any)
 		if !ok {
-			w.fields++
-			w.differ(path, "an object", got)
+			w.equal(path, "an object", got, false)
 			return
 		}
-		for name, value := range e {
-			w.member(name, value, g, path, key)
+		for _, name := range slices.Sorted(maps.Keys(e)) {
+			w.member(name, e[name], g, path, key)
 		}
 	case []any:
 		g, ok := got.([]any)
 		if !ok || len(g) != len(e) {
-			w.fields++
-			w.differ(path, fmt.Sprintf("a list of %d", len(e)), got)
+			w.equal(path, fmt.Sprintf("a list of %d", len(e)), got, false)
 			return
 		}
 		for i := range e {
 			w.value(e[i], g[i], path+"["+strconv.Itoa(i)+"]", key)
 		}
 	case float64:
-		w.fields++
-		g, ok := got.(float64)
-		t := w.tolerance[key]
-		if !ok || !(math.Abs(g-e) <= math.Max(t.Abs, t.Rel*math.Abs(e))) {
-			w.differ(path, e, got)
-		}
+		w.number(e, got, path, w.tolerance[key])
 	default:
-		w.fields++
-		if expected != got {
-			w.differ(path, expected, got)
-		}
+		w.equal(path, expected, got, expected == got)
 	}
+}
+
+func (w *walk) number(expected float64, got any, path string, t Tolerance) {
+	allowed := math.Max(t.Abs, t.Rel*math.Abs(expected))
+	f := Field{Case: w.name, Name: path, Expected: strconv.FormatFloat(expected, 'g', -1, 64), Got: fmt.Sprint(got), Tolerance: stats.Of(allowed)}
+	if g, ok := got.(float64); ok {
+		f.Got = strconv.FormatFloat(g, 'g', -1, 64)
+		f.RelativeDifference = stats.Of(math.Abs(g-expected) / math.Abs(expected))
+		f.Pass = math.Abs(g-expected) <= allowed
+	}
+	w.fields = append(w.fields, f)
 }
 
 func (w *walk) member(name string, expected any, got map[string]any, path, key string) {
@@ -131,7 +144,6 @@ func (w *walk) member(name string, expected any, got map[string]any, path, key s
 	case present:
 		w.value(expected, value, path+name, key)
 	case expected != nil:
-		w.fields++
-		w.differ(path+name, expected, "absent")
+		w.equal(path+name, expected, "absent", false)
 	}
 }

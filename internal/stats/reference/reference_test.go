@@ -42,7 +42,7 @@ func TestCompareFindsWhatDoesNotHold(t *testing.T) {
 			require.NotZero(t, n)
 			var fields []string
 			for _, d := range differences {
-				fields = append(fields, d.Field)
+				fields = append(fields, d.Name)
 			}
 			require.Equal(t, c.fields, fields)
 		})
