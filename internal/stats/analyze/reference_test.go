@@ -3,7 +3,6 @@ package analyze_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,13 +22,6 @@ func files(name string) ([]byte, error) {
 	return os.ReadFile(found[0])
 }
 
-// outstanding are the kinds that no room computes yet; the list only shrinks.
-var outstanding = []string{
-
-	"bootstrap",
-	"single_case_trend", "single_case_phases", "change_point", "gls_ar1",
-}
-
 // TestEveryReferenceCaseHolds: every case of R's results, in every field, at the tolerance that the case states.
 func TestEveryReferenceCaseHolds(t *testing.T) {
 	specs, err := filepath.Glob(filepath.Join(testdata, "reference", "*.json"))
@@ -42,10 +34,6 @@ func TestEveryReferenceCaseHolds(t *testing.T) {
 		require.NoError(t, err)
 		for i, got := range analyze.Run(cases, files) {
 			t.Run(filepath.Base(spec)+"/"+cases[i].ID, func(t *testing.T) {
-				if slices.Contains(outstanding, cases[i].Kind) {
-					require.NotNil(t, got.Error, "the kind is computed now: take it off the list")
-					return
-				}
 				require.Nil(t, got.Error)
 				differences, fields, err := cases[i].Compare(got.Result)
 				require.NoError(t, err)

@@ -1,3 +1,70 @@
 package analyze
 
-var singlecaseKinds = []kind{}
+import (
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/mixed"
+	"afterglow/internal/stats/singlecase"
+)
+
+var singlecaseKinds = []kind{
+	as("single_case_trend", "the trend of one series", caseTrend),
+	as("single_case_phases", "two phases of one series compared", casePhases),
+	as("change_point", "where one series changes most", changePoint),
+	as("gls_ar1", "a linear model of one series with autocorrelated errors", glsAR1),
+}
+
+type seriesInput struct {
+	Time       string  `json:"time"`
+	Response   string  `json:"response"`
+	MinSegment int     `json:"min_segment"`
+	Level      float64 `json:"level"`
+}
+
+func caseTrend(j job, in seriesInput) (singlecase.Trend, error) {
+	columns, err := j.complete(in.Time, in.Response)
+	if err != nil {
+		return singlecase.Trend{}, err
+	}
+	return singlecase.FitTrend(columns[0], columns[1], in.Level)
+}
+
+func changePoint(j job, in seriesInput) (singlecase.ChangePoint, error) {
+	columns, err := j.complete(in.Time, in.Response)
+	if err != nil {
+		return singlecase.ChangePoint{}, err
+	}
+	return singlecase.FindChange(columns[0], columns[1], in.MinSegment)
+}
+
+type phasesInput struct {
+	Response string `json:"response"`
+	Phase    string `json:"phase"`
+	A        string `json:"a"`
+	B        string `json:"b"`
+}
+
+func casePhases(j job, in phasesInput) (singlecase.Phases, error) {
+	groups, err := j.groups(in.Response, in.Phase, in.A, in.B)
+	if err != nil {
+		return singlecase.Phases{}, err
+	}
+	return singlecase.ComparePhases(groups[0], groups[1])
+}
+
+type ar1Input struct {
+	Response string              `json:"response"`
+	Formula  string              `json:"formula"`
+	Method   mixed.Method        `json:"method"`
+	Factors  map[string][]string `json:"factors"`
+}
+
+func glsAR1(j job, in ar1Input) (singlecase.AR1, error) {
+	if in.Method != mixed.REML && in.Method != mixed.ML {
+		return singlecase.AR1{}, stats.Errorf(stats.BadInput, "method", "no method %q; there are REML and ML", in.Method)
+	}
+	m, y, _, err := j.model(in.Formula, in.Response, in.Factors, nil)
+	if err != nil {
+		return singlecase.AR1{}, err
+	}
+	return singlecase.FitAR1(m, y, in.Method == mixed.REML)
+}

@@ -141,3 +141,18 @@ func (d Data) Frame(texts ...string) formula.Frame {
 	}
 	return out
 }
+
+// Integers gives all cells as whole numbers.
+func (d Data) Integers() ([][]int, error) {
+	out := make([][]int, len(d.rows))
+	for i, row := range d.rows {
+		for c, cell := range row {
+			v, err := strconv.Atoi(cell)
+			if err != nil {
+				return nil, stats.Errorf(stats.BadInput, d.names[c], "row %d is no whole number", i+1)
+			}
+			out[i] = append(out[i], v)
+		}
+	}
+	return out, nil
+}
