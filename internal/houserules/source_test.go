@@ -46,6 +46,8 @@ var sourceRules = []sourceRule{
 		"work that nobody can cancel outlives its caller; take a context"},
 	{"clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\(`), both(production, below("internal/fault/", "internal/identity/", "internal/instrument/", "internal/care/", "internal/crisis/", "internal/finding/", "internal/stats/", "internal/chart/")),
 		"ground rooms read no clock: time is an argument"},
+	{"chance", regexp.MustCompile(`\brand\.(Int|Uint|Float|Norm|Exp|Perm|Shuffle|N\()`), both(production, below("internal/stats/", "internal/simulate/")),
+		"the same seed gives the same number: draw from a generator that was seeded"},
 	{"panic", regexp.MustCompile(`\bpanic\(`), both(production, below("internal/", "cmd/")),
 		"data can never cause a panic; a programming error says so in a comment"},
 	{"sql", regexp.MustCompile("(?i)[\"`]\\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE|TRUNCATE)\\s"), both(production, not(below("internal/registry/", "internal/warehouse/", "migrations/"))),
