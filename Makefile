@@ -89,8 +89,9 @@ bench: setup ## Benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./internal/...
 
 .PHONY: soak
-soak: setup ## Long runs: 1,000 kills over 100,000 submissions
+soak: setup ## Long runs: 1,000 kills over 100,000 submissions; 2,000 simulated studies an estimator
 	AFTERGLOW_SOAK=1 $(GO) test -timeout 4h -run 'TestSR1_|TestSR9_|TestSR15_' -v ./internal/intake/... ./internal/warehouse/...
+	AFTERGLOW_SOAK=1 $(GO) test -timeout 2h -v ./internal/stats/recovery
 
 FUZZ_TIME ?= 60s
 .PHONY: fuzz
