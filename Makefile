@@ -88,6 +88,12 @@ race: setup ## The race detector over the rooms without the engine
 bench: setup ## Benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m ./internal/...
 
+.PHONY: bench-r
+bench-r: ## Our fitters beside R's in one run (needs r-base-core r-cran-nlme r-cran-lme4 r-cran-survival; gls alone takes minutes)
+	@command -v Rscript >/dev/null || { echo "R is needed: on Debian, apt-get install r-base-core r-cran-nlme r-cran-lme4 r-cran-survival, and call make again"; exit 3; }
+	$(GO) build -trimpath -o bin/bench-r ./cmd/bench-r
+	bin/bench-r
+
 .PHONY: soak
 soak: setup ## Long runs: 1,000 kills over 100,000 submissions; 2,000 simulated studies an estimator
 	AFTERGLOW_SOAK=1 $(GO) test -timeout 4h -run 'TestSR1_|TestSR9_|TestSR15_' -v ./internal/intake/... ./internal/warehouse/...
