@@ -46,7 +46,7 @@ func run(args []string) error {
 		return err
 	}
 	if _, err := exec.LookPath("Rscript"); err != nil {
-		return errors.New("R is not installed: apt-get install r-base-core r-cran-nlme r-cran-lme4 r-cran-survival")
+		return errors.New("there is no Rscript: apt-get install r-base-core r-cran-nlme r-cran-lme4 r-cran-survival")
 	}
 	folder, err := os.MkdirTemp("", "bench-r")
 	if err != nil {
