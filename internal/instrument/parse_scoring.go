@@ -96,6 +96,9 @@ func (c *checker) checkMissing(ps placedScale) {
 		if sc.Missing.UpTo != 0 {
 			c.fault(below(path, "up_to"), "goes with the rule prorate only")
 		}
+		if len(sc.Missing.Within) > 0 {
+			c.fault(below(path, "within"), "goes with the rule prorate only")
+		}
 		return
 	}
 	if sc.Op != OpSum && sc.Op != OpMean {
@@ -104,6 +107,16 @@ func (c *checker) checkMissing(ps placedScale) {
 	}
 	if sc.Missing.UpTo < 1 || sc.Missing.UpTo >= len(sc.Items) {
 		c.fault(path, "up_to must be at least 1 and below the number of items")
+	}
+	for n, bound := range sc.Missing.Within {
+		for i, id := range bound.Items {
+			if !slices.Contains(sc.Items, id) {
+				c.fault(below(path, "within", n, "items", i), "the scale has no item %s", id)
+			}
+		}
+		if bound.UpTo >= len(bound.Items) || bound.UpTo >= sc.Missing.UpTo {
+			c.fault(below(path, "within", n, "up_to"), "bounds nothing: it must be below the number of its items and below the scale's up_to")
+		}
 	}
 	first, last := c.bounds(sc.Items[0])
 	for _, id := range sc.Items[1:] {

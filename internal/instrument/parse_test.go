@@ -99,6 +99,7 @@ func TestParseOfSubscalesNamesTheFaultAndItsPlace(t *testing.T) {
 		{"a reversed item of another scale", "reverse: [b3]", "reverse: [c1]", "subscales/0/scale/reverse/0", "not in this scale"},
 		{"a subscale that adds up subscales", "{op: sum, items: [c1, c2]", "{op: sum-of-subscales, items: [c1, c2]", "subscales/1/scale/op", "only the main score"},
 		{"a count that is prorated", "maximum: 4, missing: {rule: all-items", "maximum: 4, missing: {rule: prorate, up_to: 1", "subscales/2/scale/missing", "only a sum or a mean"},
+		{"a bound within the missing items without prorating", "maximum: 4, missing: {rule: all-items", "maximum: 4, missing: {rule: all-items, within: [{items: [c1], up_to: 0}]", "subscales/2/scale/missing/within", "prorate only"},
 		{"a sum of subscales with items", "op: sum-of-subscales", "op: sum-of-subscales\n  items: [b1]", "score", "no items of its own"},
 		{"prorating over unlike ranges", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 4}}", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 5}}", "subscales/0/scale/missing", "unlike ranges"},
 		{"a range upside down", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 0, to: 4}}", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 4, to: 0}}", "items/4/range", "from must be below to"},

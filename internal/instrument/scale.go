@@ -23,11 +23,20 @@ const (
 	MissingProrate  MissingRuleName = "prorate"
 )
 
-// MissingRule is the missing-item rule of one scale.
+// MissingRule is the missing-item rule of one scale. Within bounds further how
+// many of some of its items may be missing, so that the rest cannot stand in for
+// a part of the scale that is hardly there.
 type MissingRule struct {
-	Rule MissingRuleName `json:"rule"`
-	UpTo int             `json:"up_to,omitempty"`
+	Rule   MissingRuleName `json:"rule"`
+	UpTo   int             `json:"up_to,omitempty"`
+	Within []MissingBound  `json:"within,omitempty"`
 	Source
+}
+
+// MissingBound lets up to UpTo of Items be missing; 0 asks for all of them.
+type MissingBound struct {
+	Items []string `json:"items"`
+	UpTo  int      `json:"up_to"`
 }
 
 // Scale says how a number is made of items. After Parse, Items is filled in when

@@ -110,7 +110,7 @@ func (d *Definition) evaluate(sc *Scale, given answered, subscales map[string]ou
 	if sc.Op == OpSumOfSubscales {
 		return sumOfSubscales(sc, subscales)
 	}
-	values := d.values(sc, given)
+	values := d.values(sc.Items, sc, given)
 	missing := len(sc.Items) - len(values)
 	allowed := sc.Missing.UpTo
 	if given.allItems || sc.Missing.Rule == MissingAllItems {
@@ -119,15 +119,20 @@ func (d *Definition) evaluate(sc *Scale, given answered, subscales map[string]ou
 	if missing > allowed || len(values) == 0 {
 		return outcome{}
 	}
+	for _, bound := range sc.Missing.Within {
+		if len(bound.Items)-len(d.values(bound.Items, sc, given)) > bound.UpTo {
+			return outcome{}
+		}
+	}
 	v := sc.transform(sc.combine(values))
 	return outcome{value: roundHalfUp(v, sc.Decimals), valid: true, prorated: missing > 0}
 }
 
-// values gives the scored values that are there: answered, or set by skip logic
-// for an item that is not asked; reversed items already turned.
-func (d *Definition) values(sc *Scale, given answered) []int {
+// values gives the scored values of items of a scale that are there: answered, or
+// set by skip logic for an item that is not asked; reversed items already turned.
+func (d *Definition) values(items []string, sc *Scale, given answered) []int {
 	var values []int
-	for _, id := range sc.Items {
+	for _, id := range items {
 		i := d.index[id]
 		it, v := &d.Items[i], given.answers[id]
 		if v == nil && given.states[i] == askedNo {
@@ -201,6 +206,18 @@ func (d *Definition) band(v Decimal) string {
 		}
 	}
 	return name
+}
+
+// Flags gives what the safety rules say of answers that need not fit the form:
+// an answer to a watched item that is none of its options counts as none.
+func (d *Definition) Flags(a Answers) []Flag {
+	usable := make(Answers, len(a))
+	for id, v := range a {
+		if it, known := d.Item(id); known && v != nil && it.Allows(*v) {
+			usable[id] = v
+		}
+	}
+	return d.flags(answered{answers: usable, states: d.askedStates(usable)})
 }
 
 func (d *Definition) flags(given answered) []Flag {

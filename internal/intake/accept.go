@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"afterglow/internal/care"
@@ -14,7 +15,7 @@ import (
 // Accept checks, scores and journals a submission and gives the receipt once all
 // of it is on disk. The same key and body again give the same receipt, marked as
 // replayed. Errors: fault.Invalid for a bad key or answers (with a detail per
-// item), fault.NotFound for a link that opens nothing or an unknown instrument,
+// item, as a BadAnswersError), fault.NotFound for a link that opens nothing or an unknown instrument,
 // fault.Conflict, as a NotRecordedError, for a key used with another body or an
 // occasion that is not open, fault.Unavailable when nothing could be written.
 func (s *Service) Accept(ctx context.Context, sub Submission) (Receipt, error) {
@@ -37,6 +38,10 @@ func (s *Service) accept(ctx context.Context, sub Submission) (Receipt, Reason, 
 		return Receipt{}, reasonIf(err, fault.KindNotFound, ReasonUnknownLink), err
 	}
 	p, reason, err := s.prepare(sub, o)
+	var bad *BadAnswersError
+	if errors.As(err, &bad) {
+		s.raiseBad(ctx, sub, o, bad)
+	}
 	if err != nil {
 		return Receipt{}, reason, err
 	}

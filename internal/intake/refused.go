@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
@@ -49,4 +51,50 @@ func refusal(tx *registry.Tx, e registry.Entry, reason Reason, refused error) (o
 		},
 	})
 	return outcome{reason: reason, refused: &NotRecordedError{Flags: e.Score.Flags, Answered: answered, Same: same, Err: refused}}, err
+}
+
+// BadAnswersError is the refusal of answers that do not fit their form. Nothing of
+// them is kept, but an answer among them that meets a safety rule has told of
+// something, whether or not the rest is ever mended and sent again.
+type BadAnswersError struct {
+	// Flags are the safety rules that the usable answers meet or leave open.
+	Flags []instrument.Flag
+	// Err is the refusal as a fault.Invalid with a detail per answer.
+	Err error
+}
+
+// Error is that of the refusal.
+func (e *BadAnswersError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the refusal.
+func (e *BadAnswersError) Unwrap() error { return e.Err }
+
+// raiseBad raises alerts for what refused answers tell, once a rule and level for
+// the occasion however often they are sent; an item left open among them is no
+// news yet. The sender's answer does not depend on it: when the registry does not
+// take it, the log has it.
+func (s *Service) raiseBad(ctx context.Context, sub Submission, o registry.Occasion, bad *BadAnswersError) {
+	told := slices.DeleteFunc(slices.Clone(bad.Flags), func(f instrument.Flag) bool { return f.Value == nil })
+	if len(told) == 0 || !o.TakesAnswers(s.store.Now()) {
+		return
+	}
+	err := s.store.Write(ctx, patient(o), func(tx *registry.Tx) error {
+		for _, flag := range told {
+			raised, err := tx.HasAlert(o.ID, flag, registry.CodeNotRecorded)
+			if err != nil {
+				return err
+			}
+			if raised {
+				continue
+			}
+			if err := tx.RaiseAlert(registry.NewAlert{Flag: flag, Occasion: o, Code: registry.CodeNotRecorded}); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(registry.Event{Action: "submission-refused", SubjectKind: "occasion", Subject: fmt.Sprint(o.ID),
+			Detail: map[string]any{"reason": ReasonBadAnswers, "key": sub.Key}})
+	})
+	if err != nil {
+		s.log.Error("an alert of refused answers was not raised", "occasion", o.ID, "error", err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ type Submission struct {
 	Instrument string
 	Version    string
 	Answers    instrument.Answers
+	// Unreadable lists answers that are no answers at all, such as words for a
+	// number; they are refused together with those that do not fit the form.
+	Unreadable []fault.Detail
 	// Language is the BCP 47 tag of the words that were shown, or "".
 	Language string
 	// ClaimedAt is the device's time, or nil.
@@ -110,6 +114,9 @@ func (s *Service) prepare(sub Submission, o registry.Occasion) (prepared, Reason
 		return prepared{}, ReasonOtherInstrument, asks
 	}
 	answers := answered(sub.Answers)
+	if faults := slices.Concat(sub.Unreadable, definition.Check(answers)); len(faults) > 0 {
+		return prepared{}, ReasonBadAnswers, &BadAnswersError{Flags: definition.Flags(answers), Err: fault.InvalidDetails("answers", faults)}
+	}
 	score, err := definition.Score(answers, s.scoring)
 	if err != nil {
 		return prepared{}, ReasonBadAnswers, err

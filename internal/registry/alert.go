@@ -108,6 +108,18 @@ func (tx *Tx) RaiseAlert(a NewAlert) error {
 	return tx.addStep(id, StepRaised, a.Code, a.Journal)
 }
 
+// HasAlert tells whether an occasion has an alert of the flag's rule and level
+// that was raised with the code.
+func (tx *Tx) HasAlert(occasion int64, flag instrument.Flag, code string) (bool, error) {
+	var found bool
+	err := tx.queryRow(tx.ctx, `SELECT EXISTS (SELECT 1 FROM alert a JOIN alert_step s ON s.alert = a.id
+		WHERE a.occasion = ? AND a.rule = ? AND a.level = ? AND s.code = ?)`, occasion, flag.Rule, string(flag.Level), code).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for an alert of an occasion: %w", err)
+	}
+	return found, nil
+}
+
 // JoinDraftAlerts joins the alerts of an occasion's unfinished forms to the
 // submission that they became, also where what was sent no longer meets the rule.
 func (tx *Tx) JoinDraftAlerts(occasion, journal int64) error {

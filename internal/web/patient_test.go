@@ -350,6 +350,7 @@ func TestABrowserWithoutCookiesAnswersOnOnePage(t *testing.T) {
 		response, body := b.post(t, "/answers", url.Values{"key": {"k"}, "instrument": {"phq-9"}, "version": {"1.0.0"}, "1": {"1"}, "2": {"7"}})
 		require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
 		require.Contains(t, body, `name="1" id="answer-1-1" value="1" checked`)
+		require.Contains(t, body, `href="tel:988"`, "item 9 is open")
 	})
 	t.Run("an answer that a safety rule watches reaches the clinic", func(t *testing.T) {
 		s, b := accepted(t)
@@ -464,6 +465,21 @@ func TestTheAnswersContract(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, response.StatusCode, name)
 	}
 
+	alerts := func() int {
+		list, err := s.Safety.Alerts(t.Context())
+		require.NoError(t, err)
+		return len(list)
+	}
+	for range 2 {
+		mixed, problem := send(s.Tokens[1], submission("k2", map[string]any{"1": 9, "2": "often", "9": 2, "11": 0}))
+		require.Equal(t, http.StatusUnprocessableEntity, mixed.StatusCode)
+		require.Len(t, problem["errors"], 3, "everything that is wrong is said at once")
+		require.NotEmpty(t, problem["crisis"], "item 9 has told of something, whatever the rest is")
+		require.Equal(t, 1, alerts(), "and the clinic hears of it, once")
+	}
+	_, problem = send(s.Tokens[1], submission("k2", map[string]any{"1": 9, "9": 0}))
+	require.Nil(t, problem["crisis"])
+
 	flagged, body := send(s.Tokens[1], submission("k2", map[string]any{"1": 1, "9": 2}))
 	require.Equal(t, http.StatusCreated, flagged.StatusCode)
 	require.NotEmpty(t, body["flags"])
@@ -474,6 +490,12 @@ func TestTheAnswersContract(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, down.StatusCode)
 	require.NotEmpty(t, down.Header.Get("Retry-After"))
 	require.Equal(t, "unavailable", problem["kind"])
+	require.Nil(t, problem["crisis"])
+	s.Faults.FailAt(1, registrytest.CodeFull)
+	down, problem = send(s.Tokens[2], submission("k3", map[string]any{"1": 1, "9": 1}))
+	require.Equal(t, http.StatusServiceUnavailable, down.StatusCode)
+	require.NotEmpty(t, down.Header.Get("Retry-After"))
+	require.NotEmpty(t, problem["crisis"], "contacts need no registry")
 	up, _ := send(s.Tokens[2], submission("k3", calm))
 	require.Equal(t, http.StatusCreated, up.StatusCode)
 

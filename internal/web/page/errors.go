@@ -61,8 +61,8 @@ func Status(err error) int {
 	}
 }
 
-// problem is the JSON form of an error.
-type problem struct {
+// Problem is the JSON form of an error.
+type Problem struct {
 	Kind      string         `json:"kind"`
 	Message   string         `json:"message"`
 	Where     string         `json:"where"`
@@ -100,7 +100,7 @@ func (r *Renderer) HandleError(log *slog.Logger) echo.HTTPErrorHandler {
 		case c.Request().Method == http.MethodHead:
 			answerErr = c.NoContent(status)
 		case middleware.WantsJSON(c):
-			answerErr = c.JSON(status, describe(err, status, middleware.Reference(c)))
+			answerErr = c.JSON(status, Describe(err, status, middleware.Reference(c)))
 		default:
 			answerErr = r.HTML(c, status, "page/errorpages/error", r.errorPage(c, err, status))
 		}
@@ -110,8 +110,10 @@ func (r *Renderer) HandleError(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
-func describe(err error, status int, reference string) problem {
-	p := problem{Kind: string(fault.KindOf(err)), Message: plainMessage(status), Reference: reference}
+// Describe puts into JSON what may be said of an error: its own words only where
+// its kind says that they are for people.
+func Describe(err error, status int, reference string) Problem {
+	p := Problem{Kind: string(fault.KindOf(err)), Message: plainMessage(status), Reference: reference}
 	var framework *echo.HTTPError
 	var known *fault.Error
 	switch {

@@ -11,6 +11,7 @@ import (
 	"afterglow/internal/instrument"
 	"afterglow/internal/intake"
 	"afterglow/internal/web/form"
+	"afterglow/internal/web/middleware"
 	"afterglow/internal/web/page"
 )
 
@@ -39,22 +40,40 @@ func (p *Pages) Send(c echo.Context) error {
 	if d, unknown := p.instruments.Get(submission.Instrument, submission.Version); unknown == nil && !asJSON && p.browser(c) == "" {
 		prune(d, submission.Answers)
 	}
-	if len(malformed) > 0 {
-		err = fault.InvalidDetails("answers", malformed)
-	} else {
-		var receipt intake.Receipt
-		if receipt, err = p.intake.Accept(c.Request().Context(), submission); err == nil {
-			return p.sent(c, submission.Token, receipt, asJSON)
-		}
+	submission.Unreadable = malformed
+	receipt, err := p.intake.Accept(c.Request().Context(), submission)
+	if err == nil {
+		return p.sent(c, submission.Token, receipt, asJSON)
 	}
 	var refused *intake.NotRecordedError
 	switch {
 	case errors.As(err, &refused):
 		return p.notRecorded(c, refused, asJSON)
 	case asJSON:
-		return withDetails(err)
+		return p.notSentJSON(c, submission, withDetails(err))
 	}
 	return p.notSent(c, submission, err)
+}
+
+// unsent is the JSON of answers that were not accepted. Crisis is there when they
+// met a safety rule or left its item open.
+type unsent struct {
+	page.Problem
+	Crisis []page.ContactLine `json:"crisis,omitempty"`
+}
+
+// notSentJSON shows whom to turn to also where the answers could not be taken:
+// whoever told of something may never send them again.
+func (p *Pages) notSentJSON(c echo.Context, s intake.Submission, err error) error {
+	d, unknown := p.instruments.Get(s.Instrument, s.Version)
+	if unknown != nil || concernOf(d.Flags(s.Answers)) == concernNone {
+		return err
+	}
+	status := page.Status(err)
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", page.RetryAfterSeconds)
+	}
+	return c.JSON(status, unsent{Problem: page.Describe(err, status, middleware.Reference(c)), Crisis: p.contacts.Lines})
 }
 
 func read(c echo.Context, asJSON bool) (intake.Submission, []fault.Detail, error) {
@@ -214,14 +233,12 @@ func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
 	if p.browser(c) == "" {
 		name, again = "patient/whole", func() page.Page { return p.whole(in) }
 	}
+	in.urgent = len(d.Flags(s.Answers)) > 0
 	if kind == fault.KindInvalid {
 		in.notices = append(in.notices, NotRight)
 		return p.renderer.HTML(c, http.StatusUnprocessableEntity, name, again())
 	}
 	in.notices = append(in.notices, NotSent)
-	if score, err := d.Score(s.Answers, instrument.ScoreOptions{}); err == nil {
-		in.urgent = len(score.Flags) > 0
-	}
 	return p.unavailable(c, name, again())
 }
 
