@@ -66,6 +66,7 @@ type Definition struct {
 	Languages           []string             `json:"languages"`
 	MinimumIntervalDays int                  `json:"minimum_interval_days,omitempty"`
 	Recall              Text                 `json:"recall"`
+	Instruction         Text                 `json:"instruction,omitempty"`
 	Stem                Text                 `json:"stem,omitempty"`
 	Licence             Licence              `json:"licence"`
 	LOINC               Codes                `json:"loinc"`

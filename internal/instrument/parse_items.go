@@ -22,6 +22,7 @@ func (c *checker) checkTexts() {
 	d := c.d
 	c.text(at("titles"), d.Titles)
 	c.text(at("recall"), d.Recall)
+	c.text(at("instruction"), d.Instruction)
 	c.text(at("stem"), d.Stem)
 	for _, name := range sortedKeys(d.AnswerSets) {
 		c.options(at("answer_sets", name, "options"), d.AnswerSets[name].Options)
@@ -87,8 +88,10 @@ func (c *checker) checkItems() {
 		}
 		c.checkCondition(path, i, it)
 	}
-	if len(c.d.Stem) > 0 && !c.d.Licence.WordingIncluded {
-		c.fault(at("stem"), "the licence says that the wording is not included")
+	for name, words := range map[string]Text{"stem": c.d.Stem, "instruction": c.d.Instruction} {
+		if len(words) > 0 && !c.d.Licence.WordingIncluded {
+			c.fault(at(name), "the licence says that the wording is not included")
+		}
 	}
 }
 

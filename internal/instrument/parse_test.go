@@ -105,6 +105,7 @@ func TestParseOfSubscalesNamesTheFaultAndItsPlace(t *testing.T) {
 		{"a range upside down", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 0, to: 4}}", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 4, to: 0}}", "items/4/range", "from must be below to"},
 		{"no topic and no wording", "{id: c2, topic: {en: C two, de: C zwei}, ", "{id: c2, ", "items/4", "needs a topic"},
 		{"a stem against the licence", "recall:", "stem: {en: How often, de: Wie oft}\nrecall:", "stem", "wording is not included"},
+		{"an instruction against the licence", "recall:", "instruction: {en: Read this, de: Lies}\nrecall:", "instruction", "wording is not included"},
 		{"a condition on a later item", "{id: b1, topic: {en: B one, de: B eins}, ", "{id: b1, ask_when: {any_of: [c1], op: equals, value: 1, otherwise: 0}, topic: {en: B one, de: B eins}, ", "items/0/ask_when/any_of/0", "does not come before"},
 		{"a condition on an unknown item", "{id: c2, ", "{id: c2, ask_when: {any_of: [zz], op: equals, value: 1, otherwise: 0}, ", "items/4/ask_when/any_of/0", "no item zz"},
 		{"a scored item that may be skipped without a value", "{id: c2, ", "{id: c2, ask_when: {any_of: [c1], op: equals, value: 1}, ", "items/4/ask_when", "needs otherwise"},

@@ -42,13 +42,15 @@ type NoticePage struct {
 // QuestionPage shows one item with its recall text and its answers.
 type QuestionPage struct {
 	page.Frame
-	Token   string
-	Item    string
-	Number  int
-	Of      int
-	Stem    string
-	Text    string
-	Choices []Choice
+	Token  string
+	Item   string
+	Number int
+	Of     int
+	// Instruction stands before the first question, where the instrument has one.
+	Instruction string
+	Stem        string
+	Text        string
+	Choices     []Choice
 	// Skipped is true when the person chose not to answer before.
 	Skipped bool
 	// Wrong says what keeps the page from going on.

@@ -32,6 +32,9 @@ func (p *Pages) question(token string, d *instrument.Definition, draft intake.Dr
 	if !item.IsScored() {
 		shown.Stem = ""
 	}
+	if number == 1 {
+		shown.Instruction = d.Instruction.In(lang)
+	}
 	if d.IsSafetyItem(item.ID) {
 		shown.Safety = SafetyNotice
 	}

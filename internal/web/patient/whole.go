@@ -21,6 +21,7 @@ type WholePage struct {
 	InstrumentID      string
 	InstrumentVersion string
 	Title             string
+	Instruction       string
 	Stem              string
 	Questions         []WholeQuestion
 	Credit            string
@@ -72,7 +73,7 @@ func (p *Pages) whole(in reviewInput) *WholePage {
 	d := in.definition
 	shown := &WholePage{
 		Frame: frame("All questions"), Token: in.token, Key: in.key, InstrumentID: d.ID, InstrumentVersion: d.Version,
-		Title: d.Titles.In(lang), Stem: recall(d), Credit: d.Licence.Credit, Contacts: p.contacts,
+		Title: d.Titles.In(lang), Instruction: d.Instruction.In(lang), Stem: recall(d), Credit: d.Licence.Credit, Contacts: p.contacts,
 	}
 	shown.Notices = append([]page.Notice{NoCookie}, in.notices...)
 	for i := range d.Items {
