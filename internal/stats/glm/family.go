@@ -1,7 +1,7 @@
 // Package glm fits generalised linear models. Floor: ground.
 // It must not call a fit whose coefficients run away an estimate: separation is an error that names the column.
 //
-// Source: McCullagh & Nelder (1989), Generalized Linear Models, second edition. See docs/methods/glm.md.
+// Source: McCullagh & Nelder (1989), Generalized Linear Models, second edition. See docs/methods/logistic.md.
 package glm
 
 import (

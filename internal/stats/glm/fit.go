@@ -2,8 +2,6 @@ package glm
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -19,6 +17,25 @@ type Data struct {
 	Y        []float64
 	// Weights are prior weights; nil means 1.
 	Weights []float64
+}
+
+// check refuses shapes that do not fit together and weights that no likelihood has.
+func (d Data) check() error {
+	if len(d.X) != len(d.Y)*len(d.Names) {
+		return stats.Errorf(stats.BadInput, "columns", "%d values are not %d rows of %d columns", len(d.X), len(d.Y), len(d.Names))
+	}
+	if d.Weights == nil {
+		return nil
+	}
+	if len(d.Weights) != len(d.Y) {
+		return stats.Errorf(stats.BadInput, "weights", "%d weights for %d rows", len(d.Weights), len(d.Y))
+	}
+	for i, w := range d.Weights {
+		if !(w >= 0) || math.IsInf(w, 0) {
+			return stats.Errorf(stats.BadInput, "weights", "row %d has a weight that is negative or not finite", i+1)
+		}
+	}
+	return nil
 }
 
 // Fit is a fitted model. Covariance is the inverse of the expected information, for the normal distribution times the
@@ -51,6 +68,9 @@ func New(family Family, data Data) (*Fit, error) {
 	if err := family.Check(data.Response, data.Y); err != nil {
 		return nil, err
 	}
+	if err := data.check(); err != nil {
+		return nil, err
+	}
 	b, err := basis.Of(data.Names, data.X, n)
 	if err != nil {
 		return nil, err
@@ -68,97 +88,15 @@ func New(family Family, data Data) (*Fit, error) {
 	}
 	f.Covariance = b.Covariance(inverse)
 	f.LogLik = f.at.logLik
-	f.Eta = make([]float64, n)
-	for i := range f.Eta {
-		f.Eta[i] = basis.Dot(b.Row(i), f.q)
-	}
+	eta := mat.NewVecDense(n, nil)
+	eta.MulVec(mat.NewDense(n, b.P, b.Q), mat.NewVecDense(b.P, f.q))
+	f.Eta = eta.RawVector().Data
 	if family == Gaussian {
 		rss := -2 * f.at.logLik
 		f.Covariance.ScaleSym(rss/float64(n-b.P), f.Covariance)
 		f.LogLik = -float64(n) / 2 * (math.Log(2*math.Pi*rss/float64(n)) + 1)
 	}
 	return f, nil
-}
-
-// point is the likelihood with its derivatives in the basis.
-type point struct {
-	logLik float64
-	score  []float64
-	info   *mat.SymDense
-	chol   mat.Cholesky
-	maxEta float64
-}
-
-// chunkOfRows is how many rows one worker sums at a time; chunks, not workers, set the order of addition.
-const chunkOfRows = 8192
-
-func (f *Fit) evaluate(q []float64) point {
-	n, p := f.basis.N, f.basis.P
-	chunks := (n + chunkOfRows - 1) / chunkOfRows
-	parts := make([]point, chunks)
-	infos := make([][]float64, chunks)
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(chunks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for c := range work {
-				parts[c], infos[c] = f.sum(q, c*chunkOfRows, min((c+1)*chunkOfRows, n))
-			}
-		})
-	}
-	for c := range chunks {
-		work <- c
-	}
-	close(work)
-	workers.Wait()
-	out := point{score: make([]float64, p), info: mat.NewSymDense(p, nil)}
-	total := make([]float64, p*p)
-	for c, part := range parts {
-		out.logLik += part.logLik
-		out.maxEta = math.Max(out.maxEta, part.maxEta)
-		basis.Add(out.score, 1, part.score)
-		basis.Add(total, 1, infos[c])
-	}
-	for i := range p {
-		for j := range i + 1 {
-			out.info.SetSym(i, j, total[i*p+j])
-		}
-	}
-	return out
-}
-
-func (f *Fit) sum(q []float64, from, to int) (point, []float64) {
-	p := f.basis.P
-	out := point{score: make([]float64, p)}
-	info := make([]float64, p*p)
-	for i := from; i < to; i++ {
-		row := f.basis.Row(i)
-		eta := basis.Dot(row, q)
-		out.maxEta = math.Max(out.maxEta, math.Abs(eta))
-		mean, slope, variance := f.Family.Mean(eta)
-		w := 1.0
-		if f.data.Weights != nil {
-			w = f.data.Weights[i]
-		}
-		out.logLik += w * f.Family.logLik(f.data.Y[i], eta)
-		ratio := 1.0
-		if f.Family == CLogLog {
-			ratio = 0
-			if variance > 0 {
-				ratio = slope / variance
-			}
-		}
-		residual, weight := w*ratio*(f.data.Y[i]-mean), w*ratio*slope
-		for j, x := range row {
-			out.score[j] += residual * x
-			xw := x * weight
-			to := info[j*p : j*p+j+1]
-			for k := range to {
-				to[k] += xw * row[k]
-			}
-		}
-	}
-	return out, info
 }
 
 // constraint holds c'q at a value while the rest is maximised.
@@ -241,9 +179,7 @@ func (f *Fit) climb(q []float64, at point, hold *constraint) error {
 
 // first is the weighted least squares step from a mean halfway between each response and one half.
 func (f *Fit) first() []float64 {
-	n, p := f.basis.N, f.basis.P
-	info, score := mat.NewSymDense(p, nil), mat.NewVecDense(p, nil)
-	for i := range n {
+	start := f.sum(make([]float64, f.basis.P), func(i int, _ float64) term {
 		eta := f.data.Y[i]
 		if f.Family.Binary() {
 			eta = f.Family.link((f.data.Y[i] + 0.5) / 2)
@@ -253,14 +189,11 @@ func (f *Fit) first() []float64 {
 		if f.data.Weights != nil {
 			weight *= f.data.Weights[i]
 		}
-		row := mat.NewVecDense(p, f.basis.Row(i))
-		info.SymRankOne(info, weight, row)
-		score.AddScaledVec(score, weight*(eta+(f.data.Y[i]-mean)/slope), row)
-	}
-	var chol mat.Cholesky
+		return term{weight * (eta + (f.data.Y[i]-mean)/slope), weight, 0}
+	})
 	var q mat.VecDense
-	if !chol.Factorize(info) || chol.SolveVecTo(&q, score) != nil {
-		return make([]float64, p)
+	if !start.chol.Factorize(start.info) || start.chol.SolveVecTo(&q, mat.NewVecDense(f.basis.P, start.score)) != nil {
+		return make([]float64, f.basis.P)
 	}
 	return q.RawVector().Data
 }
@@ -298,18 +231,10 @@ func (f *Fit) Fitted(i int) float64 {
 // Econometrica 50:1).
 func (f *Fit) HC0() *mat.SymDense {
 	p := f.basis.P
-	meat := mat.NewSymDense(p, nil)
-	for i := range f.basis.N {
-		mean, slope, variance := f.Family.Mean(f.Eta[i])
-		s := (f.data.Y[i] - mean)
-		if f.Family == CLogLog {
-			s *= slope / variance
-		}
-		if f.data.Weights != nil {
-			s *= f.data.Weights[i]
-		}
-		meat.SymRankOne(meat, s*s, mat.NewVecDense(p, f.basis.Row(i)))
-	}
+	meat := f.sum(f.q, func(i int, eta float64) term {
+		s := f.likelihood(i, eta).residual
+		return term{0, s * s, 0}
+	}).info
 	inverse := mat.NewSymDense(p, nil)
 	if err := f.at.chol.InverseTo(inverse); err != nil {
 		return inverse
