@@ -19,7 +19,7 @@ type Data struct {
 	Weights []float64
 }
 
-// check refuses shapes that do not fit together and weights that no likelihood has.
+// check refuses shapes that do not fit together, and weights that no likelihood has or that leave too few rows.
 func (d Data) check() error {
 	if len(d.X) != len(d.Y)*len(d.Names) {
 		return stats.Errorf(stats.BadInput, "columns", "%d values are not %d rows of %d columns", len(d.X), len(d.Y), len(d.Names))
@@ -30,12 +30,34 @@ func (d Data) check() error {
 	if len(d.Weights) != len(d.Y) {
 		return stats.Errorf(stats.BadInput, "weights", "%d weights for %d rows", len(d.Weights), len(d.Y))
 	}
+	varies, first := false, -1
 	for i, w := range d.Weights {
 		if !(w >= 0) || math.IsInf(w, 0) {
 			return stats.Errorf(stats.BadInput, "weights", "row %d has a weight that is negative or not finite", i+1)
 		}
+		if w > 0 && first < 0 {
+			first = i
+		}
+		varies = varies || w > 0 && d.Y[i] != d.Y[first]
+	}
+	if n := d.weighted(); n <= len(d.Names) {
+		return stats.Errorf(stats.TooFew, "weights", "%d rows with a weight do not carry %d coefficients", n, len(d.Names))
+	}
+	if !varies {
+		return stats.Errorf(stats.Constant, d.Response, "has the same value in all rows with a weight")
 	}
 	return nil
+}
+
+// weighted is how many rows count.
+func (d Data) weighted() int {
+	n := len(d.Y)
+	for _, w := range d.Weights {
+		if w == 0 {
+			n--
+		}
+	}
+	return n
 }
 
 // Fit is a fitted model. Covariance is the inverse of the expected information, for the normal distribution times the
@@ -92,11 +114,34 @@ func New(family Family, data Data) (*Fit, error) {
 	eta.MulVec(mat.NewDense(n, b.P, b.Q), mat.NewVecDense(b.P, f.q))
 	f.Eta = eta.RawVector().Data
 	if family == Gaussian {
-		rss := -2 * f.at.logLik
-		f.Covariance.ScaleSym(rss/float64(n-b.P), f.Covariance)
-		f.LogLik = -float64(n) / 2 * (math.Log(2*math.Pi*rss/float64(n)) + 1)
+		if err := f.normal(); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
+}
+
+// exact is the share of the squared response that rounding leaves when columns give it without error.
+const exact = 1e-26
+
+// normal finishes a fit with the normal distribution: its variance from the residuals.
+func (f *Fit) normal() error {
+	n, rss, total, logWeights := float64(f.data.weighted()), -2*f.at.logLik, 0.0, 0.0
+	for i, y := range f.data.Y {
+		w := 1.0
+		if f.data.Weights != nil {
+			w = f.data.Weights[i]
+		}
+		if w > 0 {
+			total, logWeights = total+w*y*y, logWeights+math.Log(w)
+		}
+	}
+	if !(rss > exact*total) {
+		return stats.Errorf(stats.Constant, f.data.Response, "has no variation left beside the columns")
+	}
+	f.Covariance.ScaleSym(rss/(n-float64(f.basis.P)), f.Covariance)
+	f.LogLik = -n/2*(math.Log(2*math.Pi*rss/n)+1) + logWeights/2
+	return nil
 }
 
 // constraint holds c'q at a value while the rest is maximised.
@@ -206,13 +251,8 @@ func (f *Fit) runaway(q []float64, at point) error {
 	beta := f.basis.Coefficients(q)
 	worst, most := "", 0.0
 	for j, name := range f.data.Names {
-		low, high := math.Inf(1), math.Inf(-1)
-		for i := range f.basis.N {
-			x := f.data.X[i*f.basis.P+j] * beta[j]
-			low, high = math.Min(low, x), math.Max(high, x)
-		}
-		if high-low > most {
-			worst, most = name, high-low
+		if reach := reach(f.data.X, j, f.basis.P, beta[j]); reach > most || worst == "" {
+			worst, most = name, reach
 		}
 	}
 	return stats.Errorf(stats.Separation, worst, "separates rows with %s = 1 from rows with 0, alone or together with other columns: its coefficient has no finite estimate", f.data.Response)
