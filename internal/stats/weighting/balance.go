@@ -2,6 +2,7 @@ package weighting
 
 import (
 	"math"
+	"slices"
 
 	"afterglow/internal/stats"
 )
@@ -22,48 +23,122 @@ type Balance struct {
 	SMDAfterTreatedSD   stats.Number `json:"smd_after_treated_sd"`
 }
 
-// balance gives a row for each column but a constant one.
-func balance(in Input, ws []weights) []Balance {
-	n, p := len(ws), len(in.Names)
-	out := []Balance{}
-	for j, name := range in.Names {
-		binary, varies := true, false
-		for i := range n {
-			x := in.X[i*p+j]
-			binary = binary && (x == 0 || x == 1)
-			varies = varies || x != in.X[j]
+// PairBalance compares one column between two of several groups; standardised differences divide by the pooled spread of
+// the two unweighted groups.
+type PairBalance struct {
+	Variable            string       `json:"variable"`
+	Binary              bool         `json:"binary"`
+	Group               string       `json:"group"`
+	Against             string       `json:"against"`
+	MeanGroup           stats.Number `json:"mean_group"`
+	MeanAgainst         stats.Number `json:"mean_against"`
+	MeanGroupWeighted   stats.Number `json:"mean_group_weighted"`
+	MeanAgainstWeighted stats.Number `json:"mean_against_weighted"`
+	SMDBefore           stats.Number `json:"smd_before"`
+	SMDAfter            stats.Number `json:"smd_after"`
+}
+
+// LovePoint is a row of a love plot: a column's largest standardised difference, without its sign, over the pairs of groups.
+type LovePoint struct {
+	Variable  string       `json:"variable"`
+	SMDBefore stats.Number `json:"smd_before"`
+	SMDAfter  stats.Number `json:"smd_after"`
+}
+
+// column is what balance needs of one column: by group the mean, the weighted mean and the variance.
+type column struct {
+	name                     string
+	binary                   bool
+	mean, weighted, variance []float64
+}
+
+// columns describes each column but a constant one.
+func columns(names []string, x []float64, groups int, group []int, w []float64) []column {
+	p := len(names)
+	var out []column
+	for j, name := range names {
+		c := column{name, true, make([]float64, groups), make([]float64, groups), make([]float64, groups)}
+		varies := false
+		count, weight := make([]float64, groups), make([]float64, groups)
+		for i, g := range group {
+			v := x[i*p+j]
+			c.binary = c.binary && (v == 0 || v == 1)
+			varies = varies || v != x[j]
+			count[g]++
+			c.mean[g] += v
+			weight[g] += w[i]
+			c.weighted[g] += w[i] * v
 		}
 		if !varies {
 			continue
 		}
-		var count, mean, weight, weighted, squares [2]float64
-		for i, w := range ws {
-			g := int(in.Treated[i])
-			x := in.X[i*p+j]
-			count[g]++
-			mean[g] += x
-			weight[g] += w.w
-			weighted[g] += w.w * x
+		for g := range groups {
+			c.mean[g] /= count[g]
+			c.weighted[g] /= weight[g]
 		}
-		for g := range mean {
-			mean[g] /= count[g]
-			weighted[g] /= weight[g]
+		for i, g := range group {
+			c.variance[g] += (x[i*p+j] - c.mean[g]) * (x[i*p+j] - c.mean[g]) / (count[g] - 1)
 		}
-		for i := range n {
-			g := int(in.Treated[i])
-			squares[g] += (in.X[i*p+j] - mean[g]) * (in.X[i*p+j] - mean[g])
-		}
-		var variance [2]float64
-		for g := range variance {
-			variance[g] = squares[g] / (count[g] - 1)
-			if binary {
-				variance[g] = mean[g] * (1 - mean[g])
+		if c.binary {
+			for g, m := range c.mean {
+				c.variance[g] = m * (1 - m)
 			}
 		}
-		pooled, treated := math.Sqrt((variance[0]+variance[1])/2), math.Sqrt(variance[1])
-		before, after := mean[1]-mean[0], weighted[1]-weighted[0]
-		out = append(out, Balance{name, binary, stats.Of(mean[1]), stats.Of(mean[0]), stats.Of(weighted[1]), stats.Of(weighted[0]),
+		out = append(out, c)
+	}
+	return out
+}
+
+func balance(in Input, ws []float64) []Balance {
+	out := []Balance{}
+	for _, c := range columns(in.Names, in.X, 2, in.groups(), ws) {
+		pooled, treated := math.Sqrt((c.variance[0]+c.variance[1])/2), math.Sqrt(c.variance[1])
+		before, after := c.mean[1]-c.mean[0], c.weighted[1]-c.weighted[0]
+		out = append(out, Balance{c.name, c.binary, stats.Of(c.mean[1]), stats.Of(c.mean[0]), stats.Of(c.weighted[1]), stats.Of(c.weighted[0]),
 			stats.Of(before / pooled), stats.Of(after / pooled), stats.Of(before / treated), stats.Of(after / treated)})
 	}
+	return out
+}
+
+func pairBalance(in Groups, w []float64) []PairBalance {
+	out := []PairBalance{}
+	for _, c := range columns(in.Names, in.X, len(in.Levels), in.Group, w) {
+		for b := range in.Levels {
+			for a := b + 1; a < len(in.Levels); a++ {
+				pooled := math.Sqrt((c.variance[a] + c.variance[b]) / 2)
+				out = append(out, PairBalance{c.name, c.binary, in.Levels[a], in.Levels[b], stats.Of(c.mean[a]), stats.Of(c.mean[b]),
+					stats.Of(c.weighted[a]), stats.Of(c.weighted[b]),
+					stats.Of((c.mean[a] - c.mean[b]) / pooled), stats.Of((c.weighted[a] - c.weighted[b]) / pooled)})
+			}
+		}
+	}
+	return out
+}
+
+// lovePlot sorts the columns by their difference before weighting, the largest first.
+func lovePlot(pairs []PairBalance) []LovePoint {
+	out := []LovePoint{}
+	larger := func(a, b stats.Number) stats.Number {
+		if b.Defined && (!a.Defined || math.Abs(b.Value) > a.Value) {
+			return stats.Of(math.Abs(b.Value))
+		}
+		return a
+	}
+	for _, b := range pairs {
+		if len(out) == 0 || out[len(out)-1].Variable != b.Variable {
+			out = append(out, LovePoint{Variable: b.Variable})
+		}
+		at := &out[len(out)-1]
+		at.SMDBefore, at.SMDAfter = larger(at.SMDBefore, b.SMDBefore), larger(at.SMDAfter, b.SMDAfter)
+	}
+	slices.SortStableFunc(out, func(a, b LovePoint) int {
+		switch {
+		case a.SMDBefore.Value > b.SMDBefore.Value:
+			return -1
+		case a.SMDBefore.Value < b.SMDBefore.Value:
+			return 1
+		}
+		return 0
+	})
 	return out
 }

@@ -26,10 +26,14 @@ type EValue struct {
 	Upper stats.Number `json:"rr_upper"`
 	Value stats.Number `json:"evalue"`
 	Limit stats.Number `json:"evalue_limit"`
+	// Difference is the risk difference with its interval, where that is what the effect was measured in.
+	Difference      stats.Number `json:"rd"`
+	DifferenceLower stats.Number `json:"rd_lower"`
+	DifferenceUpper stats.Number `json:"rd_upper"`
 }
 
 // Confounding gives the E-value (VanderWeele & Ding 2017, Ann Intern Med 167:268; conversions to a risk ratio in their
-// table 2). se is read for a standardised mean difference only. See docs/methods/e-value.md.
+// table 2). se is read for a standardised mean difference only. See docs/methods/evalue.md.
 func Confounding(scale Scale, estimate float64, lower, upper, se stats.Number) (EValue, error) {
 	convert, err := conversion(scale)
 	if err != nil {
@@ -46,22 +50,33 @@ func Confounding(scale Scale, estimate float64, lower, upper, se stats.Number) (
 		}
 		out.Lower = stats.Of(math.Exp(0.91*estimate - 1.78*se.Value))
 		out.Upper = stats.Of(math.Exp(0.91*estimate + 1.78*se.Value))
-	case lower.Defined && upper.Defined:
-		if lower.Value > estimate || upper.Value < estimate || scale != StandardisedMean && lower.Value <= 0 {
+	default:
+		if lower.Defined && !(lower.Value <= estimate) || upper.Defined && !(upper.Value >= estimate) ||
+			scale != StandardisedMean && lower.Defined && lower.Value <= 0 {
 			return EValue{}, stats.Errorf(stats.BadInput, "lower", "the limits must be positive and lie on both sides of the estimate")
 		}
-		out.Lower, out.Upper = stats.Of(convert(lower.Value)), stats.Of(convert(upper.Value))
+		if lower.Defined {
+			out.Lower = stats.Of(convert(lower.Value))
+		}
+		if upper.Defined {
+			out.Upper = stats.Of(convert(upper.Value))
+		}
 	}
 	out.Value = stats.Of(explainAway(out.RR.Value))
-	if out.Lower.Defined && out.Upper.Defined {
-		switch {
-		case out.Lower.Value <= 1 && out.Upper.Value >= 1:
-			out.Limit = stats.Of(1)
-		case out.RR.Value > 1:
-			out.Limit = stats.Of(explainAway(out.Lower.Value))
-		default:
-			out.Limit = stats.Of(explainAway(out.Upper.Value))
-		}
+	if !out.RR.Defined || !out.Value.Defined {
+		return EValue{}, stats.Errorf(stats.NotFinite, "estimate", "is too far from no effect to be converted to a risk ratio")
+	}
+	// the limit nearer to no effect decides; beyond it the interval covers 1
+	near := out.Lower
+	if out.RR.Value < 1 {
+		near = out.Upper
+	}
+	switch {
+	case !near.Defined:
+	case (near.Value <= 1) == (out.RR.Value >= 1):
+		out.Limit = stats.Of(1)
+	default:
+		out.Limit = stats.Of(explainAway(near.Value))
 	}
 	return out, nil
 }
@@ -81,10 +96,10 @@ func conversion(scale Scale) (func(float64) float64, error) {
 		return math.Sqrt, nil
 	case HazardRatioMany:
 		return func(x float64) float64 {
-			return (1 - math.Pow(0.5, math.Sqrt(x))) / (1 - math.Pow(0.5, math.Sqrt(1/x)))
+			return math.Expm1(-math.Ln2*math.Sqrt(x)) / math.Expm1(-math.Ln2/math.Sqrt(x))
 		}, nil
 	case StandardisedMean:
 		return func(x float64) float64 { return math.Exp(0.91 * x) }, nil
 	}
-	return nil, stats.Errorf(stats.BadInput, "type", "no scale %q; there are rr, or_rare, or_common, hr_rare, hr_common and smd", scale)
+	return nil, stats.Errorf(stats.BadInput, "type", "no scale %q; there are rr, or_rare, or_common, hr_rare, hr_common, smd and rd", scale)
 }

@@ -4,25 +4,11 @@ package weighting
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
-)
-
-// Estimand says whose average effect is estimated.
-type Estimand string
-
-const (
-	// ATE is the effect in everyone.
-	ATE Estimand = "ATE"
-	// ATT is the effect in the treated.
-	ATT Estimand = "ATT"
-	// ATO is the effect where the groups overlap: weights 1 - e for the treated, e for the others (Li, Morgan &
-	// Zaslavsky 2018, JASA 113:390).
-	ATO Estimand = "ATO"
 )
 
 // Input is a treatment (0 or 1), an outcome, and the columns of the propensity model with the intercept among them.
@@ -55,6 +41,7 @@ type Comparison struct {
 	ESSTreated       stats.Number    `json:"ess_treated"`
 	ESSControl       stats.Number    `json:"ess_control"`
 	NTruncated       int             `json:"n_truncated"`
+	TruncationLimit  stats.Number    `json:"truncation_limit"`
 	MeanTreated      stats.Number    `json:"mean_treated"`
 	MeanControl      stats.Number    `json:"mean_control"`
 	Estimate         stats.Number    `json:"estimate"`
@@ -67,7 +54,9 @@ type Comparison struct {
 	LowerM           stats.Number    `json:"ci_lower_m"`
 	UpperM           stats.Number    `json:"ci_upper_m"`
 	Balance          []Balance       `json:"balance"`
+	Overlap          []Stratum       `json:"overlap"`
 	Level            float64         `json:"level"`
+	Notes            []string        `json:"notes"`
 }
 
 // PropensityRow is a coefficient of the propensity model.
@@ -80,31 +69,27 @@ type PropensityRow struct {
 // weights are a row's weight, its derivative by the linear predictor of the propensity, and its stabilised form.
 type weights struct{ w, slope, stable float64 }
 
-// rowWeight needs the share treated for the stabilised form.
-func rowWeight(estimand Estimand, treated bool, e, share float64) weights {
-	slope := e * (1 - e)
-	switch {
-	case estimand == ATE && treated:
-		return weights{1 / e, -slope / (e * e), share / e}
-	case estimand == ATE:
-		return weights{1 / (1 - e), slope / ((1 - e) * (1 - e)), (1 - share) / (1 - e)}
-	case estimand == ATT && treated:
-		return weights{1, 0, 1}
-	case estimand == ATT:
-		return weights{e / (1 - e), slope / ((1 - e) * (1 - e)), e / (1 - e) * (1 - share) / share}
-	case treated:
-		return weights{1 - e, -slope, 1 - e}
+func (in Input) groups() []int {
+	out := make([]int, len(in.Treated))
+	for i, a := range in.Treated {
+		out[i] = int(a)
 	}
-	return weights{e, slope, e}
+	return out
 }
 
 const firstRows = 10
 
 // Compare weights by a logistic propensity model (Rosenbaum & Rubin 1983, Biometrika 70:41) and compares normalised
 // weighted means; the M-estimation error stacks the estimating equations of both (Lunceford & Davidian 2004, Stat Med
-// 23:2937). See docs/methods/iptw.md.
+// 23:2937). It compares also where parts of the propensity lack a group, and its notes say so; CompareGroups withholds. See
+// docs/methods/propensity-weighting.md.
 func Compare(in Input) (Comparison, error) {
-	if err := check(in); err != nil {
+	if err := in.check(); err != nil {
+		return Comparison{}, err
+	}
+	levels, group := []string{in.Treatment + " = 0", in.Treatment + " = 1"}, in.groups()
+	cells := covariateStrata(in.Names, in.X, levels, group)
+	if err := noCell(in.Treatment, cells); err != nil {
 		return Comparison{}, err
 	}
 	ps, err := glm.New(glm.Logit, glm.Data{Names: in.Names, X: in.X, Response: in.Treatment, Y: in.Treated})
@@ -116,57 +101,59 @@ func Compare(in Input) (Comparison, error) {
 	for j, name := range in.Names {
 		c.Propensity = append(c.Propensity, PropensityRow{name, stats.Of(ps.Beta[j]), stats.Of(ps.SE(j))})
 	}
-	share := 0.0
-	for _, a := range in.Treated {
-		share += a / float64(n)
-		c.NTreated += int(a)
+	counts := tally(levels, group)
+	c.NTreated = counts[1]
+	ws, shares, slope := make([]weights, n), make([][]float64, n), make([]float64, 1)
+	for i, g := range group {
+		e := ps.Fitted(i)
+		shares[i] = []float64{1 - e, e}
+		w := in.Estimand.weight(1, g, shares[i], slope)
+		ws[i] = weights{w, slope[0], w * in.Estimand.stabiliser(1, g, counts)}
 	}
-	ws := make([]weights, n)
-	for i, a := range in.Treated {
-		ws[i] = rowWeight(in.Estimand, a == 1, ps.Fitted(i), share)
-	}
-	c.truncate(ws, in.Truncation)
+	plain := c.truncate(ws, in.Truncation)
 	c.describe(ps, ws, in)
 	c.estimate(ps, ws, in)
-	c.Balance = balance(in, ws)
+	c.Balance = balance(in, plain)
+	parts := propensityStrata(levels, group, shares)
+	c.Overlap = append(cells, parts...)
+	c.Notes = overlapNotes(in.Estimand, levels, parts)
 	return c, nil
 }
 
-func check(in Input) error {
+func (in Input) check() error {
 	if err := stats.CheckLevel(in.Level); err != nil {
 		return err
 	}
-	if in.Estimand != ATE && in.Estimand != ATT && in.Estimand != ATO {
-		return stats.Errorf(stats.BadInput, "estimand", "no estimand %q; there are ATE, ATT and ATO", in.Estimand)
+	if err := in.Estimand.check(); err != nil {
+		return err
 	}
-	if in.Truncation.Defined && !(in.Truncation.Value > 0.5 && in.Truncation.Value < 1) {
-		return stats.Errorf(stats.BadInput, "truncation", "must lie between 0.5 and 1")
+	if err := checkTruncation(stats.Number{}, in.Truncation); err != nil {
+		return err
 	}
-	for i, y := range in.Outcome {
-		if math.IsNaN(y) || math.IsInf(y, 0) {
-			return stats.Errorf(stats.NotFinite, "outcome", "row %d is not a finite number", i+1)
-		}
+	if len(in.Outcome) != len(in.Treated) || len(in.X) != len(in.Treated)*len(in.Names) {
+		return stats.Errorf(stats.BadInput, "columns", "treatment, outcome and columns have different lengths")
 	}
-	return nil
+	if err := glm.Logit.Check(in.Treatment, in.Treated); err != nil {
+		return err
+	}
+	return checkOutcome("outcome", in.Outcome)
 }
 
-// truncate cuts weights to the quantile; a cut weight no longer moves with the propensity.
-func (c *Comparison) truncate(ws []weights, at stats.Number) {
-	if !at.Defined {
-		return
-	}
-	all := make([]float64, len(ws))
+// truncate cuts weights to the quantile over both groups and gives the weights as they are then.
+func (c *Comparison) truncate(ws []weights, at stats.Number) []float64 {
+	plain, cut, rows := make([]float64, len(ws)), make([]bool, len(ws)), make([]int, len(ws))
 	for i, w := range ws {
-		all[i] = w.w
+		plain[i], rows[i] = w.w, i
 	}
-	slices.Sort(all)
-	limit := all[min(len(all)-1, int(math.Ceil(at.Value*float64(len(all))))-1)]
-	for i, w := range ws {
-		if w.w > limit {
-			ws[i] = weights{limit, 0, w.stable * limit / w.w}
-			c.NTruncated++
+	for _, made := range truncate("", rows, plain, cut, stats.Number{}, at) {
+		c.NTruncated, c.TruncationLimit = made.N, made.Limit
+	}
+	for i, yes := range cut {
+		if yes {
+			ws[i] = weights{plain[i], 0, ws[i].stable * plain[i] / ws[i].w}
 		}
 	}
+	return plain
 }
 
 func (c *Comparison) describe(ps *glm.Fit, ws []weights, in Input) {
