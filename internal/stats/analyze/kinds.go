@@ -5,6 +5,6 @@ import "slices"
 // kinds are all kinds of analysis; each family of methods has a file with its own.
 var kinds = slices.Concat(
 	descriptiveKinds, proportionKinds, psychometricsKinds, linearKinds,
-	lmmKinds, mixedKinds, survivalKinds, geeKinds, weightingKinds,
+	lmmKinds, mixedKinds, survivalKinds, geeKinds, weightingKinds, gformulaKinds,
 	decayKinds, imputationKinds, metaKinds, bootstrapKinds, singlecaseKinds,
 )
