@@ -73,6 +73,9 @@ func New(family glm.Family, structure Structure, data Data) (*Fit, error) {
 	if !slices.Contains([]Structure{Independence, Exchangeable, AR1, Unstructured}, structure) {
 		return nil, stats.Errorf(stats.BadInput, "corstr", "no structure %q; there are independence, exchangeable, ar1 and unstructured", structure)
 	}
+	if err := data.check(); err != nil {
+		return nil, err
+	}
 	start, err := glm.New(family, glm.Data{Names: data.Names, X: data.X, Response: data.Response, Y: data.Y})
 	if err != nil {
 		return nil, err
@@ -115,16 +118,37 @@ func New(family glm.Family, structure Structure, data Data) (*Fit, error) {
 	return nil, stats.Errorf(stats.NotConverged, "corstr", "the equations did not settle in %d rounds; a simpler working correlation may", maxIterations)
 }
 
+// check refuses shapes that do not fit together.
+func (d Data) check() error {
+	n := len(d.Y)
+	if len(d.X) != n*len(d.Names) || len(d.Cluster) != n || len(d.Wave) != n {
+		return stats.Errorf(stats.BadInput, "columns", "have different lengths")
+	}
+	for i := range n {
+		if d.Cluster[i] < 0 {
+			return stats.Errorf(stats.BadInput, "subject", "row %d has a number that is no cluster's", i+1)
+		}
+		if d.Wave[i] < 0 {
+			return stats.Errorf(stats.BadInput, "wave", "row %d has a wave before the first", i+1)
+		}
+	}
+	return nil
+}
+
 func (s *state) gather() error {
+	place := map[int]int{}
 	for i, c := range s.data.Cluster {
-		for len(s.rows) <= c {
+		at, known := place[c]
+		if !known {
+			at = len(s.rows)
+			place[c] = at
 			s.rows = append(s.rows, nil)
 		}
-		s.rows[c] = append(s.rows[c], i)
+		s.rows[at] = append(s.rows[at], i)
 		s.waves = max(s.waves, s.data.Wave[i]+1)
 	}
 	for _, rows := range s.rows {
-		slices.SortFunc(rows, func(a, b int) int { return s.data.Wave[a] - s.data.Wave[b] })
+		slices.SortStableFunc(rows, func(a, b int) int { return s.data.Wave[a] - s.data.Wave[b] })
 		for k := 1; k < len(rows); k++ {
 			if s.structure != Independence && s.structure != Exchangeable && s.data.Wave[rows[k]] == s.data.Wave[rows[k-1]] {
 				return stats.Errorf(stats.BadInput, "wave", "a cluster has two rows at one wave, row %d and row %d", rows[k-1]+1, rows[k]+1)
@@ -223,28 +247,27 @@ func (s *state) lagOne() error {
 		alpha = 0.5
 	}
 	alpha = math.Max(-0.95, math.Min(0.95, alpha))
+	change := math.Inf(1)
 	for range 200 {
 		u, slope := value(alpha)
 		if slope == 0 {
 			return stats.Errorf(stats.TooFew, "subject", "no cluster has two rows, so there is no correlation to estimate")
 		}
 		next := math.Max(-0.999, math.Min(0.999, alpha-u/slope))
-		if math.Abs(next-alpha) < 1e-15 {
+		change, alpha = math.Abs(next-alpha), next
+		if change < 1e-15 {
 			break
 		}
-		alpha = next
+	}
+	if change > 1e-9 || math.Abs(alpha) >= 0.999 {
+		return stats.Errorf(stats.NotConverged, "corstr", "the correlation of neighbouring waves has no estimate between -1 and 1; a simpler structure may")
 	}
 	s.alpha = []float64{alpha}
 	return nil
 }
 
+// correlation is that of two rows of a cluster at waves a <= b.
 func (s *state) correlation(a, b int) float64 {
-	if a == b {
-		return 1
-	}
-	if a > b {
-		a, b = b, a
-	}
 	switch s.structure {
 	case Exchangeable:
 		return s.alpha[0]
@@ -262,19 +285,12 @@ func (s *state) sums() (*mat.VecDense, *mat.SymDense, *mat.SymDense, error) {
 	score, bread, meat := mat.NewVecDense(p, nil), mat.NewSymDense(p, nil), mat.NewSymDense(p, nil)
 	for _, rows := range s.rows {
 		m := len(rows)
-		if m == 0 {
-			continue
-		}
 		r := mat.NewSymDense(m, nil)
 		for k, i := range rows {
 			for l, j := range rows[:k+1] {
-				if k == l {
-					r.SetSym(k, k, 1)
-					continue
-				}
-				c := s.correlation(s.data.Wave[j], s.data.Wave[i])
-				if s.structure == Exchangeable {
-					c = s.alpha[0]
+				c := 1.0
+				if k != l {
+					c = s.correlation(s.data.Wave[j], s.data.Wave[i])
 				}
 				r.SetSym(k, l, c)
 			}
@@ -320,10 +336,8 @@ func (s *state) finish(q []float64, bread *mat.Cholesky, meat *mat.SymDense, ite
 	whole.Mul(&half, inverse)
 	f := &Fit{Beta: s.basis.Coefficients(q), Naive: s.basis.Covariance(inverse), Robust: s.basis.Covariance(basis.Symmetric(&whole)),
 		Alpha: s.alpha, Scale: s.scale, Iterations: iterations}
+	f.Clusters = len(s.rows)
 	for _, rows := range s.rows {
-		if len(rows) > 0 {
-			f.Clusters++
-		}
 		f.Largest = max(f.Largest, len(rows))
 	}
 	return f, nil
