@@ -84,7 +84,8 @@ const (
 )
 
 // New fits by Newton's method on the expected information (Fisher scoring), to rounding level, in an orthonormal basis of
-// the columns.
+// the columns. A column or several that tell the responses apart without exception are a failure that names the one that
+// moves the linear predictor most. See docs/methods/logistic.md.
 func New(family Family, data Data) (*Fit, error) {
 	n := len(data.Y)
 	if err := family.Check(data.Response, data.Y); err != nil {

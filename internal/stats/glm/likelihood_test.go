@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/basis"
 )
 
@@ -175,4 +176,24 @@ func TestASaturatedModelGivesTheCells(t *testing.T) {
 	require.InDelta(t, math.Log(16.0/4)-math.Log(7.0/13), f.Beta[1], 1e-12)
 	require.InDelta(t, math.Sqrt(1.0/13+1.0/7+1.0/4+1.0/16), f.SE(1), 1e-7)
 	require.InDelta(t, 0.8, f.Fitted(39), 1e-12)
+}
+
+// At a profile limit the deviance has risen by the square of the normal quantile: with an intercept alone it is a closed form.
+func TestTheProfileIntervalInvertsTheLikelihoodRatio(t *testing.T) {
+	d := Data{Names: []string{"(Intercept)"}, Response: "y"}
+	for i := range 40 {
+		d.X, d.Y = append(d.X, 1), append(d.Y, indicator(i < 11))
+	}
+	f, err := New(Logit, d)
+	require.NoError(t, err)
+	logLik := func(b float64) float64 { return 11*b - 40*math.Log1p(math.Exp(b)) }
+	for _, level := range []float64{0.8, 0.95} {
+		lower, upper := f.Profile(0, level)
+		z := stats.NormalQuantile(0.5 + level/2)
+		for _, limit := range []stats.Number{lower, upper} {
+			require.InDelta(t, z*z, 2*(f.LogLik-logLik(limit.Value)), 1e-3)
+		}
+		require.Less(t, lower.Value, f.Beta[0])
+		require.Greater(t, upper.Value, f.Beta[0])
+	}
 }

@@ -34,6 +34,7 @@ func simulated(rows, covariates int, seed uint64) Data {
 	return d
 }
 
+// BenchmarkLogistic is the million rows of docs/methods/logistic.md, which says what R needs for them.
 func BenchmarkLogistic(b *testing.B) {
 	d := simulated(1_000_000, 10, 1)
 	b.ReportAllocs()
