@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 var degenerate = []struct {
@@ -31,6 +32,7 @@ var degenerate = []struct {
 	{"a constant number", Gaussian, func(d *Data) { each(d, func(_ []float64, y *float64) { *y = 3.5 }) }, stats.Constant, "event"},
 	{"an outcome of three values", Logit, func(d *Data) { d.Y[4] = 2 }, stats.BadInput, "event"},
 	{"an outcome that is no number", Logit, func(d *Data) { d.Y[4] = math.NaN() }, stats.NotFinite, "event"},
+	{"an outcome too large to square", Gaussian, func(d *Data) { d.Y[4] = 1e200 }, stats.NotFinite, "event"},
 	{"no row", Logit, func(d *Data) { d.X, d.Y = nil, nil }, stats.TooFew, "event"},
 	{"as many rows as columns", Logit, func(d *Data) { d.X, d.Y = d.X[:16], []float64{0, 1, 1, 0} }, stats.TooFew, "rows"},
 	{"the same column twice", Logit, func(d *Data) { each(d, func(x []float64, _ *float64) { x[3] = 2 - 3*x[1] }) }, stats.Collinear, "x3"},
@@ -81,6 +83,19 @@ func TestSR121_WhatCannotBeEstimatedIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Logistic(95)
 	requireFailure(t, err, stats.BadInput, "level")
+}
+
+// A fit that ends elsewhere than at an optimum is none: with small predictors no column is blamed.
+func TestAFitThatDoesNotSettleIsNone(t *testing.T) {
+	f := prepared(t, Logit, 50)
+	requireFailure(t, f.runaway([]float64{0, 0, 0, 0}, point{maxEta: 3}), stats.NotConverged, "event")
+	b, err := basis.Of([]string{"(Intercept)", "x1", "x2"}, threeClasses(50, 1).X, 50)
+	require.NoError(t, err)
+	m := &MultinomialFit{data: threeClasses(50, 1), basis: b}
+	requireFailure(t, m.runaway(point{maxEta: 3}), stats.NotConverged, "group")
+	// no step ends an ascent that cannot reach its constraint: the likelihood there is not a number
+	far := f.climb(make([]float64, 4), f.evaluate(make([]float64, 4)), &constraint{[]float64{1, 0, 0, 0}, 1e308})
+	require.Error(t, far)
 }
 
 func TestWhatAMultinomialModelCannotEstimateIsNamed(t *testing.T) {

@@ -3,6 +3,7 @@ package weighting
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -67,6 +68,7 @@ type RobustContrast struct {
 	SE           stats.Number `json:"se"`
 	Statistic    stats.Number `json:"statistic"`
 	PValue       stats.Number `json:"p_value"`
+	PHolm        stats.Number `json:"p_holm"`
 	Lower        stats.Number `json:"ci_lower"`
 	Upper        stats.Number `json:"ci_upper"`
 	SEM          stats.Number `json:"se_m_estimation"`
@@ -107,11 +109,7 @@ func AIPW(in Models) (Robust, error) {
 	parts := propensityStrata(in.Levels, in.Group, w.shares)
 	out := Robust{N: len(in.Group), NExcluded: in.Excluded, NClusters: distinct(in.Cluster, len(in.Group)), Propensity: propensityRows(in.Levels, in.Names, model),
 		Overlap: append(cells, parts...), Level: in.Level, Notes: overlapNotes(ATE, in.Levels, parts)}
-	largest := 0.0
-	for _, v := range w.w {
-		largest = math.Max(largest, v)
-	}
-	out.WeightMax = stats.Of(largest)
+	out.WeightMax = stats.Of(slices.Max(w.w))
 	arms := make([]arm, len(in.Levels))
 	for k := range arms {
 		if arms[k], err = in.arm(k, w, model); err != nil {
@@ -256,7 +254,7 @@ func (out *Robust) estimate(in Models, arms []arm, w weighing, model *glm.Multin
 	}
 }
 
-// withhold is that of the weighted comparison.
+// withhold is that of the weighted comparison; the p-values that are left are corrected for their number.
 func (out *Robust) withhold(missing map[string][]string) error {
 	probe := make([]Contrast, len(out.Contrasts))
 	for i, c := range out.Contrasts {
@@ -269,6 +267,13 @@ func (out *Robust) withhold(missing map[string][]string) error {
 		if c.Withheld != "" {
 			out.Contrasts[i] = RobustContrast{Group: c.Group, Against: c.Against, Withheld: c.Withheld}
 		}
+	}
+	p := make([]stats.Number, len(out.Contrasts))
+	for i, c := range out.Contrasts {
+		p[i] = c.PValue
+	}
+	for i, v := range holm(p) {
+		out.Contrasts[i].PHolm = v
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ var degenerate = []struct {
 	{"a column of one value", func(in *Groups) { each(in, func(_ int, x []float64, _ *int) { x[2] = 1 }) }, stats.Collinear, "site"},
 	{"an infinite covariate", func(in *Groups) { in.X[4] = math.Inf(1) }, stats.NotFinite, "age"},
 	{"an outcome that is no number", func(in *Groups) { in.Outcome[3] = math.NaN() }, stats.NotFinite, "score"},
+	{"an outcome too large to square", func(in *Groups) { in.Outcome[3] = -1e200 }, stats.NotFinite, "score"},
 	{"a constant outcome", func(in *Groups) { clear(in.Outcome) }, stats.Constant, "score"},
 	{"one group", func(in *Groups) { in.Levels = in.Levels[:1] }, stats.OneLevel, "arm"},
 	{"a group without a row", func(in *Groups) { in.Levels = append(in.Levels[:2:2], "D") }, stats.EmptyCell, "arm D"},
@@ -147,8 +148,10 @@ func TestAComparisonWithoutOverlapIsWithheld(t *testing.T) {
 			require.False(t, c.Estimate.Defined)
 			require.False(t, c.PValue.Defined)
 			require.Contains(t, c.Withheld, "C has no row in propensity of")
+			require.False(t, c.PHolm.Defined)
 			continue
 		}
+		require.Equal(t, c.PValue, c.PHolm, "the only comparison that is given")
 		require.True(t, c.Estimate.Defined)
 		require.Empty(t, c.Withheld)
 	}

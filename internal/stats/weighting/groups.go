@@ -145,6 +145,7 @@ func CompareGroups(in Groups) (Weighted, error) {
 	if err := withhold(out.Contrasts, gaps(in.Estimand, in.Target, in.Levels, parts)); err != nil {
 		return Weighted{}, err
 	}
+	out.correct()
 	out.first(in, w)
 	out.Balance = pairBalance(in, w.w)
 	out.LovePlot = lovePlot(out.Balance)
@@ -254,6 +255,17 @@ func (out *Weighted) estimate(in Groups, w weighing, model *glm.MultinomialFit) 
 				Statistic: c.Statistic, PValue: c.PValue, Lower: c.Lower, Upper: c.Upper,
 				SEHC0: h.SE, LowerHC0: h.Lower, UpperHC0: h.Upper, Unadjusted: stats.Of(plain[a] - plain[b])})
 		}
+	}
+}
+
+// correct fills the p-values for several comparisons.
+func (out *Weighted) correct() {
+	p := make([]stats.Number, len(out.Contrasts))
+	for i, c := range out.Contrasts {
+		p[i] = c.PValue
+	}
+	for i, v := range holm(p) {
+		out.Contrasts[i].PHolm = v
 	}
 }
 

@@ -1,9 +1,11 @@
 package weighting
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -319,6 +321,26 @@ func TestTheLovePlotHasTheLargestDifferences(t *testing.T) {
 		require.Less(t, p.SMDAfter.Value, p.SMDBefore.Value)
 	}
 	require.Greater(t, w.LovePlot[0].SMDBefore.Value, w.LovePlot[1].SMDBefore.Value)
+}
+
+// Holm (1979): the smallest p-value of three times three, the next at least that and times two, the largest at least that.
+func TestSeveralComparisonsAreCorrected(t *testing.T) {
+	in := cohort(150, 3, 11, 0, 0)
+	r, err := AIPW(models(in))
+	require.NoError(t, err)
+	w := compare(t, in)
+	for _, p := range [][2][]stats.Number{
+		{{w.Contrasts[0].PValue, w.Contrasts[1].PValue, w.Contrasts[2].PValue}, {w.Contrasts[0].PHolm, w.Contrasts[1].PHolm, w.Contrasts[2].PHolm}},
+		{{r.Contrasts[0].PValue, r.Contrasts[1].PValue, r.Contrasts[2].PValue}, {r.Contrasts[0].PHolm, r.Contrasts[1].PHolm, r.Contrasts[2].PHolm}},
+	} {
+		order := []int{0, 1, 2}
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(p[0][a].Value, p[0][b].Value) })
+		last := 0.0
+		for rank, k := range order {
+			last = math.Max(last, math.Min(1, float64(3-rank)*p[0][k].Value))
+			require.InDelta(t, last, p[1][k].Value, 1e-15)
+		}
+	}
 }
 
 // The propensity model of the general comparison is the multinomial one.

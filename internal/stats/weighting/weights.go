@@ -104,12 +104,18 @@ func checkTruncation(lower, upper stats.Number) error {
 	return nil
 }
 
-// checkOutcome refuses values that are not finite, and an outcome without variation.
+// largest is a number whose square, and the sum of many, is still finite.
+const largest = 1e150
+
+// checkOutcome refuses values that are not finite or too large to square, and an outcome without variation.
 func checkOutcome(name string, y []float64) error {
 	varies := false
 	for i, v := range y {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
+		}
+		if math.Abs(v) > largest {
+			return stats.Errorf(stats.NotFinite, name, "row %d is too large to square", i+1)
 		}
 		varies = varies || v != y[0]
 	}
