@@ -126,7 +126,7 @@ func TestTheEffectsOfASimulatedWorldAreRecovered(t *testing.T) {
 	for _, mediator := range []glm.Family{glm.Gaussian, glm.Logit} {
 		for _, outcome := range []glm.Family{glm.Gaussian, glm.Logit} {
 			t.Run(string(mediator)+" "+string(outcome), func(t *testing.T) {
-				w := world{rows: 5000, mediator: mediator, outcome: outcome, product: 0.6, direct: 0.4, through: 1, out: 0.7, seed: 8}
+				w := world{rows: 4000, mediator: mediator, outcome: outcome, product: 0.6, direct: 0.4, through: 1, out: 0.7, seed: 8}
 				r := mediate(t, w.data(), options(30))
 				toTo, toFrom, fromTo, fromFrom := w.truth(1, 1), w.truth(1, 0), w.truth(0, 1), w.truth(0, 0)
 				for _, c := range []struct {
@@ -172,10 +172,10 @@ func TestTheIntegralOverTheMediatorIsItsMean(t *testing.T) {
 // A mediator that the exposure does not move, or that does not move the outcome, carries nothing.
 func TestNothingGoesThroughAMediatorWithoutALink(t *testing.T) {
 	for _, w := range []world{
-		{rows: 4000, mediator: glm.Gaussian, outcome: glm.Logit, direct: 0.8, through: 0, out: 0.9, seed: 1},
-		{rows: 4000, mediator: glm.Logit, outcome: glm.Gaussian, direct: 0.8, through: 1, out: 0, seed: 2},
+		{rows: 1500, mediator: glm.Gaussian, outcome: glm.Logit, direct: 0.8, through: 0, out: 0.9, seed: 1},
+		{rows: 1500, mediator: glm.Logit, outcome: glm.Gaussian, direct: 0.8, through: 1, out: 0, seed: 2},
 	} {
-		r := mediate(t, w.data(), options(100))
+		r := mediate(t, w.data(), options(60))
 		require.False(t, apart(r.NaturalIndirect))
 		require.True(t, apart(r.NaturalDirect))
 	}

@@ -197,6 +197,26 @@ func TestTheSlopesOfTheWeightsAreTheirDerivatives(t *testing.T) {
 	}
 }
 
+// Where a group has no chance at all, a row far out, the overlap has no weight and everyone's own group weighs it once.
+func TestAGroupWithoutAChanceLeavesNoWeight(t *testing.T) {
+	slope := []float64{9, 9}
+	require.Zero(t, ATO.weight(0, 1, []float64{0, 1, 0}, slope))
+	require.Equal(t, []float64{0, 0}, slope)
+	require.Equal(t, 1.0, ATE.weight(0, 1, []float64{0, 1, 0}, slope))
+	require.Equal(t, []float64{0, 0}, slope)
+	in := cohort(120, 2, 30, 0, 0)
+	in.X[in.rowOf(1)*3+1] = 3000
+	for _, e := range estimands {
+		in.Estimand, in.Target = e, 1
+		got, err := CompareGroups(in)
+		require.NoError(t, err)
+		require.True(t, got.Contrasts[0].SE.Defined, e)
+	}
+}
+
+// rowOf is the first row of a group.
+func (in Groups) rowOf(group int) int { return slices.Index(in.Group, group) }
+
 // The error is near the spread of the estimate over bootstrap resamples of a simulated cohort, and the interval covers the
 // truth; the HC0 error of everyone's effect is wider, since it ignores that the propensities are estimated.
 func TestTheErrorIsTheBootstraps(t *testing.T) {

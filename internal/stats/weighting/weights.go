@@ -53,6 +53,10 @@ func (e Estimand) weight(target, k int, shares, slope []float64) float64 {
 		for _, s := range shares {
 			sum += 1 / s
 		}
+		if math.IsInf(sum, 1) { // a group has no chance at all here: no overlap, no weight
+			clear(slope)
+			return 0
+		}
 		h := 1 / sum
 		w *= h
 		for m := range slope {
