@@ -58,6 +58,22 @@ func Of(names []string, x []float64, n int) (*Basis, error) {
 	if p == 0 {
 		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
 	}
+	q, r, ok := cholesky(x[:n*p], n, p)
+	if !ok {
+		var err error
+		if q, r, err = gramSchmidt(names, x, n, p); err != nil {
+			return nil, err
+		}
+	}
+	b := &Basis{N: n, P: p, Q: q, R: r, inverse: new(mat.TriDense)}
+	if err := b.inverse.InverseTri(r); err != nil {
+		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
+	}
+	return b, nil
+}
+
+// gramSchmidt is the careful way, which names the column that earlier ones make up.
+func gramSchmidt(names []string, x []float64, n, p int) ([]float64, *mat.TriDense, error) {
 	columns := make([][]float64, p)
 	for j := range columns {
 		columns[j] = make([]float64, n)
@@ -67,18 +83,15 @@ func Of(names []string, x []float64, n int) (*Basis, error) {
 	}
 	r, err := Columns(names, columns)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	b := &Basis{N: n, P: p, Q: make([]float64, n*p), R: r, inverse: new(mat.TriDense)}
+	q := make([]float64, n*p)
 	for j, column := range columns {
 		for i, v := range column {
-			b.Q[i*p+j] = v
+			q[i*p+j] = v
 		}
 	}
-	if err := b.inverse.InverseTri(r); err != nil {
-		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
-	}
-	return b, nil
+	return q, r, nil
 }
 
 // Row gives a row of Q.
