@@ -69,6 +69,9 @@ func Pool(q, u []float64, dfComplete stats.Number, level float64) (Pooled, error
 	extra := (1 + 1/count) * out.Between
 	out.T = out.Within + extra
 	out.SE, out.R, out.Lambda = math.Sqrt(out.T), extra/out.Within, extra/out.T
+	if !finite(out.Estimate) || !finite(out.T) || !finite(out.R) {
+		return Pooled{}, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
+	}
 	out.RelativeEfficiency = 1 / (1 + out.Lambda/count)
 	rubin := math.Inf(1)
 	if out.Lambda > 0 {
@@ -154,6 +157,9 @@ func PoolVector(q [][]float64, u [][][]float64) (PooledVector, error) {
 	out.DF2 = stats.Of(jointDF(float64(k), float64(m), out.R1))
 	test := stats.FTest(stats.Of(out.D1), k, out.DF2)
 	out.PValue = test.PValue
+	if !finite(out.R1) || !finite(out.D1) || !finite(mat.Sum(total)) {
+		return out, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
+	}
 	return out, nil
 }
 

@@ -67,6 +67,9 @@ func Tip(sets []Completed, deltas []float64, level float64) (TippingPoint, error
 	}
 	var fits []shifted
 	for i, s := range sets {
+		if err := s.check(i + 1); err != nil {
+			return out, err
+		}
 		f, err := analyse(s)
 		if err != nil {
 			return out, err
@@ -102,7 +105,7 @@ func Tip(sets []Completed, deltas []float64, level float64) (TippingPoint, error
 		}
 		p, err := at(delta)
 		if err != nil {
-			return out, err
+			return out, stats.Errorf(stats.NotFinite, "deltas", "delta %d leaves no variance or one too large: %v", i+1, err)
 		}
 		row := DeltaRow{delta, stats.Of(p.Estimate), stats.Of(p.SE), p.DF, p.TValue, p.PValue, p.Lower, p.Upper}
 		if i > 0 {
@@ -114,6 +117,30 @@ func Tip(sets []Completed, deltas []float64, level float64) (TippingPoint, error
 		out.Rows = append(out.Rows, row)
 	}
 	return out, nil
+}
+
+// check names what is wrong with the columns of a set, counted from 1.
+func (s Completed) check(number int) error {
+	n := len(s.Response)
+	if len(s.Baseline) != n || len(s.Arm) != n || len(s.Imputed) != n {
+		return stats.Errorf(stats.BadInput, "imputation", "completed set %d has columns of unequal length", number)
+	}
+	var seen [2]bool
+	for i := range n {
+		if s.Arm[i] != 0 && s.Arm[i] != 1 {
+			return stats.Errorf(stats.BadInput, "arm", "completed set %d has an arm that is neither 0 nor 1", number)
+		}
+		seen[int(s.Arm[i])] = true
+		for k, x := range []float64{s.Response[i], s.Baseline[i]} {
+			if !(math.Abs(x) < 1e150) {
+				return stats.Errorf(stats.NotFinite, []string{"response", "baseline"}[k], "completed set %d has a value that is not finite, or too large to square", number)
+			}
+		}
+	}
+	if !seen[0] || !seen[1] {
+		return stats.Errorf(stats.EmptyCell, "arm", "completed set %d has subjects of one arm only", number)
+	}
+	return nil
 }
 
 // crossing halves in on the shift at which p is alpha.

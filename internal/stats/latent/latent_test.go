@@ -306,3 +306,22 @@ func TestTheEndIsAMaximum(t *testing.T) {
 		})
 	}
 }
+
+// R 4.2.2: two lines with a random intercept on sleepstudy, the log-likelihood written out with mvtnorm::dmvnorm and maximised by
+// optim (BFGS, Nelder-Mead, BFGS) from four starts; standard errors from optim's numerical Hessian.
+func TestTwoClassesAgreeWithRsOptimiser(t *testing.T) {
+	subjects, _ := sleepstudy(t)
+	r, err := Fit(Model{Classes: 2, Degree: 1, Random: RandomIntercept, Level: 0.95}, subjects, seeded(1))
+	require.NoError(t, err)
+	require.InDelta(t, -881.300979162547, r.LogLik, 1e-8)
+	for k, want := range [][4]float64{{251.697075223958, 3.838173148611, 13.3407314758140, 1.5876076555070}, {251.243517649258, 14.136058847493, 9.8298073928393, 1.0840494763720}} {
+		for j, c := range r.Classes[k].Coefficients {
+			require.InEpsilon(t, want[j], c.Estimate.Estimate.Value, 1e-6)
+			require.InEpsilon(t, want[2+j], c.SE.Value, 1e-3)
+		}
+		require.InEpsilon(t, 28.9182135057, r.Classes[k].Random.SD[0], 1e-6)
+		require.InEpsilon(t, 27.0478835246, r.Classes[k].Random.Sigma, 1e-6)
+	}
+	require.InEpsilon(t, 0.643735330841, r.Classes[1].Share.Estimate.Value, 1e-6)
+	require.InEpsilon(t, 0.5921172040152*0.643735330841*(1-0.643735330841), r.Classes[1].Share.SE.Value, 1e-3)
+}
