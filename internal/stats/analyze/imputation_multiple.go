@@ -25,6 +25,7 @@ type multipleInput struct {
 	Covariance  imputation.Sharing  `json:"covariance"`
 	Strategy    imputation.Strategy `json:"strategy"`
 	Reference   string              `json:"reference"`
+	Shift       map[string]float64  `json:"shift"`
 	BurnIn      int                 `json:"burn_in"`
 	Thin        int                 `json:"thin"`
 	Deltas      []float64           `json:"deltas"`
@@ -37,7 +38,7 @@ func multipleImputation(j job, in multipleInput) (imputation.Multiple, error) {
 	if err != nil {
 		return imputation.Multiple{}, err
 	}
-	return imputation.Impute(trial, imputation.Plan{Imputations: in.Imputations, Covariance: in.Covariance, Strategy: in.Strategy, Reference: in.Reference,
+	return imputation.Impute(trial, imputation.Plan{Imputations: in.Imputations, Covariance: in.Covariance, Strategy: in.Strategy, Reference: in.Reference, Shift: in.Shift,
 		BurnIn: in.BurnIn, Thin: in.Thin, Deltas: in.Deltas, Level: in.Level}, rand.New(rand.NewPCG(in.Seed, in.Seed)))
 }
 

@@ -195,6 +195,11 @@ func (c *collected) notes(r Multiple) []string {
 		notes = append(notes, fmt.Sprintf("after the last observed visit, arms other than %s follow strategy %s; gaps before it are missing at random", r.Reference, r.Strategy),
 			"Rubin's variance under a reference-based strategy keeps the share of information that was lost under missing at random; it exceeds the estimate's spread over repeated trials (Cro, Carpenter & Kenward 2019)")
 	}
+	for _, arm := range c.p.trial.Arms {
+		if shift := c.plan.Shift[arm]; shift != 0 {
+			notes = append(notes, fmt.Sprintf("%g is added to what is imputed after the last observed visit in arm %s", shift, arm))
+		}
+	}
 	if r.NExcluded > 0 {
 		notes = append(notes, fmt.Sprintf("%d subjects without a covariate are left out", r.NExcluded))
 	}

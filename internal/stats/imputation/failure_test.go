@@ -38,6 +38,8 @@ func TestSR121_WhatCannotBeImputedIsNamed(t *testing.T) {
 		{"another strategy", func(_ *Trial, p *Plan) { p.Strategy = "locf" }, stats.BadInput, "strategy"},
 		{"another sharing", func(_ *Trial, p *Plan) { p.Covariance = "" }, stats.BadInput, "covariance"},
 		{"a reference that is no arm", func(_ *Trial, p *Plan) { p.Reference = "Z" }, stats.BadInput, "reference"},
+		{"a shift of no arm", func(_ *Trial, p *Plan) { p.Shift = map[string]float64{"Z": 1} }, stats.BadInput, "shift"},
+		{"an infinite shift", func(_ *Trial, p *Plan) { p.Shift = map[string]float64{"B": math.Inf(1)} }, stats.NotFinite, "shift"},
 		{"deltas without a baseline", func(t *Trial, p *Plan) {
 			p.Deltas, t.Covariates = []float64{0, 1}, nil
 		}, stats.BadInput, "deltas"},

@@ -1,6 +1,8 @@
 package imputation
 
 import (
+	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 
@@ -16,6 +18,9 @@ type Plan struct {
 	Reference string
 	// BurnIn draws come before the first imputation, Thin between two; 0 means 200 and 50.
 	BurnIn, Thin int
+	// Shift is added, by arm, to what is imputed after a subject's last observed visit (a pattern-mixture model whose difference
+	// between those who left and those who stayed is given); an arm that is not named is not shifted.
+	Shift map[string]float64
 	// Deltas move the imputed values of the other arm at the last visit (two arms and one covariate): see Tip.
 	Deltas []float64
 	Level  float64
@@ -102,7 +107,7 @@ func Impute(t Trial, plan Plan, source *rand.Rand) (Multiple, error) {
 		if err := chain.impute(plan.Strategy, reference, source); err != nil {
 			return Multiple{}, err
 		}
-		if err := c.add(chain.values()); err != nil {
+		if err := c.add(chain.values(plan.Shift)); err != nil {
 			return Multiple{}, err
 		}
 		c.follow(chain)
@@ -126,6 +131,14 @@ func (plan Plan) check(t Trial) (Plan, int, error) {
 	reference := 0
 	if plan.Reference != "" {
 		reference = slices.Index(t.Arms, plan.Reference)
+	}
+	for arm, shift := range plan.Shift {
+		if !slices.Contains(t.Arms, arm) {
+			return plan, 0, stats.Errorf(stats.BadInput, "shift", "%q is not an arm", arm)
+		}
+		if !(math.Abs(shift) < 1e150) {
+			return plan, 0, stats.Errorf(stats.NotFinite, "shift", "that of arm %s is not finite, or too large to square", arm)
+		}
 	}
 	switch {
 	case plan.Imputations < 2:
@@ -184,16 +197,20 @@ func (c *chain) impute(s Strategy, reference int, source *rand.Rand) error {
 	return c.p.redirect(s, reference, c.theta, source)
 }
 
-// values are the completed data, visit by visit, in the data's unit; an observed value is itself to the last digit.
-func (c *chain) values() [][]float64 {
+// values are the completed data, visit by visit, in the data's unit and shifted; an observed value is itself to the last digit.
+func (c *chain) values(shift map[string]float64) [][]float64 {
 	out := make([][]float64, len(c.p.trial.Visits))
 	for v := range out {
 		out[v] = make([]float64, len(c.p.arm))
 	}
 	for _, b := range c.p.blocks {
 		for j, i := range b.subjects {
+			last := bits.Len64(b.truth[j])
 			for v := range out {
 				out[v][i] = b.y[j][v]*c.p.scale[v] + c.p.at[v]
+				if v >= last {
+					out[v][i] += shift[c.p.trial.Arms[c.p.arm[i]]]
+				}
 				if known := c.p.y[i][v]; known.Defined {
 					out[v][i] = known.Value
 				}

@@ -3,7 +3,6 @@ package imputation
 import (
 	"fmt"
 	"math"
-	"math/bits"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -210,80 +209,6 @@ func TestTheTrialOfBeatTheBluesAgreesWithTheMixedModel(t *testing.T) {
 		require.InDelta(t, w.Estimate, d.Estimate, 4*math.Sqrt(d.Between/300)+0.05*w.SE, visit.Visit)
 		require.InEpsilon(t, w.SE, d.SE, 0.08, visit.Visit)
 	}
-}
-
-// Closed forms under one covariance and without covariates: with d the likeliest differences of means, o the share of arm B with
-// last visit k, and C the regression of the last visit on those up to k, the mean effect at the last visit is
-//
-//	jump to reference   o_V d_V
-//	copy increments     sum over k of o_k d_k, with d_0 = 0
-//	copy reference      o_V d_V + sum over k < V of o_k C_k d_1..k
-//
-// since an imputed value then differs from that under missing at random, whose mean is the likeliest, by a constant (White,
-// Royes & Best 2020, J Biopharm Stat 30:334, for the first). The bound is four Monte Carlo errors and 3 in 100 of the effect.
-func TestReferenceBasedEffectsHaveTheirClosedForm(t *testing.T) {
-	for name, s := range map[string]shape{"monotone": {400, 4, 2, 0.2, 0, false}, "gaps": {400, 4, 2, 0.12, 0.1, false}} {
-		trial := simulated(11, s)
-		means, covariance, p := likelihood(t, trial, Shared)
-		visits := len(trial.Visits)
-		d := make([]float64, visits)
-		for v := range d {
-			d[v] = means[1][v] - means[0][v]
-		}
-		share := make([]float64, visits+1)
-		for j, mask := range p.blocks[0].truth {
-			if p.arm[j] == 1 {
-				share[bits.Len64(mask)] += 2 / float64(s.subjects)
-			}
-		}
-		want := map[Strategy]float64{JumpToReference: share[visits] * d[visits-1], CopyIncrements: 0, CopyReference: share[visits] * d[visits-1]}
-		for k := 1; k <= visits; k++ {
-			want[CopyIncrements] += share[k] * d[k-1]
-			if k == visits {
-				break
-			}
-			has, _ := sides(1<<k-1, visits)
-			r, ok := conditional(covariance, []int{visits - 1}, has)
-			require.True(t, ok)
-			for j := range k {
-				want[CopyReference] += share[k] * r.slope.At(0, j) * d[j]
-			}
-		}
-		for strategy, effect := range want {
-			t.Run(name+", "+string(strategy), func(t *testing.T) {
-				pl := plan()
-				pl.Strategy = strategy
-				got, err := Impute(trial, pl, seeded(3))
-				require.NoError(t, err)
-				q := got.Visits[visits-1].Differences[0]
-				require.InDelta(t, effect, q.Estimate, 4*math.Sqrt(q.Between/300)+0.03*math.Abs(effect))
-				require.Less(t, math.Abs(q.Estimate), math.Abs(d[visits-1]), "nearer to none than under missing at random")
-			})
-		}
-	}
-}
-
-// Truth: everyone of arm B who leaves does as arm A from then on; jump to reference recovers what arm B then means.
-func TestArmsOfTheirOwnCovariance(t *testing.T) {
-	trial := simulated(13, shape{400, 3, 2, 0.2, 0.05, true})
-	pl := plan()
-	pl.Covariance, pl.Imputations = ByArm, 100
-	at, err := Impute(trial, pl, seeded(4))
-	require.NoError(t, err)
-	shared, err := Impute(trial, func() Plan { p := pl; p.Covariance = Shared; return p }(), seeded(4))
-	require.NoError(t, err)
-	a, b := at.Visits[2].Differences[0], shared.Visits[2].Differences[0]
-	// the arms were drawn with one covariance, so both estimate the same
-	require.InDelta(t, a.Estimate, b.Estimate, 0.3*b.SE)
-	require.InEpsilon(t, a.SE, b.SE, 0.1)
-	pl.Strategy = JumpToReference
-	jump, err := Impute(trial, pl, seeded(4))
-	require.NoError(t, err)
-	c := jump.Visits[2].Differences[0]
-	r := jump.Visits[2].Observed[1]
-	require.InDelta(t, a.Estimate*float64(r.Observed)/float64(r.N), c.Estimate, 0.15*math.Abs(a.Estimate))
-	require.Equal(t, at.Visits[2].Means[0].Arm, "A")
-	require.InDelta(t, at.Visits[2].Means[0].Estimate, jump.Visits[2].Means[0].Estimate, 0.2, "the reference arm stays as it was")
 }
 
 // With nothing missing every strategy gives the analysis of covariance itself.

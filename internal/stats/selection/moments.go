@@ -72,8 +72,8 @@ func (m moments) influence(g gradient, i int) float64 {
 	return g.mean*m.influences[i][0] + g.sd*m.influences[i][1]
 }
 
-// error is the standard error of a sum of a fall and what the subjects bring to it.
-func (m moments) error(g gradient, subjects []float64) float64 {
+// uncertainty is the standard error of a sum of a fall and what the subjects bring to it.
+func (m moments) uncertainty(g gradient, subjects []float64) float64 {
 	variance := square(g.r*m.rSlope+g.sd*m.sdSlope) * m.relVar
 	if !m.estimated {
 		variance += g.mean*g.mean*m.meanVar + g.sd*g.sd*m.sdVar
@@ -86,7 +86,7 @@ func (m moments) error(g gradient, subjects []float64) float64 {
 
 // estimate gives a fall; where everything is taken as exact it has no error.
 func (m moments) estimate(e Entry, g gradient, subjects []float64) stats.Estimate {
-	se := m.error(g, subjects)
+	se := m.uncertainty(g, subjects)
 	out := stats.ZEstimate(g.value, se, e.Level)
 	if se == 0 {
 		out.SE = stats.Number{}

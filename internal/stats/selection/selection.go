@@ -131,8 +131,8 @@ func Compare(entry Entry, pairs []Pair) (Result, error) {
 	out.Expected = m.estimate(entry, gradient, expected)
 	out.GivenMean = m.estimate(entry, meanGradient, given)
 	df := stats.Of(k - 1)
-	out.Excess = stats.TEstimate(observed-gradient.value, m.error(gradient, minus(expected, seen)), df, entry.Level)
-	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.error(meanGradient, minus(given, seen)), df, entry.Level)
+	out.Excess = stats.TEstimate(observed-gradient.value, m.uncertainty(gradient, minus(expected, seen)), df, entry.Level)
+	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.uncertainty(meanGradient, minus(given, seen)), df, entry.Level)
 	if d := len(s.baseline) - len(s.fall); d > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d selected subjects have no later value: the observed fall is of the others", d))
 	}
