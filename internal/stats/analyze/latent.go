@@ -9,6 +9,7 @@ import (
 
 var latentKinds = []kind{
 	as("latent_classes", "classes of subjects whose means follow different courses over time", latentClasses),
+	as("latent_class_numbers", "the criteria of one class, two classes and so on, up to the number given", latentNumbers),
 }
 
 type latentInput struct {
@@ -28,19 +29,41 @@ type latentInput struct {
 }
 
 func latentClasses(j job, in latentInput) (latent.Result, error) {
-	columns, err := j.numbers(in.Time, in.Response)
+	subjects, err := in.subjects(j)
 	if err != nil {
 		return latent.Result{}, err
 	}
+	return latent.Fit(in.model(), subjects, rand.New(rand.NewPCG(in.Seed, in.Seed)))
+}
+
+func latentNumbers(j job, in latentInput) (latent.Numbers, error) {
+	subjects, err := in.subjects(j)
+	if err != nil {
+		return latent.Numbers{}, err
+	}
+	return latent.Compare(in.model(), in.Classes, subjects, rand.New(rand.NewPCG(in.Seed, in.Seed)))
+}
+
+func (in latentInput) model() latent.Model {
+	return latent.Model{Classes: in.Classes, Degree: in.Degree, Random: in.Random, CovarianceByClass: in.CovarianceByClass, VarianceByClass: in.VarianceByClass,
+		Order: in.Order, Starts: in.Starts, At: in.At, Level: in.Level}
+}
+
+// subjects gathers the rows of each subject.
+func (in latentInput) subjects(j job) ([]latent.Subject, error) {
+	columns, err := j.numbers(in.Time, in.Response)
+	if err != nil {
+		return nil, err
+	}
 	names, err := j.text(in.Subject)
 	if err != nil {
-		return latent.Result{}, err
+		return nil, err
 	}
 	place := map[string]int{}
 	var subjects []latent.Subject
 	for i, name := range names {
 		if name == "" {
-			return latent.Result{}, stats.Errorf(stats.BadInput, in.Subject, "row %d has no subject", i+1)
+			return nil, stats.Errorf(stats.BadInput, in.Subject, "row %d has no subject", i+1)
 		}
 		at, known := place[name]
 		if !known {
@@ -55,6 +78,5 @@ func latentClasses(j job, in latentInput) (latent.Result, error) {
 		s := &subjects[at]
 		s.Times, s.Values = append(s.Times, columns[0][i].Value), append(s.Values, value)
 	}
-	return latent.Fit(latent.Model{Classes: in.Classes, Degree: in.Degree, Random: in.Random, CovarianceByClass: in.CovarianceByClass,
-		VarianceByClass: in.VarianceByClass, Order: in.Order, Starts: in.Starts, At: in.At, Level: in.Level}, subjects, rand.New(rand.NewPCG(in.Seed, in.Seed)))
+	return subjects, nil
 }

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // parameters of a block: coefficients in its basis (p x v) and the covariance of the visits, in the scaled unit.
@@ -100,10 +101,13 @@ func sides(mask uint64, visits int) (has, not []int) {
 	return has, not
 }
 
+// mean is a subject's means by visit.
 func (b *block) mean(theta parameters, j int) []float64 {
-	out := mat.NewVecDense(b.v, nil)
-	out.MulVec(theta.b.T(), mat.NewVecDense(b.p, b.basis.Row(j)))
-	return out.RawVector().Data
+	out := make([]float64, b.v)
+	for k, q := range b.basis.Row(j) {
+		basis.Add(out, q, theta.b.RawRowView(k))
+	}
+	return out
 }
 
 // complete fills what is missing, by expectation or, with a source, by draws. It gives the sum of the covariances left, for EM.
@@ -137,16 +141,13 @@ func (b *block) complete(theta parameters, source *rand.Rand) (*mat.SymDense, bo
 
 // moments are least squares on the completed values: coefficients, and the residuals' cross-products.
 func (b *block) moments() parameters {
-	n := len(b.y)
 	out := parameters{b: mat.NewDense(b.p, b.v, nil), s: mat.NewSymDense(b.v, nil)}
 	for j, y := range b.y {
 		for k, q := range b.basis.Row(j) {
-			for v := range b.v {
-				out.b.Set(k, v, out.b.At(k, v)+q*y[v])
-			}
+			basis.Add(out.b.RawRowView(k), q, y)
 		}
 	}
-	for j := range n {
+	for j := range b.y {
 		mean := b.mean(out, j)
 		for v := range b.v {
 			for u := range v + 1 {

@@ -91,18 +91,35 @@ func TestThreeCoursesAreRecovered(t *testing.T) {
 	}
 	require.Greater(t, right, 450)
 	require.Greater(t, r.Certainty.Entropy.Value, 0.8)
+}
 
-	two := growth()
-	two.Classes = 2
-	fewer, err := Fit(two, subjects, seeded(2))
+// The criteria find the number that was simulated, and each row is the fit with that number of classes.
+func TestBICFindsTheSimulatedNumberOfClasses(t *testing.T) {
+	subjects, _ := simulated(1, 250, three)
+	m := growth()
+	m.Starts = 5
+	r, err := Compare(m, 4, subjects, seeded(2))
 	require.NoError(t, err)
-	require.Less(t, r.BIC, fewer.BIC)
-	four := growth()
-	four.Classes, four.Starts = 4, 5
-	more, err := Fit(four, subjects, seeded(3))
+	require.Equal(t, 3, r.LowestBIC)
+	require.Len(t, r.Tried, 4)
+	for k, row := range r.Tried[:2] {
+		m.Classes = k + 1
+		fit, err := Fit(m, subjects, seeded(7))
+		require.NoError(t, err)
+		require.InDelta(t, fit.LogLik, row.LogLik.Value, 1e-6)
+		require.InDelta(t, fit.BIC, row.BIC.Value, 1e-6)
+		if k > 0 {
+			require.Greater(t, row.LogLik.Value, r.Tried[k-1].LogLik.Value)
+		}
+	}
+	_, err = Compare(m, 9, subjects, seeded(2))
+	require.Error(t, err)
+	_, err = Compare(m, 2, nil, seeded(2))
+	require.Error(t, err, "what one class cannot, two cannot")
+	few, err := Compare(m, 4, subjects[:9], seeded(2))
 	require.NoError(t, err)
-	require.Less(t, r.BIC, more.BIC)
-	require.GreaterOrEqual(t, more.LogLik, r.LogLik)
+	require.Equal(t, "subjects", few.Tried[3].Failure.Where)
+	require.False(t, few.Tried[3].BIC.Defined)
 }
 
 func sleepstudy(t *testing.T) ([]Subject, formula.Frame) {
