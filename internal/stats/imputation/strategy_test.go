@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
 )
 
 // Closed forms under one covariance and without covariates: with d the likeliest differences of means, o the share of arm B with
@@ -109,5 +110,61 @@ func TestAShiftMovesTheMeanByTheShareOfThoseWhoLeft(t *testing.T) {
 			require.InDelta(t, plain.Visits[v].Means[0].Estimate, moved.Visits[v].Means[0].Estimate, 1e-10)
 		}
 		require.Len(t, moved.Notes, len(plain.Notes)+1)
+	}
+}
+
+// Carpenter, Roger & Kenward give jump to reference by a joint covariance of both parts: own before the last visit, the
+// reference's regression after it. Conditioning on the first part must give the regression that the draws use.
+func TestTheJointCovarianceOfJumpToReferenceGivesTheRegressionUsed(t *testing.T) {
+	source := seeded(41)
+	covariance := func() *mat.SymDense {
+		raw := mat.NewDense(4, 6, nil)
+		for i := range 4 {
+			for j := range 6 {
+				raw.Set(i, j, source.NormFloat64())
+			}
+		}
+		out := mat.NewSymDense(4, nil)
+		out.SymOuterK(1, raw)
+		return out
+	}
+	own, other := covariance(), covariance()
+	const last = 2
+	part := func(m *mat.SymDense, i, j int) mat.Matrix { return mat.DenseCopyOf(m).Slice(i, i+2, j, j+2) }
+	var inverse, slope, cross, middle, left, right, lower mat.Dense
+	require.NoError(t, inverse.Inverse(part(other, 0, 0)))
+	slope.Mul(part(other, last, 0), &inverse)
+	cross.Mul(&slope, part(own, 0, 0))
+	middle.Sub(part(other, 0, 0), part(own, 0, 0))
+	left.Mul(&slope, &middle)
+	right.Mul(&left, slope.T())
+	lower.Sub(part(other, last, last), &right)
+	joint := mat.NewSymDense(4, nil)
+	for i := range 2 {
+		for j := range 2 {
+			joint.SetSym(i, j, own.At(i, j))
+			joint.SetSym(last+i, j, cross.At(i, j))
+			if j <= i {
+				joint.SetSym(last+i, last+j, lower.At(i, j))
+			}
+		}
+	}
+	a, ok := conditional(joint, []int{2, 3}, []int{0, 1})
+	require.True(t, ok)
+	b, ok := conditional(other, []int{2, 3}, []int{0, 1})
+	require.True(t, ok)
+	require.True(t, mat.EqualApprox(a.slope, b.slope, 1e-10))
+	require.True(t, mat.EqualApprox(a.left, b.left, 1e-9))
+}
+
+// Means before and after the last visit, as the table of the method's page has them, in visits of different units.
+func TestTheMeansOfEachStrategy(t *testing.T) {
+	p := &prepared{scale: []float64{1, 2, 4}}
+	own, other := []float64{5, 3, 1}, []float64{4, 4, 4}
+	for strategy, want := range map[Strategy][]float64{
+		JumpToReference: {5, 3, 4}, CopyReference: {4, 4, 4}, CopyIncrements: {5, 3, 4 + (3-4)*2/4.0},
+	} {
+		require.Equal(t, want, p.joined(strategy, own, other, 2), strategy)
+		require.Equal(t, other, p.joined(strategy, own, other, 0), strategy)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
+	"afterglow/internal/stats/mixed"
 )
 
 // twoCourses are quick to fit.
@@ -183,6 +185,14 @@ func TestSR121_WhatCannotBeFittedIsNamed(t *testing.T) {
 		}, stats.NotFinite, "response"},
 		{"an enormous outcome", func(s *[]Subject, _ *Model) { (*s)[0].Values[0] = stats.Of(1e300) }, stats.NotFinite, "response"},
 		{"an infinite time", func(s *[]Subject, _ *Model) { (*s)[0].Times[0], (*s)[0].Values[0] = math.Inf(1), stats.Of(1) }, stats.NotFinite, "time"},
+		{"times too close together for their powers", func(s *[]Subject, m *Model) {
+			m.Degree = 4
+			for i := range *s {
+				for j := range (*s)[i].Times {
+					(*s)[i].Times[j] *= 1e-100
+				}
+			}
+		}, stats.NotFinite, "time"},
 		{"two lines without error", each(func(i int, s *Subject) {
 			for j := range s.Values {
 				s.Values[j] = stats.Of([]float64{9 - s.Times[j], 9}[i%2])
@@ -258,4 +268,30 @@ func FuzzFit(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Slopes that vary about levels that do not: the covariance lies on its edge, where the mixed model finds it too, and that is said.
+func TestACovarianceOnItsEdgeIsFittedAndSaid(t *testing.T) {
+	source := seeded(5)
+	var subjects []Subject
+	frame := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: map[string][]string{}}
+	for i := range 60 {
+		s := Subject{Name: fmt.Sprintf("s%02d", i)}
+		slope := source.NormFloat64()
+		for j := range 8 {
+			// errors that cancel within a subject
+			y := stats.Of(20 + slope*(float64(j)-3.5) + []float64{1, -1, -1, 1, 1, -1, -1, 1}[j]*(1+0.3*source.NormFloat64()))
+			s.Times, s.Values = append(s.Times, float64(j)), append(s.Values, y)
+			frame.Numbers["y"], frame.Numbers["t"] = append(frame.Numbers["y"], y), append(frame.Numbers["t"], stats.Of(float64(j)))
+			frame.Texts["id"] = append(frame.Texts["id"], s.Name)
+		}
+		subjects = append(subjects, s)
+	}
+	got, err := Fit(Model{Classes: 1, Degree: 1, Random: RandomSlope, Level: 0.95}, subjects, seeded(1))
+	require.NoError(t, err)
+	want, err := mixed.FitRandom(mixed.RandomModel{Formula: "y ~ t + (1 + t | id)", Method: mixed.ML, Level: 0.95}, frame)
+	require.NoError(t, err)
+	require.InDelta(t, want.LogLik(), got.LogLik, 1e-7)
+	require.InDelta(t, -1, got.Classes[0].Random.Correlation[0][1].Value, 1e-6)
+	require.Contains(t, got.Notes, "the random effects' covariance is estimated on its edge: one of them is a combination of the others, or does not vary")
 }

@@ -48,11 +48,30 @@ func (d *data) report(m Model, ends []end, best int) (Result, error) {
 	if k > 1 {
 		out.Certainty.Entropy = stats.Of(1 - entropy/(n*math.Log(float64(k))))
 	}
-	out.Notes = d.notes(m, out)
-	if !finite(out.LogLik) || !finite(out.BIC) {
-		return Result{}, stats.Errorf(stats.NotFinite, "response", "the likelihood overflows; change the unit")
+	out.Notes = d.notes(m, e.theta, out)
+	return out, out.bounded()
+}
+
+// bounded names what overflowed on the way back to the raw scale.
+func (r Result) bounded() error {
+	if !finite(r.LogLik) || !finite(r.BIC) {
+		return stats.Errorf(stats.NotFinite, "response", "the likelihood overflows; change the unit")
 	}
-	return out, nil
+	for _, class := range r.Classes {
+		for _, c := range class.Coefficients {
+			if !c.Estimate.Estimate.Defined || !c.SE.Defined {
+				return stats.Errorf(stats.NotFinite, "time", "the coefficient of %s overflows; change the unit", c.Name)
+			}
+		}
+		for _, row := range class.Random.Covariance {
+			for _, v := range row {
+				if !finite(v) {
+					return stats.Errorf(stats.NotFinite, "time", "the random effects' covariance overflows; change the unit")
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // covariances inverts the observed information, and puts the subjects' scores between two of its inverses (White 1982,
@@ -258,10 +277,25 @@ func (d *data) members(out *Result, posterior [][]float64, order []int) float64 
 	return entropy
 }
 
-func (d *data) notes(m Model, r Result) []string {
+// edge tells whether a diagonal element of a Cholesky factor is 0.
+func (d *data) edge(theta []float64) bool {
+	for k := range d.classes {
+		for a := range d.q {
+			if math.Abs(theta[d.factorAt(k)+a*(a+1)/2+a]) < 1e-4 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *data) notes(m Model, theta []float64, r Result) []string {
 	notes := []string{
 		fmt.Sprintf("growth mixture by maximum likelihood, %d classes, trajectories of degree %d, random effects: %s; errors from the observed information, se_robust from the sandwich", m.Classes, m.Degree, m.Random),
 		"missing values must be missing at random given the observed ones",
+	}
+	if d.edge(theta) {
+		notes = append(notes, "the random effects' covariance is estimated on its edge: one of them is a combination of the others, or does not vary")
 	}
 	if m.Classes == 1 {
 		return notes
@@ -278,11 +312,6 @@ func (d *data) notes(m Model, r Result) []string {
 	for _, c := range r.Classes {
 		if c.Expected < 0.05*float64(r.NSubjects) {
 			notes = append(notes, fmt.Sprintf("class %d holds less than 5%% of the subjects", c.Class))
-		}
-		for i, sd := range c.Random.SD {
-			if sd*math.Pow(d.half, float64(i)) < 1e-4*c.Random.Sigma {
-				notes = append(notes, fmt.Sprintf("class %d: the variance of %s is estimated as zero", c.Class, c.Random.Names[i]))
-			}
 		}
 	}
 	return notes
