@@ -20,6 +20,12 @@ type Spells struct {
 	Strata  []string
 	// Cluster numbers a row's cluster; nil means none.
 	Cluster []int
+	// Subject numbers the subject of a row, whose rows may not overlap; nil leaves that unchecked.
+	Subject []int
+	// Weight is positive; nil means 1. With Frequency it is how many rows like this there are, a whole number, and the fit is
+	// that of these rows; otherwise it is a probability weight.
+	Weight    []float64
+	Frequency bool
 }
 
 // ordered are the rows by stratum, in each from the last stop to the first, covariates centred and scaled.
@@ -28,6 +34,8 @@ type ordered struct {
 	start, stop []float64
 	event       []bool
 	x           []float64
+	weight      []float64 // nil means 1
+	frequency   bool
 	stratum     []int
 	row         []int // place in the Spells
 	bounds      []int // where each stratum begins, and n
@@ -45,9 +53,9 @@ func order(s Spells) (*ordered, error) {
 	if p == 0 {
 		return nil, stats.Errorf(stats.BadInput, "formula", "has no covariate")
 	}
-	o := &ordered{n: n, p: p, row: make([]int, n)}
+	o := &ordered{n: n, p: p, frequency: s.Frequency}
 	stop, start := slices.Clone(s.Stop), slices.Clone(s.Start)
-	if err := checkTimes(s, start, stop); err != nil {
+	if err := s.check(start, stop); err != nil {
 		return nil, err
 	}
 	o.tolerance = alignTimes(start, stop)
@@ -55,55 +63,103 @@ func order(s Spells) (*ordered, error) {
 		if start != nil && start[i] >= stop[i] {
 			return nil, stats.Errorf(stats.BadInput, "stop", "row %d ends before or when it starts", i+1)
 		}
-		o.row[i] = i
 		if s.Event[i] {
-			o.events++
+			o.events += o.copies(s, i)
 		}
+	}
+	if err := s.overlap(start, stop); err != nil {
+		return nil, err
 	}
 	if o.events == 0 {
 		return nil, stats.Errorf(stats.NoEvents, "event", "no event in any row")
 	}
-	stratum := func(i int) int {
-		if s.Stratum == nil {
-			return 0
-		}
-		return s.Stratum[i]
-	}
-	latestFirst := func(time []float64) func(a, b int) int {
-		return func(a, b int) int {
-			if d := stratum(a) - stratum(b); d != 0 {
-				return d
-			}
-			switch {
-			case time[a] > time[b]:
-				return -1
-			case time[a] < time[b]:
-				return 1
-			}
-			return a - b
-		}
-	}
-	slices.SortFunc(o.row, latestFirst(stop))
+	o.row = latestFirst(stop, s.Stratum)
 	o.stop, o.event, o.stratum = make([]float64, n), make([]bool, n), make([]int, n)
-	place := make([]int, n)
+	if s.Weight != nil {
+		o.weight = make([]float64, n)
+	}
 	for i, r := range o.row {
-		o.stop[i], o.event[i], o.stratum[i], place[r] = stop[r], s.Event[r], stratum(r), i
+		o.stop[i], o.event[i] = stop[r], s.Event[r]
+		if s.Stratum != nil {
+			o.stratum[i] = s.Stratum[r]
+		}
+		if s.Weight != nil {
+			o.weight[i] = s.Weight[r]
+		}
 		if i == 0 || o.stratum[i] != o.stratum[i-1] {
 			o.bounds = append(o.bounds, i)
 		}
 	}
 	o.bounds = append(o.bounds, n)
 	if start != nil {
-		o.start, o.entry = make([]float64, n), slices.Clone(o.row)
-		slices.SortFunc(o.entry, latestFirst(start))
+		place := make([]int, n)
+		o.start, o.entry = make([]float64, n), latestFirst(start, s.Stratum)
 		for i, r := range o.row {
-			o.start[i] = start[r]
+			o.start[i], place[r] = start[r], i
 		}
 		for i, r := range o.entry {
 			o.entry[i] = place[r]
 		}
 	}
 	return o, o.standardise(s)
+}
+
+// copies is how many rows row i stands for.
+func (o *ordered) copies(s Spells, i int) int {
+	if s.Frequency && s.Weight != nil {
+		return int(s.Weight[i])
+	}
+	return 1
+}
+
+// check refuses columns of different length, and numbers that are not finite or not positive where they must be.
+func (s Spells) check(times ...[]float64) error {
+	if err := checkTimes(s, times...); err != nil {
+		return err
+	}
+	n := len(s.Stop)
+	for name, length := range map[string]int{"start": len(s.Start), "strata": len(s.Stratum), "cluster": len(s.Cluster),
+		"subject": len(s.Subject), "weights": len(s.Weight)} {
+		if length != 0 && length != n {
+			return stats.Errorf(stats.BadInput, name, "has %d values for %d rows", length, n)
+		}
+	}
+	for name, column := range map[string][]int{"strata": s.Stratum, "cluster": s.Cluster, "subject": s.Subject} {
+		for i, v := range column {
+			if v < 0 {
+				return stats.Errorf(stats.BadInput, name, "of row %d is negative", i+1)
+			}
+		}
+	}
+	for i, w := range s.Weight {
+		switch {
+		case math.IsNaN(w) || math.IsInf(w, 0):
+			return stats.Errorf(stats.NotFinite, "weights", "of row %d is not finite", i+1)
+		case w <= 0 || w > math.MaxInt32:
+			return stats.Errorf(stats.BadInput, "weights", "of row %d is not positive, or beyond 2^31", i+1)
+		case s.Frequency && w != math.Trunc(w):
+			return stats.Errorf(stats.BadInput, "weights", "of row %d counts rows but is no whole number", i+1)
+		}
+	}
+	return nil
+}
+
+// overlap refuses a subject that is at risk twice at a time.
+func (s Spells) overlap(start, stop []float64) error {
+	if s.Subject == nil {
+		return nil
+	}
+	rows := latestFirst(stop, s.Subject)
+	for k := 1; k < len(rows); k++ {
+		later, earlier := rows[k-1], rows[k]
+		if s.Subject[later] != s.Subject[earlier] {
+			continue
+		}
+		if start == nil || start[later] < stop[earlier] {
+			return stats.Errorf(stats.BadInput, "start", "row %d overlaps row %d of the same subject", max(later, earlier)+1, min(later, earlier)+1)
+		}
+	}
+	return nil
 }
 
 func checkTimes(s Spells, times ...[]float64) error {
@@ -123,149 +179,47 @@ func checkTimes(s Spells, times ...[]float64) error {
 	return nil
 }
 
-// alignTimes joins times that are equal but for rounding, as align does for counts.
-func alignTimes(start, stop []float64) float64 {
-	times := slices.Concat(start, stop)
-	slices.Sort(times)
-	times = slices.Compact(times)
-	mean := 0.0
-	for _, t := range times {
-		mean += math.Abs(t) / float64(len(times))
-	}
-	tolerance := tieTolerance * math.Max(1, mean)
-	near := false
-	for i := 1; i < len(times); i++ {
-		near = near || times[i]-times[i-1] <= tolerance
-	}
-	if !near {
-		return tolerance
-	}
-	first := map[float64]float64{}
-	for i, t := range times {
-		if i > 0 && t-times[i-1] <= tolerance {
-			first[t] = first[times[i-1]]
-		} else {
-			first[t] = t
-		}
-	}
-	for _, column := range [][]float64{start, stop} {
-		for i, t := range column {
-			column[i] = first[t]
-		}
-	}
-	return tolerance
-}
-
 func (o *ordered) standardise(s Spells) error {
 	n, p := o.n, o.p
 	o.x, o.mean, o.scale = make([]float64, n*p), make([]float64, p), make([]float64, p)
-	for j, name := range s.Names {
-		for i := range n {
-			v := s.X[i*p+j]
+	for i := range n {
+		for j, v := range s.X[i*p : i*p+p] {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
+				return stats.Errorf(stats.NotFinite, s.Names[j], "row %d is not a finite number", i+1)
 			}
 			o.mean[j] += v / float64(n)
 		}
-		for i := range n {
-			o.scale[j] = math.Hypot(o.scale[j], s.X[i*p+j]-o.mean[j])
+	}
+	furthest := make([]float64, p)
+	for i := range n {
+		for j, v := range s.X[i*p : i*p+p] {
+			furthest[j] = math.Max(furthest[j], math.Abs(v-o.mean[j]))
 		}
-		o.scale[j] /= math.Sqrt(float64(n))
+	}
+	for i := range n {
+		for j, v := range s.X[i*p : i*p+p] {
+			if furthest[j] > 0 {
+				d := (v - o.mean[j]) / furthest[j]
+				o.scale[j] += d * d
+			}
+		}
+	}
+	for j, name := range s.Names {
+		o.scale[j] = furthest[j] * math.Sqrt(o.scale[j]/float64(n))
+		if math.IsInf(o.scale[j], 0) || math.IsNaN(o.scale[j]) {
+			return stats.Errorf(stats.NotFinite, name, "its spread is beyond the range of numbers")
+		}
 		if !(o.scale[j] > 1e-12*math.Abs(o.mean[j])) {
 			return stats.Errorf(stats.OneLevel, name, "has the same value in all rows")
 		}
 	}
-	for i, r := range o.row {
-		for j := range p {
-			o.x[i*p+j] = (s.X[r*p+j] - o.mean[j]) / o.scale[j]
+	inChunks(n, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			row := s.X[o.row[i]*p : o.row[i]*p+p]
+			for j, v := range row {
+				o.x[i*p+j] = (v - o.mean[j]) / o.scale[j]
+			}
 		}
-	}
+	})
 	return nil
-}
-
-// tie is what happens at one event time of a stratum: sums over the rows at risk, and over those with the event (D).
-type tie struct {
-	stratum    int
-	time       float64
-	from, to   int // the rows that stop at this time; those with an event are members
-	deaths     int
-	s0, d0     float64
-	s1, d1, dx []float64 // dx: the plain sum of the members' covariates
-	s2, d2     []float64 // lower triangles by rows, p x p; nil where not asked
-	risk       []float64 // exp(x'b) of every row
-}
-
-// walk visits the event times of every stratum, from the last to the first, at coefficients beta.
-func (o *ordered) walk(beta []float64, second bool, visit func(*tie)) {
-	p := o.p
-	risk := make([]float64, o.n)
-	for i := range risk {
-		eta := 0.0
-		for j, x := range o.x[i*p : i*p+p] {
-			eta += x * beta[j]
-		}
-		risk[i] = math.Exp(eta)
-	}
-	t := &tie{s1: make([]float64, p), d1: make([]float64, p), dx: make([]float64, p), risk: risk}
-	if second {
-		t.s2, t.d2 = make([]float64, p*p), make([]float64, p*p)
-	}
-	for s := 0; s+1 < len(o.bounds); s++ {
-		o.walkStratum(t, o.bounds[s], o.bounds[s+1], visit)
-	}
-}
-
-func (o *ordered) walkStratum(t *tie, begin, end int, visit func(*tie)) {
-	p := o.p
-	t.stratum, t.s0 = o.stratum[begin], 0
-	clear(t.s1)
-	clear(t.s2)
-	add := func(i int, sign float64, s0 *float64, s1, s2 []float64) {
-		r := sign * t.risk[i]
-		*s0 += r
-		row := o.x[i*p : i*p+p]
-		for j, x := range row {
-			s1[j] += r * x
-		}
-		if s2 == nil {
-			return
-		}
-		for j, x := range row {
-			rx := r * x
-			to := s2[j*p : j*p+j+1]
-			for k := range to {
-				to[k] += rx * row[k]
-			}
-		}
-	}
-	left := begin
-	for i := begin; i < end; {
-		t.from, t.time, t.deaths, t.d0 = i, o.stop[i], 0, 0
-		for i < end && o.stop[i] == t.time {
-			add(i, 1, &t.s0, t.s1, t.s2)
-			if o.event[i] {
-				t.deaths++
-			}
-			i++
-		}
-		t.to = i
-		if t.deaths == 0 {
-			continue
-		}
-		for ; o.entry != nil && left < end && o.start[o.entry[left]] >= t.time; left++ {
-			add(o.entry[left], -1, &t.s0, t.s1, t.s2)
-		}
-		clear(t.d1)
-		clear(t.d2)
-		clear(t.dx)
-		for m := t.from; m < t.to; m++ {
-			if o.event[m] {
-				add(m, 1, &t.d0, t.d1, t.d2)
-				for j, x := range o.x[m*p : m*p+p] {
-					t.dx[j] += x
-				}
-			}
-		}
-		visit(t)
-	}
 }

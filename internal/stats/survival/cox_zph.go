@@ -53,7 +53,9 @@ func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
 		for j := range p {
 			score[j] += at * t.dx[j]
 		}
-		f.steps(t, func(w, weight float64) {
+		steps, weight := f.terms(t)
+		for step := range steps {
+			w := float64(step) / float64(steps)
 			s0 := t.s0 - w*t.d0
 			for j := range p {
 				mean[j] = (t.s1[j] - w*t.d1[j]) / s0
@@ -65,7 +67,7 @@ func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
 					twice[j*p+k] += at * at * v
 				}
 			}
-		})
+		}
 	})
 	lower := func(m []float64, j, k int) float64 { return m[max(j, k)*p+min(j, k)] }
 	test := func(of []int) float64 {
