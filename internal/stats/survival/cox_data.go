@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"afterglow/internal/stats"
 )
 
@@ -223,3 +225,29 @@ func (o *ordered) standardise(s Spells) error {
 	})
 	return nil
 }
+
+// weightOf is row i's weight.
+func (o *ordered) weightOf(i int) float64 {
+	if o.weight == nil {
+		return 1
+	}
+	return o.weight[i]
+}
+
+// copiesOf is how many rows row i stands for.
+func (o *ordered) copiesOf(i int) float64 {
+	if !o.frequency {
+		return 1
+	}
+	return o.weightOf(i)
+}
+
+// copiesOfAll is how many rows all stand for.
+func (o *ordered) copiesOfAll() int {
+	if !o.frequency || o.weight == nil {
+		return o.n
+	}
+	return int(floats.Sum(o.weight))
+}
+
+func (o *ordered) positive() bool { return slices.Min(o.stop) > 0 }

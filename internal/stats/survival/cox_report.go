@@ -4,14 +4,17 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
 )
 
-// CoxResult is all that is reported about a Cox model. Robust fields are there where the rows were clustered.
+// CoxResult is all that is reported about a Cox model. Robust fields are there where the rows were clustered or had
+// probability weights; N and NEvents count rows, each as often as its frequency.
 type CoxResult struct {
 	N            int              `json:"n"`
+	WeightSum    *stats.Number    `json:"weight_sum,omitempty"`
 	NEvents      int              `json:"n_events"`
 	Coefficients []CoxCoefficient `json:"coefficients"`
 	VCov         NamedMatrix      `json:"vcov"`
@@ -77,9 +80,13 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		return CoxResult{}, err
 	}
 	p := f.data.p
-	r := CoxResult{N: f.data.n, NEvents: f.data.events, NullLogLik: stats.Of(f.NullLik), LogLik: stats.Of(f.LogLik),
+	r := CoxResult{N: f.data.copiesOfAll(), NEvents: f.data.events, NullLogLik: stats.Of(f.NullLik), LogLik: stats.Of(f.LogLik),
 		LRTest: chiSquare(2*(f.LogLik-f.NullLik), p), ScoreTest: chiSquare(f.Score, p), WaldTest: chiSquare(f.wald(f.VCov), p),
 		VCov: NamedMatrix{f.spells.Names, numbers(f.VCov)}, Concordance: f.concordance(), Level: level}
+	if f.spells.Weight != nil {
+		sum := stats.Of(floats.Sum(f.spells.Weight))
+		r.WeightSum = &sum
+	}
 	for j, name := range f.spells.Names {
 		e := stats.ZEstimate(f.Beta[j], math.Sqrt(f.VCov.At(j, j)), level)
 		c := CoxCoefficient{Name: name, Estimate: e.Estimate, SE: e.SE, Z: e.Statistic, PValue: e.PValue,
@@ -96,6 +103,10 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		r.RobustVCov, r.RobustWald = numbers(f.Robust), &wald
 	}
 	for _, transform := range []Transform{ByKM, ByTime, ByRank, ByLog} {
+		if transform == ByLog && !f.data.positive() {
+			r.ZPH = append(r.ZPH, f.undefinedZPH(transform))
+			continue
+		}
 		z, err := f.ProportionalHazards(transform)
 		if err != nil {
 			return r, err
@@ -202,24 +213,24 @@ func (f *CoxFit) concordance() stats.Number {
 			from := i
 			for i < end && o.stop[i] == o.stop[from] {
 				if !o.event[i] {
-					tree.add(rank[i], 1)
+					tree.add(rank[i], o.weightOf(i))
 				}
 				i++
 			}
 			for ; o.entry != nil && left < end && o.start[o.entry[left]] >= o.stop[from]; left++ {
-				tree.add(rank[o.entry[left]], -1)
+				tree.add(rank[o.entry[left]], -o.weightOf(o.entry[left]))
 			}
 			for m := from; m < i; m++ {
 				if o.event[m] {
-					lower, same := tree.below(rank[m]), tree.at[rank[m]]
-					concordant += float64(lower)
-					tied += float64(same)
-					pairs += float64(tree.total)
+					w := o.weightOf(m)
+					concordant += w * tree.below(rank[m])
+					tied += w * tree.at[rank[m]]
+					pairs += w * tree.total
 				}
 			}
 			for m := from; m < i; m++ {
 				if o.event[m] {
-					tree.add(rank[m], 1)
+					tree.add(rank[m], o.weightOf(m))
 				}
 			}
 		}
@@ -227,15 +238,15 @@ func (f *CoxFit) concordance() stats.Number {
 	return stats.Of((concordant + tied/2) / pairs)
 }
 
-// counts is a Fenwick tree (1994, Software: Practice and Experience 24:327) of how many rows have each rank.
+// counts is a Fenwick tree (1994, Software: Practice and Experience 24:327) of the weight of the rows of each rank.
 type counts struct {
-	sums, at []int
-	total    int
+	sums, at []float64
+	total    float64
 }
 
-func newCounts(n int) *counts { return &counts{sums: make([]int, n+1), at: make([]int, n)} }
+func newCounts(n int) *counts { return &counts{sums: make([]float64, n+1), at: make([]float64, n)} }
 
-func (c *counts) add(rank, by int) {
+func (c *counts) add(rank int, by float64) {
 	c.at[rank] += by
 	c.total += by
 	for i := rank + 1; i < len(c.sums); i += i & -i {
@@ -243,8 +254,8 @@ func (c *counts) add(rank, by int) {
 	}
 }
 
-func (c *counts) below(rank int) int {
-	sum := 0
+func (c *counts) below(rank int) float64 {
+	sum := 0.0
 	for i := rank; i > 0; i -= i & -i {
 		sum += c.sums[i]
 	}

@@ -61,10 +61,7 @@ func (o *ordered) walkStratum(t *tie, begin, end int, visit func(*tie)) {
 }
 
 func (o *ordered) addMember(t *tie, i int) {
-	weight := 1.0
-	if o.weight != nil {
-		weight = o.weight[i]
-	}
+	weight := o.weightOf(i)
 	t.weight += weight
 	if o.frequency && o.weight != nil {
 		t.deaths += int(weight)

@@ -2,7 +2,6 @@ package survival
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -103,12 +102,20 @@ func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
 	return out, nil
 }
 
+// undefinedZPH is a test that its time scale does not allow.
+func (f *CoxFit) undefinedZPH(transform Transform) ZPH {
+	out := ZPH{Transform: transform}
+	for _, name := range f.spells.Names {
+		out.Rows = append(out.Rows, ZPHRow{name, ChiSquare{DF: 1}})
+	}
+	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", ChiSquare{DF: f.data.p}})
+	return out
+}
+
 // timeScale gives g of every row's stop time, centred on its mean over the events.
 func (f *CoxFit) timeScale(transform Transform) ([]float64, error) {
 	o := f.data
 	g := make([]float64, o.n)
-	sorted := slices.Clone(o.stop)
-	slices.Sort(sorted)
 	switch transform {
 	case ByTime:
 		copy(g, o.stop)
@@ -120,11 +127,7 @@ func (f *CoxFit) timeScale(transform Transform) ([]float64, error) {
 			}
 		}
 	case ByRank:
-		for i, t := range o.stop {
-			low, _ := slices.BinarySearch(sorted, t)
-			high, _ := slices.BinarySearch(sorted, math.Nextafter(t, math.Inf(1)))
-			g[i] = float64(low+1+high) / 2
-		}
+		o.ranks(g)
 	case ByKM:
 		f.leftKaplanMeier(g)
 	default:
@@ -142,38 +145,46 @@ func (f *CoxFit) timeScale(transform Transform) ([]float64, error) {
 	return g, nil
 }
 
-// leftKaplanMeier fills 1 - S(t-) of all rows, strata together.
+// ranks fills the mean rank of all rows' stops, strata together, each row as often as its frequency.
+func (o *ordered) ranks(g []float64) {
+	earliest := backwards(latestFirst(o.stop, nil))
+	below := 0.0
+	for i := 0; i < o.n; {
+		from, same := i, 0.0
+		for ; i < o.n && o.stop[earliest[i]] == o.stop[earliest[from]]; i++ {
+			same += o.copiesOf(earliest[i])
+		}
+		for _, row := range earliest[from:i] {
+			g[row] = below + (same+1)/2
+		}
+		below += same
+	}
+}
+
+// leftKaplanMeier fills 1 - S(t-) of all rows, strata together, each row as often as its frequency.
 func (f *CoxFit) leftKaplanMeier(g []float64) {
 	o := f.data
-	order := make([]int, o.n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return less(o.stop[a], o.stop[b]) })
-	var starts []float64
+	earliest := backwards(latestFirst(o.stop, nil))
+	entry := earliest
 	if o.start != nil {
-		starts = slices.Clone(o.start)
-		slices.Sort(starts)
+		entry = backwards(latestFirst(o.start, nil))
 	}
-	surv, entered := 1.0, 0
+	surv, risk, entered := 1.0, 0.0, 0
 	for i := 0; i < o.n; {
-		t, deaths := o.stop[order[i]], 0
-		first := i
-		for i < o.n && o.stop[order[i]] == t {
-			if o.event[order[i]] {
-				deaths++
-			}
-			g[order[i]] = 1 - surv
-			i++
+		t, deaths, gone := o.stop[earliest[i]], 0.0, 0.0
+		for ; entered < o.n && (o.start == nil || o.start[entry[entered]] < t); entered++ {
+			risk += o.copiesOf(entry[entered])
 		}
-		risk := o.n - first
-		if starts != nil {
-			for entered < o.n && starts[entered] < t {
-				entered++
+		for ; i < o.n && o.stop[earliest[i]] == t; i++ {
+			row := earliest[i]
+			if o.event[row] {
+				deaths += o.copiesOf(row)
 			}
-			risk = entered - first
+			gone += o.copiesOf(row)
+			g[row] = 1 - surv
 		}
-		surv *= 1 - float64(deaths)/float64(risk)
+		surv *= 1 - deaths/risk
+		risk -= gone
 	}
 }
 

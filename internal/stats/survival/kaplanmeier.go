@@ -71,13 +71,14 @@ type Curve struct {
 	RMST      *RMST      `json:"rmst,omitempty"`
 }
 
-// Result is the curves of all groups; with two groups and a tau also the comparison of restricted means,
-// second against first.
+// Result is the curves of all groups; with several groups and a tau also the comparison of restricted means,
+// each against the first.
 type Result struct {
-	Groups         []Curve         `json:"groups"`
-	RMSTDifference *RMSTDifference `json:"rmst_difference,omitempty"`
-	RMSTRatio      *RMSTRatio      `json:"rmst_ratio,omitempty"`
-	Level          float64         `json:"ci_level"`
+	Groups         []Curve          `json:"groups"`
+	RMSTDifference *RMSTDifference  `json:"rmst_difference,omitempty"`
+	RMSTRatio      *RMSTRatio       `json:"rmst_ratio,omitempty"`
+	RMST           *RestrictedMeans `json:"rmst_comparisons,omitempty"`
+	Level          float64          `json:"ci_level"`
 }
 
 // KaplanMeier estimates the curve of every group (Kaplan & Meier 1958, JASA 53:457). Failures name the
@@ -106,6 +107,10 @@ func KaplanMeier(groups []Group, o Options) (Result, error) {
 	if len(result.Groups) == 2 && o.Tau.Defined {
 		difference, ratio := CompareRMST(result.Groups[0], result.Groups[1], o.Level)
 		result.RMSTDifference, result.RMSTRatio = &difference, &ratio
+	}
+	if len(result.Groups) > 1 && o.Tau.Defined {
+		means := restrictedMeans(result.Groups, o.Tau.Value, o.Level)
+		result.RMST = &means
 	}
 	return result, nil
 }

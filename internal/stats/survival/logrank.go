@@ -25,6 +25,22 @@ type LogRankTest struct {
 	ChiSq    stats.Number `json:"chisq"`
 	DF       int          `json:"df"`
 	PValue   stats.Number `json:"p_value"`
+	// RMST stands beside the test where it was asked for (Beside): what the curves differ by, in time.
+	RMST *RestrictedMeans `json:"rmst,omitempty"`
+}
+
+// Beside puts restricted means to tau of the groups, strata together, beside the test.
+func (t *LogRankTest) Beside(strata []Stratum, tau, level float64) error {
+	groups := make([]Group, len(t.Levels))
+	for i, name := range t.Levels {
+		groups[i].Level = name
+		for _, s := range strata {
+			groups[i].Counts = append(groups[i].Counts, s.Groups[i].Counts...)
+		}
+	}
+	means, err := CompareRestrictedMeans(groups, tau, level)
+	t.RMST = &means
+	return err
 }
 
 // LogRank tests that the groups have one curve within every stratum. Each event time is weighted by

@@ -17,7 +17,7 @@ type Censored struct {
 
 // Turnbull is the maximum likelihood estimate of a distribution from interval-censored times. Gradient is by how much, of 1,
 // the worst interval misses the conditions of Karush, Kuhn and Tucker; the log-likelihood lies below its maximum by at most N
-// times that. Where Unique is false other masses give the same likelihood, and with it the same curve in the observed intervals.
+// times that. The masses of the intervals are unique; how a mass lies within its own is not to be known.
 type Turnbull struct {
 	Level      string       `json:"level"`
 	N          int          `json:"n"`
@@ -28,7 +28,6 @@ type Turnbull struct {
 	LogLik     stats.Number `json:"loglik"`
 	Gradient   stats.Number `json:"gradient"`
 	Iterations int          `json:"iterations"`
-	Unique     bool         `json:"unique"`
 	Masses     []Mass       `json:"masses"`
 	Median     TimeRange    `json:"median"`
 	RMST       *MeanRange   `json:"rmst,omitempty"`
@@ -74,7 +73,7 @@ func FitTurnbull(level string, times []Censored, tau stats.Number) (Turnbull, er
 	if err := fit.climb(); err != nil {
 		return out, err
 	}
-	out.LogLik, out.Gradient, out.Iterations, out.Unique = stats.Of(fit.logLik), stats.Of(fit.violation()), fit.iterations, fit.unique()
+	out.LogLik, out.Gradient, out.Iterations = stats.Of(fit.logLik), stats.Of(fit.violation()), fit.iterations
 	left := 1.0
 	for j, c := range cells {
 		if fit.mass[j] == 0 {
