@@ -110,7 +110,13 @@ func moments(rows []CompetingRow, causes int, levels []string) ([][]moment, floa
 		if r.Cause < 0 || r.Cause > causes {
 			return nil, 0, stats.Errorf(stats.BadInput, "event", "row %d has cause %d; there are %d, and 0 for censored", i+1, r.Cause, causes)
 		}
+		if r.Group < 0 || r.Group >= len(levels) {
+			return nil, 0, stats.Errorf(stats.BadInput, "group", "row %d is in none of the groups", i+1)
+		}
 		times[i] = r.Time
+	}
+	if len(levels) == 0 || causes == 0 {
+		return nil, 0, stats.Errorf(stats.BadInput, "causes", "no group, or no cause, is named")
 	}
 	tolerance := alignTimes(nil, times)
 	counts := make([]map[float64]*moment, len(levels))

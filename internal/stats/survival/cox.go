@@ -84,7 +84,8 @@ func (f *CoxFit) climb() error {
 	beta := make([]float64, p)
 	at := f.evaluate(beta)
 	f.NullLik = at.logLik
-	if err := f.collinear(at.info); err != nil {
+	null := at.info
+	if err := collinear(f.spells.Names, at.info, f.data.eventWeight); err != nil {
 		return err
 	}
 	last := math.Inf(1)
@@ -100,6 +101,9 @@ func (f *CoxFit) climb() error {
 			f.Score = decrement
 		}
 		if decrement < 1e-22 || decrement < 1e-12 && decrement >= last/4 {
+			if err := flat(f.spells.Names, null, at.info); err != nil {
+				return err
+			}
 			f.beta, f.LogLik, f.vcov = beta, at.logLik, mat.NewSymDense(p, nil)
 			if chol.InverseTo(f.vcov) != nil {
 				return f.runaway(beta)
@@ -129,9 +133,10 @@ func (f *CoxFit) climb() error {
 	return f.runaway(beta)
 }
 
-// collinear names a covariate that earlier ones make up within the risk sets, from the information at 0.
-func (f *CoxFit) collinear(info *mat.SymDense) error {
-	p := f.data.p
+// collinear names a covariate that earlier ones make up within the risk sets, from the information at 0, which events of this
+// weight gave.
+func collinear(names []string, info *mat.SymDense, events float64) error {
+	p := len(names)
 	l := mat.NewDense(p, p, nil)
 	for j := range p {
 		left := info.At(j, j)
@@ -143,15 +148,60 @@ func (f *CoxFit) collinear(info *mat.SymDense) error {
 			l.Set(j, k, value/l.At(k, k))
 			left -= l.At(j, k) * l.At(j, k)
 		}
-		if !(info.At(j, j) > 1e-12*float64(f.data.events)) {
-			return stats.Errorf(stats.OneLevel, f.spells.Names[j], "does not vary among those at risk when events happen")
+		if !(info.At(j, j) > 1e-12*events) {
+			return stats.Errorf(stats.OneLevel, names[j], "does not vary among those at risk when events happen")
 		}
 		if !(left > 1e-12*info.At(j, j)) {
-			return stats.Errorf(stats.Collinear, f.spells.Names[j], "is a combination of the covariates before it among those at risk")
+			return stats.Errorf(stats.Collinear, names[j], "is a combination of the covariates before it among those at risk")
 		}
 		l.Set(j, j, math.Sqrt(left))
 	}
 	return nil
+}
+
+// flatShare is the share of the information at 0 that is left where coefficients run away. A likelihood that rises for
+// ever flattens exponentially, so that Newton's steps come to rest long before anything overflows.
+const flatShare = 1e-7
+
+// flat names the column that weighs most in a combination about which the information has all but gone.
+func flat(names []string, null, info *mat.SymDense) error {
+	p := len(names)
+	var chol mat.Cholesky
+	var eigen mat.EigenSym
+	if !chol.Factorize(null) {
+		return stats.Errorf(stats.Collinear, names[0], "cannot be told apart from the other covariates among those at risk")
+	}
+	var lower mat.TriDense
+	chol.LTo(&lower)
+	var half, whole mat.Dense
+	if half.Solve(&lower, info) != nil || whole.Solve(&lower, half.T()) != nil {
+		return nil // all but collinear: the information says what there is to say
+	}
+	relative := mat.NewSymDense(p, nil)
+	for i := range p {
+		for j := range i + 1 {
+			relative.SetSym(i, j, (whole.At(i, j)+whole.At(j, i))/2)
+		}
+	}
+	if !eigen.Factorize(relative, true) {
+		return stats.Errorf(stats.NotConverged, names[0], "the information has no eigenvalues")
+	}
+	if eigen.Values(nil)[0] > flatShare {
+		return nil
+	}
+	var vectors mat.Dense
+	var direction mat.VecDense
+	eigen.VectorsTo(&vectors)
+	if direction.SolveVec(lower.T(), vectors.ColView(0)) != nil {
+		return nil
+	}
+	worst := 0
+	for j := range p {
+		if math.Abs(direction.AtVec(j)) > math.Abs(direction.AtVec(worst)) {
+			worst = j
+		}
+	}
+	return stats.Errorf(stats.Separation, names[worst], "the hazard ratio runs to 0 or infinity: some of its values never, or always, have the event first")
 }
 
 func (f *CoxFit) runaway(beta []float64) error {

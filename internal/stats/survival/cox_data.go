@@ -44,6 +44,7 @@ type ordered struct {
 	entry       []int // rows by stratum, in each from the last start to the first; nil without starts
 	mean, scale []float64
 	events      int
+	eventWeight float64
 	tolerance   float64
 }
 
@@ -67,6 +68,11 @@ func order(s Spells) (*ordered, error) {
 		}
 		if s.Event[i] {
 			o.events += o.copies(s, i)
+			if s.Weight == nil {
+				o.eventWeight++
+			} else {
+				o.eventWeight += s.Weight[i]
+			}
 		}
 	}
 	if err := s.overlap(start, stop); err != nil {
@@ -181,6 +187,9 @@ func checkTimes(s Spells, times ...[]float64) error {
 	return nil
 }
 
+// tiniest is the smallest spread of a column whose square is a number.
+const tiniest = 1e-150
+
 func (o *ordered) standardise(s Spells) error {
 	n, p := o.n, o.p
 	o.x, o.mean, o.scale = make([]float64, n*p), make([]float64, p), make([]float64, p)
@@ -208,10 +217,10 @@ func (o *ordered) standardise(s Spells) error {
 	}
 	for j, name := range s.Names {
 		o.scale[j] = furthest[j] * math.Sqrt(o.scale[j]/float64(n))
-		if math.IsInf(o.scale[j], 0) || math.IsNaN(o.scale[j]) {
-			return stats.Errorf(stats.NotFinite, name, "its spread is beyond the range of numbers")
+		if !(o.scale[j] < 1/tiniest) {
+			return stats.Errorf(stats.NotFinite, name, "its spread is beyond the range in which squares are numbers")
 		}
-		if !(o.scale[j] > 1e-12*math.Abs(o.mean[j])) {
+		if !(o.scale[j] > 1e-12*math.Abs(o.mean[j]) && o.scale[j] > tiniest) {
 			return stats.Errorf(stats.OneLevel, name, "has the same value in all rows")
 		}
 	}

@@ -9,11 +9,13 @@ import (
 )
 
 // DiscreteHazard is a grouped proportional hazards model: events known only to lie between visits. NSubjects counts those
-// who contribute an interval, NWithoutPeriod those who were censored inside the first one.
+// who contribute an interval, NWithoutPeriod those who were censored inside the first one,
+// NSpanning those whose event lies in one of several intervals.
 type DiscreteHazard struct {
 	NSubjects      int                   `json:"n_subjects"`
 	NWithoutPeriod int                   `json:"n_without_period"`
 	NPersonPeriods int                   `json:"n_person_periods"`
+	NSpanning      int                   `json:"n_spanning,omitempty"`
 	AtRisk         []int                 `json:"at_risk"`
 	Events         []int                 `json:"events"`
 	Coefficients   []DiscreteCoefficient `json:"coefficients"`

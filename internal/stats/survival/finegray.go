@@ -36,6 +36,7 @@ type fineGray struct {
 	cause       []int // 0 censored, 1 the cause, 2 another
 	x           []float64
 	mean, scale []float64
+	events      float64
 	g           []float64 // probability of no censoring just before the subject's time
 	censorings  []censoring
 }
@@ -74,9 +75,15 @@ func FitFineGray(time []float64, cause []int, names []string, x []float64, level
 
 func newFineGray(time []float64, cause []int, names []string, x []float64) (*fineGray, error) {
 	n, p := len(time), len(names)
+	if len(cause) != n {
+		return nil, stats.Errorf(stats.BadInput, "rows", "times and causes differ in length")
+	}
 	aligned := slices.Clone(time)
 	events := make([]bool, n)
 	for i, c := range cause {
+		if c < 0 || c > 2 {
+			return nil, stats.Errorf(stats.BadInput, "event", "row %d has neither 0, nor 1 for the cause, nor 2 for another", i+1)
+		}
 		events[i] = c == 1
 	}
 	spells := Spells{Stop: aligned, Event: events, Names: names, X: x}
@@ -84,7 +91,7 @@ func newFineGray(time []float64, cause []int, names []string, x []float64) (*fin
 	if err != nil {
 		return nil, err
 	}
-	f := &fineGray{n: n, p: p, mean: o.mean, scale: o.scale}
+	f := &fineGray{n: n, p: p, mean: o.mean, scale: o.scale, events: o.eventWeight}
 	for i := n - 1; i >= 0; i-- { // order has the last time first
 		f.time = append(f.time, o.stop[i])
 		f.cause = append(f.cause, cause[o.row[i]])
@@ -194,7 +201,10 @@ func (f *fineGray) evaluate(beta []float64) coxPoint {
 func (f *fineGray) climb(names []string) ([]float64, float64, *mat.SymDense, error) {
 	beta := make([]float64, f.p)
 	at := f.evaluate(beta)
-	last := math.Inf(1)
+	null, last := at.info, math.Inf(1)
+	if err := collinear(names, null, f.events); err != nil {
+		return nil, 0, nil, err
+	}
 	for range 100 {
 		var chol mat.Cholesky
 		var step mat.VecDense
@@ -204,7 +214,7 @@ func (f *fineGray) climb(names []string) ([]float64, float64, *mat.SymDense, err
 		}
 		decrement := mat.Dot(score, &step)
 		if decrement < 1e-22 || decrement < 1e-12 && decrement >= last/4 {
-			return beta, at.logLik, at.info, nil
+			return beta, at.logLik, at.info, flat(names, null, at.info)
 		}
 		last = decrement
 		size := 1.0

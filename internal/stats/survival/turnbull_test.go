@@ -132,7 +132,7 @@ func TestTurnbullOnExactTimesIsKaplanMeier(t *testing.T) {
 		require.NoError(t, err)
 		fit, err := survival.FitTurnbull("all", times, stats.Number{})
 		require.NoError(t, err)
-			at := 0
+		at := 0
 		for _, row := range plain.Groups[0].Table {
 			if row.NEvent == 0 {
 				continue
@@ -161,8 +161,7 @@ func TestTheUnitOfTimeAndTheOrderOfSubjectsLeaveTheMasses(t *testing.T) {
 	}
 }
 
-// Newton's and the self-consistency step come to the same masses from different starts, as they must: the observation that
-// ends a cell ties the sum of masses up to there to an earlier one, so that all sums are told apart.
+// The observation that ends a cell ties the sum of masses up to there to an earlier one: all sums are told apart.
 func TestCellsThatFewObservationsCoverAreStillToldApart(t *testing.T) {
 	times := []survival.Censored{{Lower: 1, Upper: 4}, {Lower: 3, Upper: 6}, {Lower: 0, Upper: 2}, {Lower: 5, Upper: 7}, {Lower: 0, Upper: 7}}
 	fit, err := survival.FitTurnbull("all", times, stats.Number{})
