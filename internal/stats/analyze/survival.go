@@ -41,6 +41,9 @@ type logRankInput struct {
 	Levels []string `json:"levels"`
 	Strata string   `json:"strata"`
 	Rho    float64  `json:"rho"`
+	// Tau asks for restricted means beside the test, with intervals at Level.
+	Tau   stats.Number `json:"tau"`
+	Level float64      `json:"level"`
 }
 
 func logRank(j job, in logRankInput) (survival.LogRankTest, error) {
@@ -48,7 +51,11 @@ func logRank(j job, in logRankInput) (survival.LogRankTest, error) {
 	if err != nil {
 		return survival.LogRankTest{}, err
 	}
-	return survival.LogRank(strata, in.Rho)
+	out, err := survival.LogRank(strata, in.Rho)
+	if err != nil || !in.Tau.Defined {
+		return out, err
+	}
+	return out, out.Beside(strata, in.Tau.Value, in.Level)
 }
 
 // strata counts times by group within strata; rows without a time, a status, a group or a stratum leave.
@@ -121,14 +128,19 @@ func (j job) times(time, status string) ([]timed, error) {
 }
 
 type coxInput struct {
-	Time    string              `json:"time"`
-	Status  string              `json:"status"`
-	Start   string              `json:"start"`
-	Stop    string              `json:"stop"`
-	Formula string              `json:"formula"`
-	Ties    survival.Ties       `json:"ties"`
-	Strata  string              `json:"strata"`
-	Cluster string              `json:"cluster"`
+	Time    string        `json:"time"`
+	Status  string        `json:"status"`
+	Start   string        `json:"start"`
+	Stop    string        `json:"stop"`
+	Formula string        `json:"formula"`
+	Ties    survival.Ties `json:"ties"`
+	Strata  string        `json:"strata"`
+	Cluster string        `json:"cluster"`
+	// Weights is a column of weights: probabilities, or with Frequency how many rows like it there are.
+	Weights   string `json:"weights"`
+	Frequency bool   `json:"frequency"`
+	// Subject is a column of subjects whose rows may not overlap.
+	Subject string              `json:"subject"`
 	Factors map[string][]string `json:"factors"`
 	At      []float64           `json:"at"`
 	Level   float64             `json:"level"`
@@ -149,12 +161,12 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	if in.Start != "" {
 		needed = append(needed, in.Start)
 	}
-	for _, name := range []string{in.Strata, in.Cluster} {
+	for _, name := range []string{in.Strata, in.Cluster, in.Weights, in.Subject} {
 		if name != "" {
 			needed = append(needed, name)
 		}
 	}
-	m, frame, err := j.covariates(in.Formula, in.Factors, []string{in.Strata, in.Cluster}, needed...)
+	m, frame, err := j.covariates(in.Formula, in.Factors, []string{in.Strata, in.Cluster, in.Subject}, needed...)
 	if err != nil {
 		return survival.CoxResult{}, err
 	}
@@ -162,10 +174,17 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	if err != nil {
 		return survival.CoxResult{}, err
 	}
-	spells := survival.Spells{Names: m.Names, X: m.X}
+	spells := survival.Spells{Names: m.Names, X: m.X, Frequency: in.Frequency}
 	for _, row := range m.Rows {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
+		if in.Weights != "" {
+			weight, number := frame.Numbers[in.Weights]
+			if !number {
+				return survival.CoxResult{}, stats.Errorf(stats.BadInput, in.Weights, "is not a column of numbers")
+			}
+			spells.Weight = append(spells.Weight, weight[row].Value)
+		}
 		if in.Start != "" {
 			spells.Start = append(spells.Start, frame.Numbers[in.Start][row].Value)
 		}
@@ -181,6 +200,11 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	}
 	if in.Cluster != "" {
 		if spells.Cluster, err = coded(in.Cluster, frame.Texts[in.Cluster], distinct(frame.Texts[in.Cluster]), m.Rows); err != nil {
+			return survival.CoxResult{}, err
+		}
+	}
+	if in.Subject != "" {
+		if spells.Subject, err = coded(in.Subject, frame.Texts[in.Subject], distinct(frame.Texts[in.Subject]), m.Rows); err != nil {
 			return survival.CoxResult{}, err
 		}
 	}
@@ -242,9 +266,12 @@ func coded(name string, column, levels []string, rows []int) ([]int, error) {
 	return out, nil
 }
 
+// discreteInput takes a time and a status, or the ends of an interval that holds the event.
 type discreteInput struct {
 	Time    string              `json:"time"`
 	Status  string              `json:"status"`
+	Lower   string              `json:"lower"`
+	Upper   string              `json:"upper"`
 	Cuts    []float64           `json:"cuts"`
 	Formula string              `json:"formula"`
 	Factors map[string][]string `json:"factors"`
@@ -252,6 +279,9 @@ type discreteInput struct {
 }
 
 func discreteHazard(j job, in discreteInput) (survival.DiscreteHazard, error) {
+	if in.Lower != "" {
+		return j.discreteIntervals(in)
+	}
 	m, _, err := j.covariates(in.Formula, in.Factors, nil, in.Time, in.Status)
 	if err != nil {
 		return survival.DiscreteHazard{}, err
@@ -266,6 +296,25 @@ func discreteHazard(j job, in discreteInput) (survival.DiscreteHazard, error) {
 		spells.Event = append(spells.Event, rows[row].event)
 	}
 	return survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+}
+
+func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error) {
+	m, err := j.covariatesOrNone(in.Formula, in.Factors)
+	if err != nil {
+		return survival.DiscreteHazard{}, err
+	}
+	times, there, err := j.intervals(in.Lower, in.Upper)
+	if err != nil {
+		return survival.DiscreteHazard{}, err
+	}
+	var kept []survival.Censored
+	var x []float64
+	for k, row := range m.Rows {
+		if there[row] {
+			kept, x = append(kept, times[row]), append(x, m.Row(k)...)
+		}
+	}
+	return survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
 }
 
 type competingInput struct {

@@ -293,6 +293,7 @@ func FuzzCompeting(f *testing.F) {
 
 func FuzzDiscreteHazard(f *testing.F) {
 	f.Add([]byte{10, 1, 20, 0, 30, 3, 12, 1, 25, 5, 31, 1, 8, 7, 17, 3}, 10.0)
+	f.Add([]byte{}, 10.0)
 	f.Fuzz(func(t *testing.T, data []byte, cut float64) {
 		s := survival.Spells{Names: []string{"x"}}
 		var times []survival.Censored
@@ -309,6 +310,7 @@ func FuzzDiscreteHazard(f *testing.F) {
 
 func FuzzLogRank(f *testing.F) {
 	f.Add([]byte{1, 1, 0, 2, 0, 1, 3, 2, 2, 4, 5, 6}, 1.0)
+	f.Add([]byte("0200011010"), -1176.0)
 	f.Fuzz(func(t *testing.T, data []byte, rho float64) {
 		strata := []survival.Stratum{{}, {}}
 		for s := range strata {

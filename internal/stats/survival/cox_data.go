@@ -174,6 +174,9 @@ func checkTimes(s Spells, times ...[]float64) error {
 	if len(s.Event) != len(s.Stop) || len(s.X) != len(s.Stop)*len(s.Names) {
 		return stats.Errorf(stats.BadInput, "rows", "times, events and covariates differ in length")
 	}
+	if len(s.Stop) == 0 {
+		return stats.Errorf(stats.TooFew, "rows", "no complete row")
+	}
 	for _, column := range times {
 		for i, t := range column {
 			if math.IsNaN(t) || math.IsInf(t, 0) {

@@ -169,6 +169,10 @@ func TestSR121_DegenerateCountsAreNamed(t *testing.T) {
 		_, err := survival.LogRank([]survival.Stratum{{Groups: groups}}, 0)
 		return err
 	}
+	weighted := func(rho float64) error {
+		_, err := survival.LogRank([]survival.Stratum{{Groups: []survival.Group{one, {Level: "b", Counts: one.Counts}}}}, rho)
+		return err
+	}
 	_, outside := survival.Tally([]survival.Observation{{Time: 1, Group: "c"}}, []string{"a"})
 	_, notFinite := survival.Tally([]survival.Observation{{Time: math.NaN(), Group: "a"}}, []string{"a"})
 	cases := map[string]struct {
@@ -186,6 +190,8 @@ func TestSR121_DegenerateCountsAreNamed(t *testing.T) {
 		"a comparison with one group": {logRank(one), stats.OneLevel, "group"},
 		"a comparison without events": {logRank(censored("a"), censored("b")), stats.NoEvents, "event"},
 		"never two groups at risk":    {logRank(one, survival.Group{Level: "b", Counts: []survival.Count{{Time: 0.5, Censored: 1}}}), stats.TooFew, "group"},
+		"an enormous power":           {weighted(1e300), stats.BadInput, "rho"},
+		"a power that is no number":   {weighted(math.NaN()), stats.NotFinite, "rho"},
 		"an empty group compared":     {logRank(one, survival.Group{Level: "b"}), stats.EmptyCell, "b"},
 	}
 	for name, c := range cases {

@@ -285,6 +285,7 @@ func TestAnIntercurrentEventAtTheEndOfARow(t *testing.T) {
 
 func FuzzReweight(f *testing.F) {
 	f.Add([]byte{10, 3, 1, 20, 5, 2, 30, 1, 0, 12, 9, 2, 14, 8, 1, 33, 4, 2, 21, 2, 2}, uint8(1))
+	f.Add([]byte{}, uint8(0))
 	f.Fuzz(func(t *testing.T, data []byte, choice uint8) {
 		s := survival.Interrupted{Names: []string{"x"}}
 		for i := 0; i+2 < len(data) && i < 150; i += 3 {

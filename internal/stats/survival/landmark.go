@@ -2,6 +2,7 @@ package survival
 
 import (
 	"math"
+	"slices"
 
 	"afterglow/internal/stats"
 )
@@ -114,4 +115,39 @@ func CompareFromLandmark(subjects []Observation, levels []string, at float64, o 
 	}
 	out.LogRank, err = LogRank([]Stratum{{Groups: groups}}, 0)
 	return out, err
+}
+
+// CoxFromLandmark fits a Cox model from the landmark on: an indicator of each group but the first, then the covariates, which
+// must be known by the landmark.
+func CoxFromLandmark(subjects []Observation, levels []string, at float64, names []string, x []float64, ties Ties, level float64) (*CoxResult, error) {
+	if len(levels) < 2 {
+		return nil, stats.Errorf(stats.OneLevel, "group", "a comparison needs at least two groups")
+	}
+	if len(x) != len(names)*len(subjects) {
+		return nil, stats.Errorf(stats.BadInput, "rows", "subjects and covariates differ in length")
+	}
+	time, event := make([]float64, len(subjects)), make([]bool, len(subjects))
+	for i, s := range subjects {
+		time[i], event[i] = s.Time, s.Event
+	}
+	rows, moved, _, err := FromLandmark(time, event, at)
+	if err != nil {
+		return nil, err
+	}
+	out := Spells{Names: append(slices.Clone(levels[1:]), names...), Stop: moved}
+	for _, i := range rows {
+		group := slices.Index(levels, subjects[i].Group)
+		if group < 0 {
+			return nil, stats.Errorf(stats.BadInput, "group", "subject %d is in none of the groups", i+1)
+		}
+		for g := 1; g < len(levels); g++ {
+			indicator := 0.0
+			if g == group {
+				indicator = 1
+			}
+			out.X = append(out.X, indicator)
+		}
+		out.Event, out.X = append(out.Event, event[i]), append(out.X, x[i*len(names):(i+1)*len(names)]...)
+	}
+	return fitReport(out, ties, level)
 }

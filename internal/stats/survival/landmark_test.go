@@ -33,6 +33,23 @@ func TestALandmarkOfStanfordHeartsIsThatOfR(t *testing.T) {
 	require.Equal(t, got.KaplanMeier.RMST, got.RMST)
 }
 
+// R: coxph(Surv(time - 60, event) ~ g + age48) among the same subjects, g the transplant by day 60.
+func TestACoxModelFromALandmarkIsThatOfR(t *testing.T) {
+	s := stanford(t)
+	var subjects []survival.Observation
+	var age []float64
+	for i, exposed := range survival.ExposedBy(s.Intercurrent, 60) {
+		subjects = append(subjects, survival.Observation{Time: s.Time[i], Event: s.Event[i], Group: map[bool]string{true: "transplant", false: "waiting"}[exposed]})
+		age = append(age, s.X[2*i])
+	}
+	got, err := survival.CoxFromLandmark(subjects, []string{"waiting", "transplant"}, 60, []string{"age48"}, age, survival.Efron, 0.95)
+	require.NoError(t, err)
+	coefficient(t, got, "transplant", -0.5182570586034, 0.3664198878601, false)
+	coefficient(t, got, "age48", 0.0710819215294, 0.0251758989099, false)
+	_, err = survival.CoxFromLandmark(subjects, []string{"waiting"}, 60, []string{"age48"}, age, survival.Efron, 0.95)
+	failed(t, err, stats.OneLevel, "group")
+}
+
 // No true effect: everyone has the same hazard, and some are exposed while they live. Grouped by ever exposed, the exposed
 // seem to live longer, since they lived to be exposed (immortal time); from a landmark the test rejects as often as it says.
 func TestALandmarkIsNotBiasedByImmortalTimeWhereTheNaiveComparisonIs(t *testing.T) {
@@ -102,6 +119,7 @@ func TestSR121_LandmarksThatLeaveNothingAreNamed(t *testing.T) {
 
 func FuzzLandmark(f *testing.F) {
 	f.Add([]byte{10, 1, 20, 2, 30, 3, 12, 0}, 1.0, 2.0)
+	f.Add([]byte{}, 1.0, 2.0)
 	f.Fuzz(func(t *testing.T, data []byte, at, tau float64) {
 		var subjects []survival.Observation
 		for i := 0; i+1 < len(data); i += 2 {

@@ -43,12 +43,18 @@ func (t *LogRankTest) Beside(strata []Stratum, tau, level float64) error {
 	return err
 }
 
+// largestRho bounds the power of a weight, which is a share and may be as small as one of all subjects.
+const largestRho = 10
+
 // LogRank tests that the groups have one curve within every stratum. Each event time is weighted by
 // S(t-)^rho of the stratum's pooled curve: rho 0 is the log-rank test (Mantel 1966, Cancer Chemother Rep 50:163),
 // rho 1 Peto and Peto's (Harrington & Fleming 1982, Biometrika 69:553).
 func LogRank(strata []Stratum, rho float64) (LogRankTest, error) {
 	if math.IsNaN(rho) || math.IsInf(rho, 0) {
 		return LogRankTest{}, stats.Errorf(stats.NotFinite, "rho", "the weight's power is not finite")
+	}
+	if rho < -largestRho || rho > largestRho {
+		return LogRankTest{}, stats.Errorf(stats.BadInput, "rho", "the weight's power lies beyond %d", largestRho)
 	}
 	aligned, out, err := alignStrata(strata)
 	if err != nil {
