@@ -36,9 +36,10 @@ type weightedInput struct {
 }
 
 type weightedResult struct {
-	Groups    []survival.WeightedCurve `json:"groups"`
-	NExcluded int                      `json:"n_excluded"`
-	Level     float64                  `json:"ci_level"`
+	Groups    []survival.WeightedCurve  `json:"groups"`
+	RMST      *survival.RestrictedMeans `json:"rmst_comparisons,omitempty"`
+	NExcluded int                       `json:"n_excluded"`
+	Level     float64                   `json:"ci_level"`
 }
 
 func weightedKaplanMeier(j job, in weightedInput) (weightedResult, error) {
@@ -88,6 +89,7 @@ func weightedKaplanMeier(j job, in weightedInput) (weightedResult, error) {
 		}
 		out.Groups = append(out.Groups, curve)
 	}
+	out.RMST = survival.CompareWeighted(out.Groups, in.Level)
 	return out, nil
 }
 

@@ -139,6 +139,9 @@ func (s Spells) check(times ...[]float64) error {
 			}
 		}
 	}
+	if s.Stratum != nil && slices.Max(s.Stratum) >= len(s.Strata) {
+		return stats.Errorf(stats.BadInput, "strata", "a row has a stratum without a name")
+	}
 	for i, w := range s.Weight {
 		switch {
 		case math.IsNaN(w) || math.IsInf(w, 0):

@@ -51,6 +51,9 @@ type passed struct {
 	hazard float64
 }
 
+// farFromOne is when a product of risks is taken to its logarithm; one more factor must not overflow.
+const farFromOne = 1e100
+
 // sweep goes through a stratum from the last time to the first, adds to the likelihood, the score and the products of the
 // means of the risk sets, and leaves every row's passed hazard.
 func (f *CoxFit) sweep(begin, end int, beta []float64, out *coxPoint, means []float64) {
@@ -61,11 +64,14 @@ func (f *CoxFit) sweep(begin, end int, beta []float64, out *coxPoint, means []fl
 	clear(f.hazard[begin:end])
 	f.data.walkStratum(t, begin, end, func(t *tie) {
 		steps, weight := f.terms(t)
-		hazard, shared := 0.0, 0.0
+		hazard, shared, product := 0.0, 0.0, 1.0
 		for k := range steps {
 			off := float64(k) / float64(steps)
 			s0 := t.s0 - off*t.d0
-			out.logLik -= weight * math.Log(s0)
+			if product *= s0; product > farFromOne || product < 1/farFromOne {
+				out.logLik -= weight * math.Log(product)
+				product = 1
+			}
 			hazard += weight / s0
 			shared += weight * off / s0
 			for j := range mean {
@@ -78,6 +84,7 @@ func (f *CoxFit) sweep(begin, end int, beta []float64, out *coxPoint, means []fl
 				}
 			}
 		}
+		out.logLik -= weight * math.Log(product)
 		for j, x := range t.dx {
 			out.logLik += beta[j] * x
 			out.score[j] += x

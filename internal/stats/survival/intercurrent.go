@@ -157,6 +157,11 @@ func (s Interrupted) AskThreeWays(ties Ties, level float64, cuts []float64, stab
 	if err := s.check(); err != nil {
 		return out, err
 	}
+	for _, j := range stable {
+		if j < 0 || j >= len(s.Names) {
+			return out, stats.Errorf(stats.BadInput, "stable", "there is no covariate %d", j)
+		}
+	}
 	for i := range s.Time {
 		if s.Event[i] {
 			out.NEvents++

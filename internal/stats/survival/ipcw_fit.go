@@ -16,8 +16,9 @@ type Reweighted struct {
 
 // Censoring is what is estimated under one treatment of censoring.
 type Censoring struct {
-	Curves []WeightedCurve `json:"curves"`
-	Cox    *CoxResult      `json:"cox,omitempty"`
+	Curves []WeightedCurve  `json:"curves"`
+	RMST   *RestrictedMeans `json:"rmst,omitempty"`
+	Cox    *CoxResult       `json:"cox,omitempty"`
 }
 
 // Outcome says what is estimated: curves by group, and a Cox model where it has covariates (those of the numerator).
@@ -37,6 +38,9 @@ func (r CensoringRows) Reweight(o WeightOptions, outcome Outcome) (Reweighted, e
 		return out, err
 	}
 	out.Weights = report
+	if outcome.Group != nil && len(outcome.Group) != len(r.Stop) {
+		return out, stats.Errorf(stats.BadInput, "group", "has %d values for %d rows", len(outcome.Group), len(r.Stop))
+	}
 	ones := make([]float64, len(weights))
 	for i := range ones {
 		ones[i] = 1
@@ -69,6 +73,7 @@ func (r CensoringRows) outcome(weights []float64, level float64, outcome Outcome
 		}
 		out.Curves = append(out.Curves, curve)
 	}
+	out.RMST = CompareWeighted(out.Curves, level)
 	if len(r.StableNames) == 0 {
 		return out, nil
 	}

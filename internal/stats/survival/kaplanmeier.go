@@ -82,7 +82,7 @@ type Result struct {
 }
 
 // KaplanMeier estimates the curve of every group (Kaplan & Meier 1958, JASA 53:457). Failures name the
-// group without a subject or the count that cannot be.
+// group without a subject or the count that cannot be. See docs/methods/kaplan-meier.md.
 func KaplanMeier(groups []Group, o Options) (Result, error) {
 	if err := o.Validate(); err != nil {
 		return Result{}, err

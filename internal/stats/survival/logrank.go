@@ -48,7 +48,7 @@ const largestRho = 10
 
 // LogRank tests that the groups have one curve within every stratum. Each event time is weighted by
 // S(t-)^rho of the stratum's pooled curve: rho 0 is the log-rank test (Mantel 1966, Cancer Chemother Rep 50:163),
-// rho 1 Peto and Peto's (Harrington & Fleming 1982, Biometrika 69:553).
+// rho 1 Peto and Peto's (Harrington & Fleming 1982, Biometrika 69:553). See docs/methods/log-rank.md.
 func LogRank(strata []Stratum, rho float64) (LogRankTest, error) {
 	if math.IsNaN(rho) || math.IsInf(rho, 0) {
 		return LogRankTest{}, stats.Errorf(stats.NotFinite, "rho", "the weight's power is not finite")
@@ -80,10 +80,13 @@ func alignStrata(strata []Stratum) ([][]Group, LogRankTest, error) {
 	var out LogRankTest
 	var flat []Group
 	for s, stratum := range strata {
+		if s > 0 && len(stratum.Groups) != len(out.Levels) {
+			return nil, out, stats.Errorf(stats.BadInput, "strata", "hold different numbers of groups")
+		}
 		for i, g := range stratum.Groups {
 			if s == 0 {
 				out.Levels = append(out.Levels, g.Level)
-			} else if len(stratum.Groups) != len(out.Levels) || g.Level != out.Levels[i] {
+			} else if g.Level != out.Levels[i] {
 				return nil, out, stats.Errorf(stats.BadInput, g.Level, "the strata hold different groups")
 			}
 			if len(g.Counts) > 0 {

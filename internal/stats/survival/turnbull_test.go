@@ -15,7 +15,7 @@ import (
 )
 
 // radiotherapy are the 46 intervals in months of Finkelstein & Wolfe (1985, Biometrics 41:933), as printed in Klein &
-// Moeschberger (2003), table 1.18.
+// Moeschberger (2003, section 1.18).
 func radiotherapy() []survival.Censored {
 	var out []survival.Censored
 	for _, v := range [][2]float64{{0, 7}, {0, 8}, {0, 5}, {4, 11}, {5, 12}, {5, 11}, {6, 10}, {7, 16}, {7, 14}, {11, 15}, {11, 18}, {17, 25},
@@ -28,8 +28,8 @@ func radiotherapy() []survival.Censored {
 	return append(out, survival.Censored{Lower: 46, Upper: math.Inf(1), Count: 8})
 }
 
-// Published: the masses of Turnbull's estimate as printed for these data by Fay & Shaw (2010, J Stat Softw 36(2), section 3.1),
-// to 4 digits; the curve is that of Klein & Moeschberger (2003), table 5.2.
+// Published: the masses of Turnbull's estimate as printed for these data by Fay & Shaw (2010, J Stat Softw 36(2)), to 4 digits; the
+// curve is that of Klein & Moeschberger (2003, section 5.2).
 func TestTurnbullsEstimateOfPublishedIntervals(t *testing.T) {
 	fit, err := survival.FitTurnbull("radiotherapy", radiotherapy(), stats.Of(48))
 	require.NoError(t, err)

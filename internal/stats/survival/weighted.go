@@ -9,11 +9,13 @@ import (
 
 // WeightedCurve is a Kaplan-Meier curve of weighted rows, which may start late and belong to clusters.
 type WeightedCurve struct {
-	Level  string        `json:"level"`
-	N      int           `json:"n"`
-	Events int           `json:"events"`
-	Table  []WeightedRow `json:"table"`
-	RMST   *RMST         `json:"rmst,omitempty"`
+	Level  string `json:"level"`
+	N      int    `json:"n"`
+	Events int    `json:"events"`
+	// Last is the last time anyone was followed to.
+	Last  float64       `json:"last_time"`
+	Table []WeightedRow `json:"table"`
+	RMST  *RMST         `json:"rmst,omitempty"`
 }
 
 // WeightedRow is the curve at a time with an event: rows at risk and events, counted and weighted. SE is robust.
@@ -42,7 +44,7 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 	if err != nil {
 		return out, err
 	}
-	out.N, out.Table = h.n, []WeightedRow{}
+	out.N, out.Last, out.Table = h.n, h.last, []WeightedRow{}
 	z := stats.NormalQuantile(0.5 + ci/2)
 	variance := h.variances()
 	for k, m := range h.at {
@@ -60,6 +62,24 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 		}
 	}
 	return out, nil
+}
+
+// CompareWeighted compares restricted means of weighted curves, which must not share clusters, each with the first; nil where
+// there is nothing to compare.
+func CompareWeighted(curves []WeightedCurve, level float64) *RestrictedMeans {
+	if len(curves) < 2 || curves[0].RMST == nil {
+		return nil
+	}
+	plain, last := make([]Curve, len(curves)), stats.Number{}
+	for g, c := range curves {
+		plain[g] = Curve{Level: c.Level, N: c.N, RMST: c.RMST}
+		if n := len(c.Table); n == 0 || c.Table[n-1].Surv > 0 {
+			last = earlier(last, c.Last)
+		}
+	}
+	out := restrictedMeans(plain, curves[0].RMST.Tau, level)
+	out.TauMax = last
+	return &out
 }
 
 func (r *RMST) fill(estimate, se, level float64) {

@@ -259,6 +259,30 @@ func TestWeightsOfOneGiveThePlainCurve(t *testing.T) {
 	sameJSON(t, plain.Groups[0].RMST, weighted.RMST, 1e-10)
 }
 
+// Identity: with weights of 1 the comparison is that of the plain curves.
+func TestWeightedMeansAreComparedLikePlainOnes(t *testing.T) {
+	s, _, _ := lungWeighted(t)
+	byMale, curves := make([]survival.Spells, 2), make([]survival.WeightedCurve, 2)
+	var subjects []survival.Observation
+	levels := []string{"female", "male"}
+	for i, time := range s.Stop {
+		g := int(s.X[3*i+1])
+		byMale[g].Stop, byMale[g].Event = append(byMale[g].Stop, time), append(byMale[g].Event, s.Event[i])
+		subjects = append(subjects, survival.Observation{Time: time, Event: s.Event[i], Group: levels[g]})
+	}
+	for g, level := range levels {
+		var err error
+		curves[g], err = survival.WeightedKaplanMeier(level, byMale[g], 0.95, stats.Of(600))
+		require.NoError(t, err)
+	}
+	groups, err := survival.Tally(subjects, levels)
+	require.NoError(t, err)
+	want, err := survival.CompareRestrictedMeans(groups, 600, 0.95)
+	require.NoError(t, err)
+	sameJSON(t, want, survival.CompareWeighted(curves, 0.95), 1e-10)
+	require.Nil(t, survival.CompareWeighted(curves[:1], 0.95))
+}
+
 // The influence of a cluster is the derivative of the restricted mean by the weight of its rows.
 func TestTheErrorOfAWeightedMeanComesFromItsDerivatives(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 5))
