@@ -93,7 +93,7 @@ func (f *mixture) violation() float64 {
 const (
 	flatGradient   = 1e-9
 	turnbullSteps  = 2000
-	selfConsistent = 5 // steps of EM between two of Newton
+	selfConsistent = 100 // steps of EM between those of Newton; they cost little
 )
 
 // climb alternates a few self-consistency steps, which revive masses that were taken as 0 too early, with Newton's steps.
@@ -108,6 +108,7 @@ func (f *mixture) climb() error {
 			}
 			f.logLik = f.at(f.mass, f.slope)
 		}
+		f.prune()
 		for f.newton() {
 			if f.violation() < flatGradient {
 				break
@@ -135,6 +136,25 @@ func (f *mixture) revive() {
 		f.mass[j] /= total
 	}
 	f.logLik = f.at(f.mass, f.slope)
+}
+
+// prune takes masses as 0 that are small and whose slope says that they fall, as long as every observation keeps one.
+func (f *mixture) prune() {
+	small := 0.1 / float64(len(f.mass))
+	pruned, total := slices.Clone(f.mass), 0.0
+	for j, m := range pruned {
+		if m < small && f.slope[j] < f.n*(1-1e-6) {
+			pruned[j] = 0
+		}
+		total += pruned[j]
+	}
+	for j := range pruned {
+		pruned[j] /= total
+	}
+	slope := make([]float64, len(pruned))
+	if logLik := f.at(pruned, slope); !math.IsInf(logLik, -1) {
+		f.mass, f.slope, f.logLik = pruned, slope, logLik
+	}
 }
 
 // newton moves the positive masses by Newton's step, cut where a mass reaches 0; it tells whether the likelihood rose.
@@ -188,24 +208,31 @@ func (f *mixture) positive() []int {
 
 // information is minus the second derivative by the masses of these cells.
 func (f *mixture) information(of []int) *mat.SymDense {
-	sums := make([]float64, len(f.mass)+1)
+	sums, before := make([]float64, len(f.mass)+1), make([]int, len(f.mass)+1)
+	next := 0
 	for j, m := range f.mass {
-		sums[j+1] = sums[j] + m
+		sums[j+1], before[j+1] = sums[j]+m, before[j]
+		if next < len(of) && of[next] == j {
+			next++
+			before[j+1]++
+		}
 	}
 	// second differences: an observation adds to the square of its cells
-	m := len(f.mass)
-	square := mat.NewDense(m+1, m+1, nil)
+	k := len(of)
+	square := mat.NewDense(k+1, k+1, nil)
 	for _, c := range f.covers {
 		p := sums[c.to+1] - sums[c.from]
 		v := c.count / (p * p)
-		square.Set(c.from, c.from, square.At(c.from, c.from)+v)
-		square.Set(c.from, c.to+1, square.At(c.from, c.to+1)-v)
-		square.Set(c.to+1, c.from, square.At(c.to+1, c.from)-v)
-		square.Set(c.to+1, c.to+1, square.At(c.to+1, c.to+1)+v)
+		from, to := before[c.from], before[c.to+1]
+		square.Set(from, from, square.At(from, from)+v)
+		square.Set(from, to, square.At(from, to)-v)
+		square.Set(to, from, square.At(to, from)-v)
+		square.Set(to, to, square.At(to, to)+v)
 	}
-	for i := range m + 1 {
+	out := mat.NewSymDense(k, nil)
+	for i := range k {
 		row := square.RawRowView(i)
-		for j := range m + 1 {
+		for j := range k {
 			if j > 0 {
 				row[j] += row[j-1]
 			}
@@ -215,12 +242,9 @@ func (f *mixture) information(of []int) *mat.SymDense {
 					row[j] -= square.At(i-1, j-1)
 				}
 			}
-		}
-	}
-	out := mat.NewSymDense(len(of), nil)
-	for a, i := range of {
-		for b, j := range of[:a+1] {
-			out.SetSym(a, b, square.At(i, j))
+			if j <= i {
+				out.SetSym(i, j, row[j])
+			}
 		}
 	}
 	return out
