@@ -24,6 +24,7 @@ type Intercurrent struct {
 	NEvents       int          `json:"n_events"`
 	NIntercurrent int          `json:"n_intercurrent"`
 	NTogether     int          `json:"n_at_the_event"`
+	NAtStart      int          `json:"n_at_the_start"` // in no weighted row: never at risk before it
 	Composite     *CoxResult   `json:"composite,omitempty"`
 	Hypothetical  Hypothetical `json:"hypothetical"`
 	TimeVarying   *CoxResult   `json:"time_varying"`
@@ -169,6 +170,9 @@ func (s Interrupted) AskThreeWays(ties Ties, level float64, cuts []float64, stab
 		switch c := s.Intercurrent[i]; {
 		case s.before(i):
 			out.NIntercurrent++
+			if c.Value == 0 {
+				out.NAtStart++
+			}
 		case c.Defined && c.Value == s.Time[i]:
 			out.NTogether++
 		}

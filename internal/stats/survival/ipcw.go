@@ -91,6 +91,9 @@ func (r CensoringRows) Weights(o WeightOptions) ([]float64, CensoringWeights, er
 			out.NCensored++
 		}
 	}
+	if out.NCensored > 0 && !r.again(order) {
+		return nil, out, stats.Errorf(stats.BadInput, "rows", "no subject has a second row, so that no weight can change: cut the rows at visits")
+	}
 	stays, err := r.staying(o, &out)
 	if err != nil {
 		return nil, out, err
@@ -161,6 +164,16 @@ func (r CensoringRows) order(o WeightOptions) ([]int, error) {
 		}
 	}
 	return order, nil
+}
+
+// again tells whether any subject has a second row.
+func (r CensoringRows) again(order []int) bool {
+	for k := 1; k < len(order); k++ {
+		if r.Subject[order[k]] == r.Subject[order[k-1]] {
+			return true
+		}
+	}
+	return false
 }
 
 // staying gives the log of every row's factor: the numerator's probability of not being censored in it over the

@@ -241,19 +241,20 @@ func TestSR121_CensoringThatCannotBeWeightedIsNamed(t *testing.T) {
 		kind   stats.Kind
 		where  string
 	}{
-		"no model":           {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Model = "" }, stats.BadInput, "model"},
-		"a fourth power":     {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.TimeDegree = 4 }, stats.BadInput, "time_degree"},
-		"a low quantile":     {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Truncate = stats.Of(0.2) }, stats.BadInput, "truncate"},
-		"no level":           {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Level = 0 }, stats.BadInput, "level"},
-		"an overlap":         {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Start[1] = 0.5 }, stats.BadInput, "start"},
-		"a row without time": {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Start[4] = 1 }, stats.BadInput, "stop"},
-		"both ends at once":  {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Event[3] = true }, stats.BadInput, "censored"},
-		"life after the end": {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Event[0] = true }, stats.BadInput, "subject"},
-		"no number":          {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X[2] = math.Inf(1) }, stats.NotFinite, "x"},
-		"a constant column":  {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X = []float64{1, 1, 1, 1, 1} }, stats.Collinear, "x"},
-		"nobody":             {func(r *survival.CensoringRows, _ *survival.WeightOptions) { *r = survival.CensoringRows{} }, stats.TooFew, "rows"},
-		"a column too short": {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Subject = r.Subject[1:] }, stats.BadInput, "rows"},
-		"a score that tells": {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X = []float64{0, 0, 0, 1, 1} }, stats.Separation, "x"},
+		"no model":               {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Model = "" }, stats.BadInput, "model"},
+		"a fourth power":         {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.TimeDegree = 4 }, stats.BadInput, "time_degree"},
+		"a low quantile":         {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Truncate = stats.Of(0.2) }, stats.BadInput, "truncate"},
+		"no level":               {func(_ *survival.CensoringRows, o *survival.WeightOptions) { o.Level = 0 }, stats.BadInput, "level"},
+		"an overlap":             {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Start[1] = 0.5 }, stats.BadInput, "start"},
+		"a row without time":     {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Start[4] = 1 }, stats.BadInput, "stop"},
+		"both ends at once":      {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Event[3] = true }, stats.BadInput, "censored"},
+		"life after the end":     {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Event[0] = true }, stats.BadInput, "subject"},
+		"no number":              {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X[2] = math.Inf(1) }, stats.NotFinite, "x"},
+		"a constant column":      {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X = []float64{1, 1, 1, 1, 1} }, stats.Collinear, "x"},
+		"nobody":                 {func(r *survival.CensoringRows, _ *survival.WeightOptions) { *r = survival.CensoringRows{} }, stats.TooFew, "rows"},
+		"a column too short":     {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Subject = r.Subject[1:] }, stats.BadInput, "rows"},
+		"rows that were not cut": {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.Subject = []int{0, 1, 2, 3, 4} }, stats.BadInput, "rows"},
+		"a score that tells":     {func(r *survival.CensoringRows, _ *survival.WeightOptions) { r.X = []float64{0, 0, 0, 1, 1} }, stats.Separation, "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, o := censoringRows(), o
@@ -269,6 +270,17 @@ func TestSR121_CensoringThatCannotBeWeightedIsNamed(t *testing.T) {
 	var failure *stats.Failure
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, "intercurrent", failure.Where)
+}
+
+// An intercurrent event at time 0 is counted: the subject was never at risk under the hypothetical strategy.
+func TestAnIntercurrentEventAtTheStartIsCounted(t *testing.T) {
+	s := stanford(t)
+	s.Intercurrent[3], s.Intercurrent[8] = stats.Of(0), stats.Of(0)
+	got, err := s.AskThreeWays(survival.Efron, 0.95, []float64{15, 30}, []int{1}, survival.WeightOptions{Model: survival.PooledLogistic, TimeDegree: 1})
+	require.NoError(t, err)
+	require.Equal(t, 2, got.NAtStart)
+	require.Equal(t, got.N-2, got.Hypothetical.IPCW.Weights.NSubjects)
+	require.Equal(t, got.N, got.Composite.N)
 }
 
 // At the same time as the event the event came first; one at the end of follow-up counts; one after it was not seen.
