@@ -126,16 +126,21 @@ func (s Spells) check(times ...[]float64) error {
 		return err
 	}
 	n := len(s.Stop)
-	for name, length := range map[string]int{"start": len(s.Start), "strata": len(s.Stratum), "cluster": len(s.Cluster),
-		"subject": len(s.Subject), "weights": len(s.Weight)} {
-		if length != 0 && length != n {
-			return stats.Errorf(stats.BadInput, name, "has %d values for %d rows", length, n)
+	for _, c := range []struct {
+		name   string
+		length int
+	}{{"start", len(s.Start)}, {"strata", len(s.Stratum)}, {"cluster", len(s.Cluster)}, {"subject", len(s.Subject)}, {"weights", len(s.Weight)}} {
+		if c.length != 0 && c.length != n {
+			return stats.Errorf(stats.BadInput, c.name, "has %d values for %d rows", c.length, n)
 		}
 	}
-	for name, column := range map[string][]int{"strata": s.Stratum, "cluster": s.Cluster, "subject": s.Subject} {
-		for i, v := range column {
+	for _, c := range []struct {
+		name   string
+		column []int
+	}{{"strata", s.Stratum}, {"cluster", s.Cluster}, {"subject", s.Subject}} {
+		for i, v := range c.column {
 			if v < 0 {
-				return stats.Errorf(stats.BadInput, name, "of row %d is negative", i+1)
+				return stats.Errorf(stats.BadInput, c.name, "of row %d is negative", i+1)
 			}
 		}
 	}

@@ -70,8 +70,18 @@ type CensoringWeights struct {
 
 // CensoringCoefficient is a coefficient of a model of censoring: a log odds or a log hazard ratio.
 type CensoringCoefficient struct {
-	Name string `json:"name"`
-	stats.Estimate
+	Name     string       `json:"name"`
+	Estimate stats.Number `json:"estimate"`
+	SE       stats.Number `json:"se"`
+	Z        stats.Number `json:"z"`
+	PValue   stats.Number `json:"p_value"`
+	Lower    stats.Number `json:"ci_lower"`
+	Upper    stats.Number `json:"ci_upper"`
+}
+
+func censoringCoefficient(name string, estimate, se, level float64) CensoringCoefficient {
+	e := stats.ZEstimate(estimate, se, level)
+	return CensoringCoefficient{name, e.Estimate, e.SE, e.Statistic, e.PValue, e.Lower, e.Upper}
 }
 
 // Weights gives every row the inverse probability of not having been censored by its start, given the covariates up to then
@@ -247,7 +257,7 @@ func (r CensoringRows) logistic(names []string, x []float64, o WeightOptions) ([
 	}
 	var coefficients []CensoringCoefficient
 	for j, name := range data.Names {
-		coefficients = append(coefficients, CensoringCoefficient{name, stats.ZEstimate(fit.Beta[j], fit.SE(j), o.Level)})
+		coefficients = append(coefficients, censoringCoefficient(name, fit.Beta[j], fit.SE(j), o.Level))
 	}
 	return stays, coefficients, nil
 }
@@ -269,7 +279,7 @@ func (r CensoringRows) cox(names []string, x []float64, o WeightOptions) ([]floa
 		beta = make([]float64, len(s.Names))
 	} else {
 		for j, name := range names {
-			coefficients = append(coefficients, CensoringCoefficient{name, stats.ZEstimate(fit.Beta[j], math.Sqrt(fit.VCov.At(j, j)), o.Level)})
+			coefficients = append(coefficients, censoringCoefficient(name, fit.Beta[j], math.Sqrt(fit.VCov.At(j, j)), o.Level))
 		}
 	}
 	fit.evaluate(beta)

@@ -67,7 +67,7 @@ func TestAnIntercurrentEventThreeWaysIsThatOfR(t *testing.T) {
 
 	ipcw := got.Hypothetical.IPCW
 	for j, want := range []float64{-1.2329547801348, 0.0435377966386, 0.0288527095848, -0.1228347319894} {
-		near(t, want, ipcw.Weights.Denominator[j].Estimate.Estimate.Value, 1e-7)
+		near(t, want, ipcw.Weights.Denominator[j].Estimate.Value, 1e-7)
 	}
 	near(t, 0.999468373631, ipcw.Weights.Mean.Value, 1e-8)
 	near(t, 0.0957158412739, ipcw.Weights.SD.Value, 1e-8)

@@ -40,6 +40,9 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 	if err := (Options{Tau: tau, Level: ci}).Validate(); err != nil {
 		return out, err
 	}
+	if s.Frequency && s.Weight != nil {
+		return out, stats.Errorf(stats.BadInput, "weights", "frequencies are counts: KaplanMeier takes them")
+	}
 	h, err := newHazards(level, s)
 	if err != nil {
 		return out, err

@@ -318,3 +318,30 @@ func TestTheErrorOfAWeightedMeanComesFromItsDerivatives(t *testing.T) {
 	require.NoError(t, err)
 	near(t, math.Sqrt(sum), curve.RMST.SE.Value, 1e-6)
 }
+
+// SR-121: rows of which there is no weighted curve are named.
+func TestSR121_RowsWithoutAWeightedCurveAreNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*survival.Spells)
+		kind   stats.Kind
+		where  string
+	}{
+		"nobody":             {func(s *survival.Spells) { *s = survival.Spells{} }, stats.EmptyCell, "all"},
+		"a weight of 0":      {func(s *survival.Spells) { s.Weight[1] = 0 }, stats.BadInput, "weights"},
+		"frequencies":        {func(s *survival.Spells) { s.Frequency, s.Weight[0], s.Weight[1] = true, 1, 1 }, stats.BadInput, "weights"},
+		"a row without time": {func(s *survival.Spells) { s.Start[1] = s.Stop[1] }, stats.BadInput, "stop"},
+		"an overlap":         {func(s *survival.Spells) { s.Subject = []int{4, 4} }, stats.BadInput, "start"},
+		"no number":          {func(s *survival.Spells) { s.Stop[1] = math.NaN() }, stats.NotFinite, "time"},
+		"a short column":     {func(s *survival.Spells) { s.Event = s.Event[1:] }, stats.BadInput, "rows"},
+		"a short cluster":    {func(s *survival.Spells) { s.Cluster = []int{1} }, stats.BadInput, "cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := survival.Spells{Start: []float64{0, 1}, Stop: []float64{3, 4}, Event: []bool{true, false}, Weight: []float64{1, 2}}
+			c.change(&s)
+			_, err := survival.WeightedKaplanMeier("all", s, 0.95, stats.Number{})
+			failed(t, err, c.kind, c.where)
+		})
+	}
+	_, err := survival.WeightedKaplanMeier("all", heart(t), 0.95, stats.Of(-1))
+	failed(t, err, stats.BadInput, "tau")
+}
