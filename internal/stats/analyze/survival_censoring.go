@@ -25,7 +25,7 @@ type placing struct {
 	Weights string `json:"weights"`
 }
 
-type weightedInput struct {
+type weightedTimesInput struct {
 	Time   string   `json:"time"`
 	Status string   `json:"status"`
 	Group  string   `json:"group"`
@@ -42,7 +42,7 @@ type weightedResult struct {
 	Level     float64                   `json:"ci_level"`
 }
 
-func weightedKaplanMeier(j job, in weightedInput) (weightedResult, error) {
+func weightedKaplanMeier(j job, in weightedTimesInput) (weightedResult, error) {
 	out := weightedResult{Level: in.Level}
 	rows, err := j.times(in.Time, in.Status)
 	if err != nil {
