@@ -117,15 +117,20 @@ func (d *Design) checkSums(s *Sums) error {
 
 // moments is a positive definite matrix near the residuals' covariance after least squares.
 func (p *problem) moments(s *Sums, structure Structure) (*mat.SymDense, error) {
+	h := p.cohort.(*held)
 	e := p.evaluate(identity(p.visits))
-	e.residuals()
+	if !e.defined {
+		return nil, stats.Errorf(stats.NotFinite, "covariance", "least squares overflow; change the unit")
+	}
+	states, _ := h.states(flat(identity(p.visits)), e.beta.RawVector().Data, nil)
 	sum, total, n := mat.NewSymDense(p.visits, nil), make([]float64, p.visits), mat.NewSymDense(p.visits, nil)
-	for i, pattern := range p.patterns {
+	for i, pattern := range h.patterns {
 		for k, u := range pattern.visits {
-			total[u] += pattern.c.At(k, k)
-			for l := k; l < len(pattern.visits); l++ {
+			o := len(pattern.visits)
+			total[u] += pattern.c[k*o+k]
+			for l := k; l < o; l++ {
 				v := pattern.visits[l]
-				sum.SetSym(u, v, sum.At(u, v)+e.patterns[i].r.At(k, l))
+				sum.SetSym(u, v, sum.At(u, v)+states[i].r[k*o+l])
 				n.SetSym(u, v, n.At(u, v)+pattern.n)
 			}
 		}
@@ -174,9 +179,9 @@ func (p *problem) explain(err error, last *optimum, structure Structure) error {
 	if last != nil {
 		parameters = len(last.theta)
 	}
-	if p.subjects <= p.visits+p.columns || p.observations-len(p.offset) <= parameters {
+	if p.totals.subjects <= p.visits+p.columns || p.totals.observations-len(p.offset) <= parameters {
 		return stats.Errorf(stats.TooFew, "covariance", "%d patients are too few for structure %q over %d visits: %v",
-			p.subjects, structure, p.visits, err)
+			p.totals.subjects, structure, p.visits, err)
 	}
 	return err
 }
@@ -194,11 +199,13 @@ func (f *Fit) finish(structure covariance) error {
 	}
 	f.information.ScaleSym(2, f.information)
 	if p.reml {
-		f.krObserved = f.adjust(f.information)
+		if f.krObserved = f.adjust(structure, f.information); f.krObserved == nil {
+			return stats.Errorf(stats.NotConverged, "covariance", "the covariance of the coefficients is not defined")
+		}
 		expected := mat.NewSymDense(n, nil)
 		if chol.Factorize(best.derivatives.expected) && chol.InverseTo(expected) == nil {
 			expected.ScaleSym(2, expected)
-			f.kr = f.adjust(expected)
+			f.kr = f.adjust(structure, expected)
 		}
 	}
 	coefficients := len(p.offset)
@@ -207,7 +214,7 @@ func (f *Fit) finish(structure covariance) error {
 		f.beta.SetVec(c, f.unit*best.evaluation.beta.AtVec(c)+p.offset[c])
 	}
 	f.deviance = p.raw(best.evaluation.deviance)
-	f.means = f.design.covariateMeans(f.sums)
+	f.means = p.totals.means()
 	if !finite(f.deviance) {
 		return stats.Errorf(stats.NotFinite, f.design.Response, "the likelihood overflows; change the unit")
 	}
@@ -217,7 +224,7 @@ func (f *Fit) finish(structure covariance) error {
 // raw takes a deviance from the basis and unit of the problem to those of the data, with its constants:
 // (n - q) log 2 pi under REML, n log 2 pi under ML, and no term in log |X'X|.
 func (p *problem) raw(deviance float64) float64 {
-	free := float64(p.observations)
+	free := p.totals.rows
 	deviance += 2 * free * math.Log(p.responseUnit)
 	if p.reml {
 		free -= float64(len(p.offset))
@@ -226,28 +233,4 @@ func (p *problem) raw(deviance float64) float64 {
 		}
 	}
 	return deviance + free*math.Log(2*math.Pi)
-}
-
-// covariateMeans averages every numeric covariate over the analysed rows: a patient counts once per visit.
-func (d *Design) covariateMeans(s *Sums) map[string]float64 {
-	rows := func(observed uint64) float64 { return float64(len(visitsOf(observed))) }
-	total := s.columnTotal(0, rows)
-	out := map[string]float64{}
-	for j, c := range d.Columns {
-		if len(c.Factors) != 1 || c.Factors[0].Indicator() || c.Factors[0].Power != 1 {
-			continue
-		}
-		name := c.Factors[0].Column
-		if c.Visit == "" {
-			out[name] = s.columnTotal(j, rows) / total
-		} else {
-			out[name] += s.columnTotal(j, func(uint64) float64 { return 1 }) / total
-		}
-	}
-	for name, values := range d.Model.VisitValues {
-		for v, value := range values {
-			out[name] += value * s.columnTotal(0, func(observed uint64) float64 { return float64(observed >> v & 1) }) / total
-		}
-	}
-	return out
 }

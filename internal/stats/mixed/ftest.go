@@ -53,20 +53,25 @@ func (f *approximation) FTest(term string, rows [][]float64) (FTest, error) {
 	if out.NDF == 0 {
 		return out, stats.Errorf(stats.BadInput, term, "a test without a combination other than zero")
 	}
+	shares := f.shares(rotated, variances)
 	sum, df := 0.0, make([]stats.Number, out.NDF)
 	for k, variance := range variances {
 		t := mat.NewVecDense(len(f.names), mat.Row(nil, k, rotated))
 		value := mat.Dot(t, f.beta) / f.unit
 		sum += value * value / variance
-		df[k] = f.satterthwaite(t, variance)
+		slopes := make([]float64, len(shares))
+		for i, share := range shares {
+			slopes[i] = -variance * share[k*out.NDF+k]
+		}
+		df[k] = degrees(variance, slopes, f.information)
 	}
 	test := stats.FTest(stats.Of(sum/float64(out.NDF)), out.NDF, pooledDegrees(df))
 	out.F, out.DDF, out.PValue = test.Statistic, test.DenominatorDF, test.PValue
 	if f.kr != nil {
-		out.KR = f.kr.test(f, rotated, variances)
+		out.KR = f.kr.test(f, rotated, shares)
 	}
 	if f.krObserved != nil {
-		out.KRObserved = f.krObserved.test(f, rotated, variances)
+		out.KRObserved = f.krObserved.test(f, rotated, shares)
 	}
 	return out, nil
 }
@@ -118,9 +123,37 @@ func pooledDegrees(df []stats.Number) stats.Number {
 	return stats.Of(2 * sum / (sum - float64(len(df))))
 }
 
+// shares gives, per covariance parameter, the matrix t_k' Phi P_i Phi t_l / sqrt(v_k v_l) of the uncorrelated
+// combinations t with variances v. With theta = L'(L Phi L')^-1 L = sum of t t'/v, its trace is that of theta Phi P_i Phi,
+// and sums of products of two are the traces of theta Phi P_i Phi theta Phi P_j Phi: all that Kenward and Roger need.
+func (f *approximation) shares(rows *mat.Dense, variances []float64) [][]float64 {
+	n, q := rows.Dims()
+	var u mat.Dense
+	u.Mul(rows, f.phi)
+	for k, v := range variances {
+		row := u.RawRowView(k)
+		for c := range row {
+			row[c] /= math.Sqrt(v)
+		}
+	}
+	raw := u.RawMatrix().Data
+	half := make([]float64, n*q)
+	out := make([][]float64, len(f.p))
+	for i, p := range f.p {
+		out[i] = make([]float64, n*n)
+		multiply(half, raw, flat(p), n, q, q)
+		for k := range n {
+			for l := range n {
+				out[i][k*n+l] = elementwise(half[k*q:(k+1)*q], raw[l*q:(l+1)*q])
+			}
+		}
+	}
+	return out
+}
+
 // test follows Kenward & Roger (1997), section 3, on uncorrelated combinations.
-func (a *adjusted) test(f *approximation, rows *mat.Dense, variances []float64) *ScaledF {
-	n, c := rows.Dims()
+func (a *adjusted) test(f *approximation, rows *mat.Dense, shares [][]float64) *ScaledF {
+	n, _ := rows.Dims()
 	q := float64(n)
 	var half, full mat.Dense
 	half.Mul(rows, a.phi)
@@ -134,26 +167,17 @@ func (a *adjusted) test(f *approximation, rows *mat.Dense, variances []float64) 
 		return out
 	}
 	raw := mat.Dot(&estimates, &solved) / q
-	// theta = L'(L Phi L')^-1 L is here the sum of t t'/variance
-	theta := mat.NewDense(c, c, nil)
-	for k, v := range variances {
-		row := rows.RowView(k)
-		theta.RankOne(theta, 1/v, row, row)
-	}
-	var left, tp mat.Dense
-	left.Mul(theta, f.phi)
-	traces, products := make([]float64, len(f.p)), make([]*mat.Dense, len(f.p))
-	for i, p := range f.p {
-		tp.Mul(&left, p)
-		products[i] = new(mat.Dense)
-		products[i].Mul(&tp, f.phi)
-		traces[i] = mat.Trace(products[i])
+	traces := make([]float64, len(shares))
+	for i, share := range shares {
+		for k := range n {
+			traces[i] += share[k*n+k]
+		}
 	}
 	a1, a2 := 0.0, 0.0
 	for i := range traces {
 		for j := range traces {
 			a1 += a.w.At(i, j) * traces[i] * traces[j]
-			a2 += a.w.At(i, j) * traceOfProduct(products[i], products[j])
+			a2 += a.w.At(i, j) * elementwise(shares[i], shares[j])
 		}
 	}
 	scale, ddf := scaledF(q, a1, a2)

@@ -55,45 +55,32 @@ type adjusted struct {
 	phi *mat.SymDense
 }
 
-// adjust computes Phi + 2 Phi {sum_ij W_ij (Q_ij - P_i Phi P_j)} Phi, the small-sample covariance.
-// The P and Q are contracted with W before they are formed, so the work is linear in the patterns.
-func (f *Fit) adjust(w *mat.SymDense) *adjusted {
-	p, best := f.problem, f.best
-	n := len(best.theta)
-	size := p.visits * p.columns
-	structure, _ := newCovariance(f.options.Covariance, p.visits, f.options.Times)
-	_, first := structure.at(best.theta)
-	whole := mat.NewDense(size, size, nil)
-	for k, pattern := range p.patterns {
-		inverse, o := best.evaluation.patterns[k].w, len(pattern.visits)
-		products := make([]*mat.Dense, n)
-		for i := range n {
-			products[i] = new(mat.Dense)
-			products[i].Mul(inverse, sub(first[i], pattern.visits))
-		}
-		sum := mat.NewDense(o, o, nil)
-		for i := range n {
-			var term mat.Dense
-			term.Mul(products[i], weighted(products, w, i))
-			sum.Add(sum, &term)
-		}
-		var weight mat.Dense
-		weight.Mul(sum, inverse)
-		p.addKronecker(whole, pattern.visits, &weight, pattern.a)
+// adjust computes Phi + 2 Phi {sum_ij W_ij (Q_ij - P_i Phi P_j)} Phi, the small-sample covariance; nil where it is not
+// defined. The P and Q are contracted with W before they are formed, so the work is linear in the patterns.
+func (f *Fit) adjust(structure covariance, w *mat.SymDense) *adjusted {
+	n, q := len(f.best.theta), len(f.problem.offset)
+	_, first := structure.at(f.best.theta)
+	inner, ok := f.problem.cohort.contract(flat(f.best.s), flats(first), flat(w))
+	if !ok {
+		return nil
 	}
-	inner := mat.NewDense(len(p.offset), len(p.offset), nil)
-	inner.Copy(p.project(whole))
-	dense := make([]*mat.Dense, n)
+	phi, p := flat(f.phi), flats(f.best.derivatives.p)
+	left, sum, term := make([]float64, q*q), make([]float64, q*q), make([]float64, q*q)
 	for i := range n {
-		dense[i] = mat.DenseCopyOf(best.derivatives.p[i])
+		multiply(left, p[i], phi, q, q, q)
+		clear(sum)
+		for j := range n {
+			weight := w.At(i, j)
+			for at, x := range p[j] {
+				sum[at] += weight * x
+			}
+		}
+		multiply(term, left, sum, q, q, q)
+		for at, x := range term {
+			inner[at] -= x
+		}
 	}
-	for i := range n {
-		var left, term mat.Dense
-		left.Mul(dense[i], f.phi)
-		term.Mul(&left, weighted(dense, w, i))
-		inner.Sub(inner, &term)
-	}
-	return corrected(f.phi, inner, w)
+	return corrected(f.phi, mat.NewDense(q, q, inner), w)
 }
 
 // corrected is phi + 2 phi inner phi.
@@ -104,17 +91,6 @@ func corrected(phi *mat.SymDense, inner *mat.Dense, w *mat.SymDense) *adjusted {
 	correction.Scale(2, &correction)
 	out := &adjusted{w: w, phi: symmetric(&correction)}
 	out.phi.AddSym(out.phi, phi)
-	return out
-}
-
-// weighted is sum_j W_ij m_j.
-func weighted(m []*mat.Dense, w *mat.SymDense, i int) *mat.Dense {
-	r, c := m[0].Dims()
-	out, term := mat.NewDense(r, c, nil), new(mat.Dense)
-	for j := range m {
-		term.Scale(w.At(i, j), m[j])
-		out.Add(out, term)
-	}
 	return out
 }
 
@@ -153,24 +129,25 @@ func (f *approximation) infer(t *mat.VecDense) Inference {
 	level := f.level
 	estimate := mat.Dot(t, f.beta)
 	variance := mat.Inner(t, f.phi, t)
-	plain := stats.TEstimate(estimate, f.unit*math.Sqrt(variance), f.satterthwaite(t, variance), level)
+	slopes := f.slopes(t)
+	plain := stats.TEstimate(estimate, f.unit*math.Sqrt(variance), degrees(variance, slopes, f.information), level)
 	out := Inference{Estimate: estimate, SE: plain.SE.Value, DF: plain.DF, T: plain.Statistic,
 		PValue: plain.PValue, Lower: plain.Lower, Upper: plain.Upper}
 	if f.kr != nil {
-		e := f.kr.estimate(f, t, estimate, variance)
+		e := f.kr.estimate(f, t, estimate, variance, slopes)
 		out.SEKR, out.DFKR, out.PValueKR, out.LowerKR, out.UpperKR = e.SE, e.DF, e.PValue, e.Lower, e.Upper
 	}
 	if f.krObserved != nil {
-		e := f.krObserved.estimate(f, t, estimate, variance)
+		e := f.krObserved.estimate(f, t, estimate, variance, slopes)
 		out.SEKRObserved, out.DFKRObserved, out.PValueObserved, out.LowerKRObserved, out.UpperKRObserved =
 			e.SE, e.DF, e.PValue, e.Lower, e.Upper
 	}
 	return out
 }
 
-func (a *adjusted) estimate(f *approximation, t *mat.VecDense, estimate, variance float64) stats.Estimate {
+func (a *adjusted) estimate(f *approximation, t *mat.VecDense, estimate, variance float64, slopes []float64) stats.Estimate {
 	se := f.unit * math.Sqrt(mat.Inner(t, a.phi, t))
-	return stats.TEstimate(estimate, se, degrees(variance, f.slopes(t), a.w), f.level)
+	return stats.TEstimate(estimate, se, degrees(variance, slopes, a.w), f.level)
 }
 
 // slopes is the gradient of t' Phi t by the covariance parameters: -t' Phi P_i Phi t.
@@ -182,10 +159,6 @@ func (f *approximation) slopes(t *mat.VecDense) []float64 {
 		out[i] = -mat.Inner(&u, p, &u)
 	}
 	return out
-}
-
-func (f *approximation) satterthwaite(t *mat.VecDense, variance float64) stats.Number {
-	return degrees(variance, f.slopes(t), f.information)
 }
 
 // degrees is 2 v^2 / (g' W g): Satterthwaite's, and Kenward-Roger's for a single combination.

@@ -240,17 +240,17 @@ func TestTheExpectedInformationIsTheObservedAtExpectedResiduals(t *testing.T) {
 	require.NoError(t, err)
 	theta := c.start(moments)
 	at := p.point(c, theta)
-	e := at.evaluation
-	for k, pattern := range p.patterns {
-		expected := sub(at.s, pattern.visits)
-		expected.ScaleSym(pattern.n, expected)
-		state := &e.patterns[k]
-		less := mat.NewSymDense(len(pattern.visits), nil)
-		less.ScaleSym(-1, state.t)
-		state.r.AddSym(expected, less)
-		state.d.Zero()
+	e, h := at.evaluation, p.cohort.(*held)
+	states, ok := h.states(flat(at.s), flat1(e.beta), flat(e.phi))
+	require.True(t, ok)
+	for k, pattern := range h.patterns {
+		for i, x := range flat(sub(at.s, pattern.visits)) {
+			states[k].r[i] = pattern.n*x - states[k].t[i]
+		}
+		clear(states[k].d)
 	}
-	got := e.derive(c, theta)
+	_, first := c.at(theta)
+	got := e.combine(c, theta, first, h.slopesAt(states, flats(first)))
 	for i := range theta {
 		require.InDelta(t, 0, got.gradient[i], 1e-8)
 		for j := range theta {
@@ -271,10 +271,15 @@ func product(a, b mat.Matrix) *mat.Dense {
 func traceQ(p *problem, e *evaluation, c covariance, theta []float64, i, j int) float64 {
 	_, first := c.at(theta)
 	sum := 0.0
-	for k, pattern := range p.patterns {
-		w := e.patterns[k].w
+	h := p.cohort.(*held)
+	states, _ := h.states(flat(e.s), flat1(e.beta), flat(e.phi))
+	for k, pattern := range h.patterns {
+		o := len(pattern.visits)
+		w := mat.NewDense(o, o, states[k].w)
 		f := product(product(w, sub(first[i], pattern.visits)), product(w, sub(first[j], pattern.visits)))
-		sum += traceOfProduct(product(f, w), mat.DenseCopyOf(e.patterns[k].t))
+		sum += traceOfProduct(product(f, w), mat.NewDense(o, o, states[k].t))
 	}
 	return sum
 }
+
+func flat1(v *mat.VecDense) []float64 { return v.RawVector().Data }

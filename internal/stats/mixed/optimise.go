@@ -74,16 +74,19 @@ func (p *problem) point(c covariance, theta []float64) *optimum {
 	if !finite(s.RawSymmetric().Data...) {
 		return nil
 	}
-	e := p.evaluate(s)
+	return p.pointOf(c, theta, p.evaluate(s))
+}
+
+// pointOf adds the derivatives to an evaluation at theta.
+func (p *problem) pointOf(c covariance, theta []float64, e *evaluation) *optimum {
 	if !e.defined {
 		return nil
 	}
-	e.residuals()
-	d := e.derive(c, theta)
-	if !finite(d.gradient...) || !finite(d.hessian.RawSymmetric().Data...) {
+	d, ok := e.derive(c, theta)
+	if !ok || !finite(d.gradient...) || !finite(d.hessian.RawSymmetric().Data...) {
 		return nil
 	}
-	return &optimum{theta: theta, s: s, evaluation: e, derivatives: d}
+	return &optimum{theta: theta, s: e.s, evaluation: e, derivatives: d}
 }
 
 // newtonStep gives the step and fills the convergence figures.
@@ -151,7 +154,7 @@ func (p *problem) search(c covariance, from *optimum, step []float64) *optimum {
 		s, _ := c.at(theta)
 		if finite(s.RawSymmetric().Data...) {
 			if e := p.evaluate(s); e.defined && e.deviance <= from.evaluation.deviance+1e-4*size*slope {
-				return p.point(c, theta)
+				return p.pointOf(c, theta, e)
 			}
 		}
 		size /= 2

@@ -14,6 +14,8 @@ import (
 const (
 	structuralTolerance = 1e-10
 	collinearTolerance  = 1e-10
+	// emptyShare is the share of a visit's patients below which an arm has none: rounding is about 1e-15.
+	emptyShare = 1e-11
 )
 
 // problem is the likelihood's view of design and sums: coefficients in an orthonormal basis Q of K's
@@ -26,46 +28,44 @@ type problem struct {
 	columns      int
 	q            *mat.Dense    // visits*columns by coefficients
 	r            *mat.TriDense // K~ = Q R
-	patterns     []patternSums
-	subjects     int
-	observations int
+	cohort       cohort
+	near         []float64 // the b at which the cohort is asked; nil is 0
+	totals       totals
 	responseUnit float64 // a residual of 1 here is this much in the raw scale
 	offset       []float64
 	reml         bool
 }
 
-// patternSums are a Pattern's sums as matrices over its observed visits.
-type patternSums struct {
-	visits []int
-	n      float64
-	a      *mat.SymDense // sum x x'
-	b      *mat.Dense    // sum x y'
-	c      *mat.SymDense // sum y y'
-}
-
 // newProblem checks what can be estimated and names what cannot.
 func newProblem(d *Design, s *Sums, reml bool) (*problem, error) {
-	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale, reml: reml}
-	p.subjects, _, p.observations = s.count()
-	if p.subjects == 0 {
+	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale, reml: reml, totals: d.totals(s)}
+	if p.totals.subjects == 0 {
 		return nil, stats.Errorf(stats.TooFew, d.Response, "no observation")
 	}
 	if err := checkVisits(s); err != nil {
 		return nil, err
 	}
-	if p.observations <= len(d.Coefficients) {
-		return nil, stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", p.observations, len(d.Coefficients))
+	if p.totals.observations <= len(d.Coefficients) {
+		return nil, stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", p.totals.observations, len(d.Coefficients))
 	}
 	if err := p.setBasis(d, s); err != nil {
 		return nil, err
 	}
+	p.cohort = p.hold(s)
+	return p, p.checkCollinear(d, s)
+}
+
+// hold takes the patterns with at least one visit into the problem's basis and scale.
+func (p *problem) hold(s *Sums) *held {
+	_, coefficients := p.q.Dims()
+	h := &held{visits: p.visits, columns: p.columns, coefficients: coefficients, q: p.q.RawMatrix().Data}
 	shifted := p.setOffset(s)
 	for _, pattern := range s.Patterns {
 		if pattern.Observed != 0 {
-			p.patterns = append(p.patterns, p.unpack(pattern, s, shifted))
+			h.patterns = append(h.patterns, p.unpack(pattern, s, shifted))
 		}
 	}
-	return p, p.checkCollinear(d, s)
+	return h
 }
 
 // setBasis takes K into the coordinates of the scaled columns and factors it.
@@ -137,25 +137,27 @@ func (p *problem) setOffset(s *Sums) float64 {
 
 // unpack gives a pattern's sums over its visits; add moves the response back to its own origin.
 func (p *problem) unpack(from Pattern, s *Sums, add float64) patternSums {
-	out := patternSums{visits: visitsOf(from.Observed), n: float64(from.N), a: mat.NewSymDense(p.columns, nil)}
+	c := p.columns
+	out := patternSums{visits: visitsOf(from.Observed), n: from.Weight(), a: make([]float64, c*c)}
 	at := 0
-	for i := range p.columns {
-		for j := i; j < p.columns; j++ {
-			out.a.SetSym(i, j, from.XX[at])
+	for i := range c {
+		for j := i; j < c; j++ {
+			out.a[i*c+j], out.a[j*c+i] = from.XX[at], from.XX[at]
 			at++
 		}
 	}
 	o := len(out.visits)
-	out.b, out.c = mat.NewDense(p.columns, o, nil), mat.NewSymDense(o, nil)
+	out.b, out.c = make([]float64, o*c), make([]float64, o*o)
 	total := func(v int) float64 { return from.XY[v] } // the intercept's row
 	for k, v := range out.visits {
-		for i := range p.columns {
-			out.b.Set(i, k, from.XY[i*p.visits+v]+add*out.a.At(0, i))
+		for i := range c {
+			out.b[k*c+i] = from.XY[i*p.visits+v] + add*out.a[i]
 		}
 		for l := k; l < o; l++ {
 			w := out.visits[l]
 			cross := from.YY[v*p.visits-v*(v-1)/2+w-v]
-			out.c.SetSym(k, l, cross+add*(total(v)+total(w))+add*add*out.n)
+			out.c[k*o+l] = cross + add*(total(v)+total(w)) + add*add*out.n
+			out.c[l*o+k] = out.c[k*o+l]
 		}
 	}
 	return out
@@ -192,7 +194,7 @@ func (p *problem) checkCollinear(d *Design, s *Sums) error {
 				l.Set(i, j, sum/l.At(j, j))
 				continue
 			}
-			if !(sum > collinearTolerance*m.At(i, i)) || !(m.At(i, i) > collinearTolerance*float64(p.observations)*collinearTolerance) {
+			if !(sum > collinearTolerance*m.At(i, i)) || !(m.At(i, i) > collinearTolerance*p.totals.rows*collinearTolerance) {
 				return d.collinear(s, i)
 			}
 			l.Set(i, i, math.Sqrt(sum))
@@ -225,7 +227,7 @@ func (s *Sums) constant(j int) bool {
 	n, sum, square, k := 0.0, 0.0, 0.0, len(s.Columns)
 	for _, p := range s.Patterns {
 		if p.Observed != 0 {
-			n += float64(p.N)
+			n += p.Weight()
 			sum += p.XX[j]
 			square += p.XX[j*k-j*(j-1)/2]
 		}
@@ -241,7 +243,8 @@ func (d *Design) emptyCell(s *Sums) error {
 	}
 	for v, visit := range m.Visits {
 		weight := func(observed uint64) float64 { return float64(observed >> v & 1) }
-		rest := s.columnTotal(0, weight)
+		all := s.columnTotal(0, weight)
+		rest := all
 		for i := len(m.Factors[m.Arm]) - 1; i >= 0; i-- {
 			level, n := m.Factors[m.Arm][i], rest
 			if i > 0 {
@@ -252,7 +255,7 @@ func (d *Design) emptyCell(s *Sums) error {
 				n = s.columnTotal(j, weight)
 				rest -= n
 			}
-			if math.Abs(n) < 0.5 {
+			if math.Abs(n) < emptyShare*all {
 				return stats.Errorf(stats.EmptyCell, m.Arm+" "+level+", "+m.Visit+" "+visit, "no patient of this arm was observed at this visit")
 			}
 		}

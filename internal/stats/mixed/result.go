@@ -59,23 +59,23 @@ type Result struct {
 // parameters and use log(n_obs - n_fixed) under REML, log(n_obs) under ML; aic_covariance_only and
 // bic_covariance_only count covariance parameters only and use log(n_subjects).
 func (f *Fit) Result() (Result, error) {
+	t := f.problem.totals
 	r := Result{
-		NSubjects: f.problem.subjects, NObs: f.problem.observations,
-		NExcludedSubjects: f.sums.ExcludedSubjects, NExcludedRows: f.sums.ExcludedRows,
+		NSubjects: t.subjects, NObs: t.observations, NWithoutVisit: t.without,
+		NExcludedSubjects: t.excludedSubjects, NExcludedRows: t.excludedRows,
 		Minus2LogLik: f.deviance, LogLik: -f.deviance / 2,
 		NFixed: len(f.design.Coefficients), NCovariance: len(f.best.theta),
 		CovariatesAt: map[string]float64{}, Level: f.options.Level, Structure: f.options.Covariance,
 		Method: f.options.Method, Convergence: f.Convergence, Notes: f.notes(),
 	}
-	_, r.NWithoutVisit, _ = f.sums.count()
 	r.DFResidual = r.NObs - r.NFixed
-	free, all := float64(r.NObs), float64(r.NFixed+r.NCovariance)
+	free, all := t.rows, float64(r.NFixed+r.NCovariance)
 	if f.problem.reml {
 		free -= float64(r.NFixed)
 	}
 	r.AICNlme, r.BICNlme = f.deviance+2*all, f.deviance+math.Log(free)*all
 	r.AICCovariance = f.deviance + 2*float64(r.NCovariance)
-	r.BICCovariance = f.deviance + math.Log(float64(r.NSubjects))*float64(r.NCovariance)
+	r.BICCovariance = f.deviance + math.Log(t.weight)*float64(r.NCovariance)
 	for name := range f.means {
 		r.CovariatesAt[name] = f.covariate(name)
 	}

@@ -32,12 +32,23 @@ func PlainOrigin(p int) Origin {
 // observed: XX is the upper triangle of sum x x' row by row, p(p+1)/2 numbers; XY is sum x y' row by
 // row, p*V numbers; YY is the upper triangle of sum y y' row by row, V(V+1)/2 numbers. A pattern without
 // any visit counts its patients, its other sums are not read and may be empty.
+//
+// Patients with weights w enter as sum w x x', sum w x y' and sum w y y'. N counts the patients all the same;
+// the sum of their weights is XX[0], the intercept with itself, so weights of 1 are the sums without weights.
 type Pattern struct {
 	Observed uint64    `json:"observed"`
 	N        int       `json:"n"`
 	XX       []float64 `json:"xx"`
 	XY       []float64 `json:"xy"`
 	YY       []float64 `json:"yy"`
+}
+
+// Weight is the sum of the patients' weights: their number where there are none.
+func (p Pattern) Weight() float64 {
+	if len(p.XX) == 0 {
+		return float64(p.N)
+	}
+	return p.XX[0]
 }
 
 // Sums are the sufficient statistics of the model, by pattern. They are for one site's own use: a
@@ -97,6 +108,9 @@ func (s *Sums) Put(p Pattern) error {
 		if !finite(p.XX...) || !finite(p.XY...) || !finite(p.YY...) {
 			return stats.Errorf(stats.NotFinite, "pattern", "a sum is not finite")
 		}
+		if !(p.XX[0] > 0) {
+			return stats.Errorf(stats.BadInput, "pattern", "the weights, the sum of the intercept with itself, must add up to more than 0")
+		}
 	}
 	i := sort.Search(len(s.Patterns), func(i int) bool { return s.Patterns[i].Observed >= p.Observed })
 	if i == len(s.Patterns) || s.Patterns[i].Observed != p.Observed {
@@ -130,25 +144,12 @@ func (s *Sums) Add(other *Sums) error {
 	return nil
 }
 
-// count gives patients with at least one visit, patients without any, and observations.
-func (s *Sums) count() (subjects, without, observations int) {
-	for _, p := range s.Patterns {
-		if p.Observed == 0 {
-			without += p.N
-			continue
-		}
-		subjects += p.N
-		observations += p.N * len(visitsOf(p.Observed))
-	}
-	return subjects, without, observations
-}
-
 // columnTotal sums column j of x, in its own scale, over patients, each pattern weighted.
 func (s *Sums) columnTotal(j int, weight func(observed uint64) float64) float64 {
 	total := 0.0
 	for _, p := range s.Patterns {
 		if p.Observed != 0 {
-			total += weight(p.Observed) * (s.Scale[j]*p.XX[j] + s.Shift[j]*float64(p.N))
+			total += weight(p.Observed) * (s.Scale[j]*p.XX[j] + s.Shift[j]*p.Weight())
 		}
 	}
 	return total
