@@ -204,19 +204,3 @@ func FuzzFitRows(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
-
-func BenchmarkMMRM(b *testing.B) {
-	tr := trial{patients: 600, arms: 2, visits: 5, missing: func(i, v int) bool { return (i*7+v*11)%9 == 0 || (i%13+v) > 15 }}
-	d, s := tr.sums(b, "score ~ base * week + arm * week", tr.frame(30))
-	for _, structure := range []Structure{Unstructured, HeterogeneousAutoRegressive} {
-		b.Run(string(structure), func(b *testing.B) {
-			for b.Loop() {
-				fit, err := FitSums(d, s, options(tr, structure, REML))
-				require.NoError(b, err)
-				_, err = fit.Result()
-				require.NoError(b, err)
-			}
-			b.ReportMetric(float64(len(s.Patterns)), "patterns")
-		})
-	}
-}

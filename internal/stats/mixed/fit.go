@@ -28,6 +28,8 @@ type Options struct {
 	At map[string]float64
 	// MaxIterations bounds the Newton steps; 0 means 200.
 	MaxIterations int
+
+	start []float64 // parameters near the optimum, where a fit to like data is known
 }
 
 // Validate refuses options that mean nothing.
@@ -82,19 +84,33 @@ func FitSums(d *Design, s *Sums, o Options) (*Fit, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := o.MaxIterations
-	if limit == 0 {
-		limit = 200
+	f := &Fit{design: d, sums: s, options: o, problem: p}
+	if err := f.climb(structure, o.start, structure.start(moments)); err != nil {
+		return nil, err
 	}
-	best, err := p.minimise(structure, structure.start(moments), limit)
-	if err != nil {
-		return nil, p.explain(err, best, o.Covariance)
-	}
-	f := &Fit{Convergence: best.Convergence, design: d, sums: s, options: o, problem: p, best: best}
 	if err := f.finish(structure); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// climb goes to the optimum from the first of the starts that leads there; a nil start is passed over.
+func (f *Fit) climb(structure covariance, starts ...[]float64) error {
+	limit := f.options.MaxIterations
+	if limit == 0 {
+		limit = 200
+	}
+	var err error
+	for _, start := range starts {
+		if start == nil {
+			continue
+		}
+		if f.best, err = f.problem.minimise(structure, start, limit); err == nil {
+			f.Convergence = f.best.Convergence
+			return nil
+		}
+	}
+	return f.problem.explain(err, f.best, f.options.Covariance)
 }
 
 func (d *Design) checkSums(s *Sums) error {

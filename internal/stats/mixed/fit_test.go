@@ -92,13 +92,12 @@ func TestMergedSumsGiveTheFitOfAllRows(t *testing.T) {
 		parts[k], err = d.NewSums(all.Origin)
 		require.NoError(t, err)
 	}
-	patients, _, err := d.patients(frame, "id")
+	patients, _, err := d.patients(Rows{Data: frame, Subject: "id"})
 	require.NoError(t, err)
 	for i, one := range patients {
-		k, v := len(all.Columns), len(all.Visits)
-		p := Pattern{Observed: one.observed, XX: make([]float64, k*(k+1)/2), XY: make([]float64, k*v), YY: make([]float64, v*(v+1)/2)}
-		parts[i%3].accumulate(&p, one)
-		require.NoError(t, parts[i%3].Put(p))
+		p := all.emptyPattern(one.observed)
+		newAccumulator(all).add(p, one)
+		require.NoError(t, parts[i%3].Put(*p))
 	}
 	for _, part := range parts[1:] {
 		require.NoError(t, parts[0].Add(part))
@@ -201,15 +200,14 @@ func TestTheOriginOfTheSumsDoesNotMatter(t *testing.T) {
 	frame := tr.frame(9)
 	for _, f := range []string{"score ~ base * week + arm * week", "score ~ 0 + base:week"} {
 		d, centred := tr.sums(t, f, frame)
-		patients, _, err := d.patients(frame, "id")
+		patients, _, err := d.patients(Rows{Data: frame, Subject: "id"})
 		require.NoError(t, err)
 		plain, err := d.NewSums(PlainOrigin(len(d.Columns)))
 		require.NoError(t, err)
 		for _, one := range patients {
-			k, v := len(d.Columns), len(plain.Visits)
-			p := Pattern{Observed: one.observed, XX: make([]float64, k*(k+1)/2), XY: make([]float64, k*v), YY: make([]float64, v*(v+1)/2)}
-			plain.accumulate(&p, one)
-			require.NoError(t, plain.Put(p))
+			p := plain.emptyPattern(one.observed)
+			newAccumulator(plain).add(p, one)
+			require.NoError(t, plain.Put(*p))
 		}
 		a, err := FitSums(d, centred, options(tr, Unstructured, REML))
 		require.NoError(t, err)

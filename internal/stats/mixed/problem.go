@@ -33,6 +33,7 @@ type problem struct {
 	totals       totals
 	responseUnit float64 // a residual of 1 here is this much in the raw scale
 	offset       []float64
+	unshift      float64 // what of the response's shift is undone in the sums, in units of responseUnit
 	reml         bool
 }
 
@@ -59,10 +60,10 @@ func newProblem(d *Design, s *Sums, reml bool) (*problem, error) {
 func (p *problem) hold(s *Sums) *held {
 	_, coefficients := p.q.Dims()
 	h := &held{visits: p.visits, columns: p.columns, coefficients: coefficients, q: p.q.RawMatrix().Data}
-	shifted := p.setOffset(s)
+	p.unshift = p.setOffset(s)
 	for _, pattern := range s.Patterns {
 		if pattern.Observed != 0 {
-			h.patterns = append(h.patterns, p.unpack(pattern, s, shifted))
+			h.patterns = append(h.patterns, p.unpack(pattern, s, p.unshift))
 		}
 	}
 	return h

@@ -21,31 +21,33 @@ type NamedMatrix struct {
 
 // Result is all that is reported about a fit. Covariance, SD and Correlation are those among visits.
 type Result struct {
-	NObs              int             `json:"n_obs"`
-	NSubjects         int             `json:"n_subjects"`
-	NWithoutVisit     int             `json:"n_without_visit"`
-	NExcludedSubjects int             `json:"n_excluded_subjects"`
-	NExcludedRows     int             `json:"n_excluded_rows"`
-	LogLik            float64         `json:"loglik"`
-	Minus2LogLik      float64         `json:"minus2loglik"`
-	NFixed            int             `json:"n_fixed"`
-	NCovariance       int             `json:"n_covariance"`
-	DFResidual        int             `json:"df_residual"`
-	AICNlme           float64         `json:"aic_nlme"`
-	BICNlme           float64         `json:"bic_nlme"`
-	AICCovariance     float64         `json:"aic_covariance_only"`
-	BICCovariance     float64         `json:"bic_covariance_only"`
-	Coefficients      []Coefficient   `json:"coefficients"`
-	VCov              NamedMatrix     `json:"vcov"`
-	VCovKR            [][]float64     `json:"vcov_kr"`
-	VCovKRObserved    [][]float64     `json:"vcov_kr_observed"`
-	Covariance        [][]float64     `json:"covariance"`
-	SD                []float64       `json:"sd"`
-	Correlation       [][]float64     `json:"correlation"`
-	LSMeans           []LSMean        `json:"ls_means"`
-	Differences       []Difference    `json:"differences"`
-	Contrasts         []NamedContrast `json:"contrasts"`
-	FTests            []FTest         `json:"f_tests"`
+	NObs              int `json:"n_obs"`
+	NSubjects         int `json:"n_subjects"`
+	NWithoutVisit     int `json:"n_without_visit"`
+	NExcludedSubjects int `json:"n_excluded_subjects"`
+	NExcludedRows     int `json:"n_excluded_rows"`
+	// SumOfWeights is the number of patients with a visit where they carry no weights.
+	SumOfWeights   float64         `json:"sum_of_weights"`
+	LogLik         float64         `json:"loglik"`
+	Minus2LogLik   float64         `json:"minus2loglik"`
+	NFixed         int             `json:"n_fixed"`
+	NCovariance    int             `json:"n_covariance"`
+	DFResidual     int             `json:"df_residual"`
+	AICNlme        float64         `json:"aic_nlme"`
+	BICNlme        float64         `json:"bic_nlme"`
+	AICCovariance  float64         `json:"aic_covariance_only"`
+	BICCovariance  float64         `json:"bic_covariance_only"`
+	Coefficients   []Coefficient   `json:"coefficients"`
+	VCov           NamedMatrix     `json:"vcov"`
+	VCovKR         [][]float64     `json:"vcov_kr"`
+	VCovKRObserved [][]float64     `json:"vcov_kr_observed"`
+	Covariance     [][]float64     `json:"covariance"`
+	SD             []float64       `json:"sd"`
+	Correlation    [][]float64     `json:"correlation"`
+	LSMeans        []LSMean        `json:"ls_means"`
+	Differences    []Difference    `json:"differences"`
+	Contrasts      []NamedContrast `json:"contrasts"`
+	FTests         []FTest         `json:"f_tests"`
 	// CovariatesAt is where numeric covariates stand in LS-means.
 	CovariatesAt map[string]float64 `json:"covariates_at"`
 	Level        float64            `json:"level"`
@@ -57,12 +59,13 @@ type Result struct {
 
 // Result gathers everything that is reported. aic_nlme and bic_nlme count fixed effects and covariance
 // parameters and use log(n_obs - n_fixed) under REML, log(n_obs) under ML; aic_covariance_only and
-// bic_covariance_only count covariance parameters only and use log(n_subjects).
+// bic_covariance_only count covariance parameters only and use log(n_subjects). With weights the likelihood counts a
+// patient of weight w as w patients, and so do these logarithms.
 func (f *Fit) Result() (Result, error) {
 	t := f.problem.totals
 	r := Result{
 		NSubjects: t.subjects, NObs: t.observations, NWithoutVisit: t.without,
-		NExcludedSubjects: t.excludedSubjects, NExcludedRows: t.excludedRows,
+		NExcludedSubjects: t.excludedSubjects, NExcludedRows: t.excludedRows, SumOfWeights: t.weight,
 		Minus2LogLik: f.deviance, LogLik: -f.deviance / 2,
 		NFixed: len(f.design.Coefficients), NCovariance: len(f.best.theta),
 		CovariatesAt: map[string]float64{}, Level: f.options.Level, Structure: f.options.Covariance,
@@ -141,6 +144,9 @@ func (f *Fit) notes() []string {
 	}
 	if f.options.Method == ML {
 		notes = append(notes, "standard errors under ML carry no small-sample factor")
+	}
+	if f.problem.totals.weighted() {
+		notes = append(notes, "patients are weighted: likelihood and plain standard errors take a weight as so many patients alike; where weights are not counts, read the robust standard errors")
 	}
 	if f.problem.reml && f.kr == nil {
 		notes = append(notes, "Kenward-Roger with the expected information is not given: that information is singular")

@@ -90,7 +90,10 @@ func (d *Design) NewSums(origin Origin) (*Sums, error) {
 }
 
 // Put adds a pattern, or adds to it where it is there already. The failure names what is wrong.
-func (s *Sums) Put(p Pattern) error {
+func (s *Sums) Put(p Pattern) error { return s.put(p, 1) }
+
+// put adds a pattern so many times.
+func (s *Sums) put(p Pattern, times int) error {
 	v, k := len(s.Visits), len(s.Columns)
 	if p.Observed>>v != 0 {
 		return stats.Errorf(stats.BadInput, "pattern", "a bit beyond the %d visits", v)
@@ -118,15 +121,18 @@ func (s *Sums) Put(p Pattern) error {
 		s.Patterns = slices.Insert(s.Patterns, i, fresh)
 	}
 	to := &s.Patterns[i]
-	to.N += p.N
-	addTo(to.XX, p.XX)
-	addTo(to.XY, p.XY)
-	addTo(to.YY, p.YY)
+	to.N += times * p.N
+	addTo(to.XX, p.XX, float64(times))
+	addTo(to.XY, p.XY, float64(times))
+	addTo(to.YY, p.YY, float64(times))
 	return nil
 }
 
 // Add merges the sums of other patients. Visits, columns and origin must be the same.
-func (s *Sums) Add(other *Sums) error {
+func (s *Sums) Add(other *Sums) error { return s.add(other, 1) }
+
+// add merges other sums so many times.
+func (s *Sums) add(other *Sums, times int) error {
 	if !slices.Equal(s.Visits, other.Visits) || !slices.Equal(s.Columns, other.Columns) {
 		return stats.Errorf(stats.BadInput, "sums", "the visits or columns differ")
 	}
@@ -135,12 +141,12 @@ func (s *Sums) Add(other *Sums) error {
 		return stats.Errorf(stats.BadInput, "sums", "the shifts or scales differ")
 	}
 	for _, p := range other.Patterns {
-		if err := s.Put(p); err != nil {
+		if err := s.put(p, times); err != nil {
 			return err
 		}
 	}
-	s.ExcludedSubjects += other.ExcludedSubjects
-	s.ExcludedRows += other.ExcludedRows
+	s.ExcludedSubjects += times * other.ExcludedSubjects
+	s.ExcludedRows += times * other.ExcludedRows
 	return nil
 }
 
@@ -166,9 +172,9 @@ func visitsOf(mask uint64) []int {
 	return out
 }
 
-func addTo(to, from []float64) {
+func addTo(to, from []float64, times float64) {
 	for i, v := range from {
-		to[i] += v
+		to[i] += times * v
 	}
 }
 
