@@ -183,6 +183,9 @@ func checkVisits(s *Sums) error {
 func (p *problem) checkCollinear(d *Design, s *Sums) error {
 	e := p.evaluate(identity(p.visits))
 	m := e.m
+	if m == nil {
+		return stats.Errorf(stats.NotFinite, d.Response, "the cross-products are not defined")
+	}
 	n := m.SymmetricDim()
 	l := mat.NewDense(n, n, nil)
 	for i := range n {

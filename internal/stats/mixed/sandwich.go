@@ -25,8 +25,8 @@ type Scan struct {
 	alone     bool // a coefficient rests on a single patient, so the corrected middle is not defined
 }
 
-// aloneCondition is the condition number of I - H beyond which a patient's leverage counts as 1.
-const aloneCondition = 1e10
+// aloneInverse is the size of (I - H)^-1 beyond which a patient's leverage counts as 1.
+const aloneInverse = 1e8
 
 // scanState is what a pattern's patients share.
 type scanState struct {
@@ -154,7 +154,7 @@ func (s *Scan) leverageFree(state *scanState, x, r []float64, weight float64) []
 	var lu mat.LU
 	lu.Factorize(h)
 	out := mat.NewVecDense(o, nil)
-	if !(lu.Cond() < aloneCondition) || lu.SolveVecTo(out, false, mat.NewVecDense(o, r)) != nil {
+	if !(lu.Cond() < aloneInverse*mat.Norm(h, 1)) || lu.SolveVecTo(out, false, mat.NewVecDense(o, r)) != nil {
 		return nil
 	}
 	return out.RawVector().Data
