@@ -95,15 +95,7 @@ func corrected(phi *mat.SymDense, inner *mat.Dense, w *mat.SymDense) *adjusted {
 }
 
 // Contrast gives inference about l'b; l has an element per coefficient.
-func (f *approximation) Contrast(l []float64) (Inference, error) {
-	t, err := f.basis(l)
-	if err != nil {
-		return Inference{}, err
-	}
-	out := f.infer(t)
-	out.L = append([]float64(nil), l...)
-	return out, nil
-}
+func (f *approximation) Contrast(l []float64) (Inference, error) { return f.ContrastFrom(0, l) }
 
 // basis takes a combination of coefficients into the basis: l'b = (R^-T l)'(R b).
 func (f *approximation) basis(l []float64) (*mat.VecDense, error) {
@@ -125,9 +117,8 @@ func (f *approximation) basis(l []float64) (*mat.VecDense, error) {
 	return t, nil
 }
 
-func (f *approximation) infer(t *mat.VecDense) Inference {
+func (f *approximation) infer(t *mat.VecDense, estimate float64) Inference {
 	level := f.level
-	estimate := mat.Dot(t, f.beta)
 	variance := mat.Inner(t, f.phi, t)
 	slopes := f.slopes(t)
 	plain := stats.TEstimate(estimate, f.unit*math.Sqrt(variance), degrees(variance, slopes, f.information), level)
