@@ -205,6 +205,9 @@ func (f *RandomFit) prediction(group int) (effects []float64, covariance *mat.Sy
 
 func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
 	predictions, fitted := []GroupPrediction{}, []FittedRow{}
+	if len(names) == 0 {
+		return predictions, fitted
+	}
 	place := map[string]int{}
 	for i, name := range f.data.group {
 		place[name] = i

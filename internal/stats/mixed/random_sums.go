@@ -179,16 +179,20 @@ func (w *randomWork) group(out *randomSums, l, a, b []float64) {
 	for i := range q {
 		for j := i; j < q; j++ {
 			at := i*q + j
-			for x, v := range w.t[i*m : (i+1)*m] {
-				row := w.outer[x*m : (x+1)*m]
-				for y, u := range w.t[j*m : (j+1)*m] {
-					row[y] = v * u
+			ti, tj := w.t[i*m:(i+1)*m], w.t[j*m:(j+1)*m]
+			to := out.tt[at*m*m : (at+1)*m*m]
+			for x, v := range ti {
+				row, scratch := to[x*m:(x+1)*m], w.outer[x*m:(x+1)*m]
+				for y, u := range tj {
+					scratch[y] = v * u
+					row[y] += v * u
 				}
 			}
-			basis.Add(out.tt[at*m*m:(at+1)*m*m], 1, w.outer)
-			for x := range pairs {
+			for x, s := range w.s[:pairs] {
 				to := out.tst[(at*pairs+x)*m*m : (at*pairs+x+1)*m*m]
-				basis.Add(to, w.s[x], w.outer)
+				for y, v := range w.outer {
+					to[y] += s * v
+				}
 			}
 		}
 	}
