@@ -33,6 +33,7 @@ type RandomFit struct {
 	data     *groups
 	best     *randomPoint
 	deviance float64
+	natural  [][2]int // the covariance parameters: an element of G, or -1 for sigma squared, which is the last
 }
 
 // maxRandom bounds the random effects of a group; the work of a step grows with their fourth power.
@@ -189,10 +190,12 @@ func (f *RandomFit) finish() error {
 		for j, free := range row {
 			if free {
 				natural = append(natural, pair(i, j))
+				f.natural = append(f.natural, [2]int{i, j})
 			}
 		}
 	}
 	natural = append(natural, len(best.u)-1)
+	f.natural = append(f.natural, [2]int{-1, -1})
 	for _, k := range natural {
 		f.p = append(f.p, negated(g.fixedPart(best.u[k])))
 	}
@@ -217,16 +220,21 @@ func (f *RandomFit) finish() error {
 	for c := range g.names {
 		f.beta.SetVec(c, g.unit*best.beta.AtVec(c)+g.offset[c])
 	}
+	f.deviance = g.raw(best)
+	return nil
+}
+
+// raw takes a deviance to the raw scale, with its constants.
+func (g *groups) raw(pt *randomPoint) float64 {
 	free := float64(g.rows)
-	f.deviance = best.deviance + 2*free*math.Log(g.unit)
-	if best.reml {
+	deviance := pt.deviance + 2*free*math.Log(g.unit)
+	if pt.reml {
 		free -= float64(len(g.names))
 		for c := range g.names {
-			f.deviance += 2 * math.Log(g.r.At(c, c)/g.unit)
+			deviance += 2 * math.Log(g.r.At(c, c)/g.unit)
 		}
 	}
-	f.deviance += free * math.Log(2*math.Pi)
-	return nil
+	return deviance + free*math.Log(2*math.Pi)
 }
 
 // adjust is the Kenward-Roger covariance from the fit's own sums; V is linear in the parameters, so there are no

@@ -44,12 +44,14 @@ type RandomVariances struct {
 	Theta       []float64        `json:"theta"`
 }
 
-// GroupPrediction is a group's best linear unbiased prediction, with its standard deviation given the response, the
-// coefficients and variances held fixed.
+// GroupPrediction is a group's best linear unbiased prediction. CondSD is its standard deviation given the response, the
+// coefficients and variances held fixed (lme4's condVar); PredictionSE that of the prediction error, which counts the
+// coefficients' error too (Henderson 1975, Biometrics 31:423).
 type GroupPrediction struct {
-	Group   string             `json:"subject"`
-	Effects map[string]float64 `json:"effects"`
-	CondSD  map[string]float64 `json:"cond_sd"`
+	Group        string             `json:"subject"`
+	Effects      map[string]float64 `json:"effects"`
+	CondSD       map[string]float64 `json:"cond_sd"`
+	PredictionSE map[string]float64 `json:"prediction_se"`
 }
 
 // FittedRow is what the model says of a row: by the fixed effects alone and with the group's predictions. Row counts
@@ -175,32 +177,21 @@ func (f *RandomFit) variances() RandomVariances {
 	return v
 }
 
-// Prediction gives the random effects of a group (by its place) with their conditional covariance, raw scale: u = M Z'r
-// and sigma squared M with M = L (I + L'Z'Z L)^-1 L' (Bates & others 2015, section 3.4).
-func (f *RandomFit) prediction(group int) (effects []float64, covariance *mat.SymDense) {
-	q, m := f.data.q(), f.data.m()
-	w := newRandomWork(q, m)
-	w.relative(f.best.factor, f.data.a[group*q*q:(group+1)*q*q])
-	k := mat.NewDense(q, q, w.k)
-	var product mat.Dense
-	product.Mul(k.T(), k)
-	residual := make([]float64, m)
-	residual[m-1] = 1
-	for c := range m - 1 {
-		residual[c] = -f.best.beta.AtVec(c)
+// prediction gives the random effects of a group (by its place), raw scale, with the standard deviation given the
+// coefficients and with that of the prediction error.
+func (f *RandomFit) prediction(group int) (effects, conditional, missed []float64) {
+	own := f.own(group)
+	none, z := mat.NewVecDense(len(f.names), nil), make([]float64, len(own.effects))
+	for i, u := range own.effects {
+		z[i] = 1
+		_, variance := own.at(f, none, z)
+		z[i] = 0
+		unit := f.unit / f.data.scale[i]
+		effects = append(effects, unit*u)
+		conditional = append(conditional, unit*math.Sqrt(f.best.sigma2*own.m.At(i, i)))
+		missed = append(missed, unit*math.Sqrt(variance))
 	}
-	score := mat.NewVecDense(q, nil)
-	score.MulVec(mat.NewDense(q, m, f.data.b[group*q*m:(group+1)*q*m]), mat.NewVecDense(m, residual))
-	u := mat.NewVecDense(q, nil)
-	u.MulVec(&product, score)
-	covariance = mat.NewSymDense(q, nil)
-	for i := range q {
-		effects = append(effects, f.unit*u.AtVec(i)/f.data.scale[i])
-		for j := range i + 1 {
-			covariance.SetSym(i, j, f.unit*f.unit*f.best.sigma2*product.At(i, j)/(f.data.scale[i]*f.data.scale[j]))
-		}
-	}
-	return effects, covariance
+	return effects, conditional, missed
 }
 
 func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
@@ -218,11 +209,12 @@ func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
 		if !known {
 			continue
 		}
-		effects, covariance := f.prediction(at)
-		p := GroupPrediction{Group: name, Effects: map[string]float64{}, CondSD: map[string]float64{}}
+		effects, conditional, missed := f.prediction(at)
+		p := GroupPrediction{Group: name, Effects: map[string]float64{}, CondSD: map[string]float64{}, PredictionSE: map[string]float64{}}
 		for i, c := range f.data.random.columns {
 			p.Effects[c.Name] = effects[i]
-			p.CondSD[c.Name] = math.Sqrt(covariance.At(i, i))
+			p.CondSD[c.Name] = conditional[i]
+			p.PredictionSE[c.Name] = missed[i]
 		}
 		predictions = append(predictions, p)
 		byGroup[at] = effects
