@@ -76,7 +76,30 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 		return nil, err
 	}
 	g.crossProducts(y)
-	return g, nil
+	return g, g.checkRandom(matrix.Names[len(g.names):])
+}
+
+// checkRandom names a random column that is a combination of earlier ones: what is left of its square beside them.
+func (g *groups) checkRandom(names []string) error {
+	q := g.q()
+	total, l := make([]float64, q*q), make([]float64, q*q)
+	for at := 0; at < len(g.a); at += q * q {
+		basis.Add(total, 1, g.a[at:at+q*q])
+	}
+	for i := range q {
+		for j := range i + 1 {
+			left := total[i*q+j] - basis.Dot(l[i*q:i*q+j], l[j*q:j*q+j])
+			if j < i {
+				l[i*q+j] = left / l[j*q+j]
+				continue
+			}
+			if !(left > collinearTolerance*total[i*q+i]) {
+				return stats.Errorf(stats.Collinear, names[i], "this random effect's column is a combination of the random columns before it")
+			}
+			l[i*q+i] = math.Sqrt(left)
+		}
+	}
+	return nil
 }
 
 func (g *groups) number(names []string) error {
