@@ -6,6 +6,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/basis"
+	"afterglow/internal/stats/formula"
 )
 
 // LikelihoodRatio compares nested models fitted to the same rows. PMixture is given where the models differ in their
@@ -32,6 +33,9 @@ func CompareRandom(small, big *RandomFit) (LikelihoodRatio, error) {
 	if err := nestedFixed(small.model.Method, sameFixed, inside); err != nil {
 		return LikelihoodRatio{}, err
 	}
+	if !big.data.random.contains(small.data.random) {
+		return LikelihoodRatio{}, stats.Errorf(stats.BadInput, "lrt", "the first model's random effects are not contained in the second's")
+	}
 	out, err := ratioTest(small.deviance, big.deviance, big.Parameters()-small.Parameters())
 	if err == nil && sameFixed && big.data.q() == small.data.q()+1 {
 		mixture := out.PValue.Value / 2
@@ -42,6 +46,26 @@ func CompareRandom(small, big *RandomFit) (LikelihoodRatio, error) {
 		out.PMixture = &p
 	}
 	return out, err
+}
+
+// contains tells whether other's random effects are among r's, by name, and each covariance that is free there is here.
+func (r randomEffects) contains(other randomEffects) bool {
+	place := make([]int, len(other.columns))
+	for i, c := range other.columns {
+		place[i] = slices.IndexFunc(r.columns, func(d formula.Column) bool { return d.Name == c.Name })
+		if place[i] < 0 {
+			return false
+		}
+	}
+	for i, row := range other.free {
+		for j, free := range row {
+			a, b := max(place[i], place[j]), min(place[i], place[j])
+			if free && !r.free[a][b] {
+				return false
+			}
+		}
+	}
+	return r.group == other.group
 }
 
 // Compare is the likelihood ratio test of small within big, two MMRMs: the fixed effects of small must be linear
