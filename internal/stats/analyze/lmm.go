@@ -11,7 +11,7 @@ import (
 
 var lmmKinds = []kind{
 	as("lmm", "linear mixed model", lmm),
-	as("lrt", "likelihood ratio test of two linear mixed models", lrt),
+	as("lrt", "likelihood ratio test of two linear mixed models, or of two mixed models for repeated measures", lrt),
 }
 
 type lmmInput struct {
@@ -24,6 +24,47 @@ type lmmInput struct {
 	MeansGrid     []mixed.Grid        `json:"emmeans_grid"`
 	ContrastsGrid []mixed.Grid        `json:"contrasts_grid"`
 	Subjects      []string            `json:"subjects"`
+	// Bands asks for predictions, at points of the model's columns, of the mean, of a new subject and of one subject.
+	Bands []bandsInput `json:"bands"`
+}
+
+// bandsInput holds the points: columns of equal length, numbers or levels, and a subject of the data (empty: none).
+type bandsInput struct {
+	Subject string               `json:"subject"`
+	Numbers map[string][]float64 `json:"numbers"`
+	Levels  map[string][]string  `json:"levels"`
+}
+
+func (in bandsInput) frame() (formula.Frame, error) {
+	out := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: in.Levels}
+	length := -1
+	check := func(name string, n int) error {
+		if length >= 0 && n != length {
+			return stats.Errorf(stats.BadInput, name, "%d points beside %d", n, length)
+		}
+		length = n
+		return nil
+	}
+	for name, values := range in.Numbers {
+		for _, v := range values {
+			out.Numbers[name] = append(out.Numbers[name], stats.Of(v))
+		}
+		if err := check(name, len(values)); err != nil {
+			return out, err
+		}
+	}
+	for name, levels := range in.Levels {
+		if err := check(name, len(levels)); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// lmmResult is the fit's result with the bands asked for, in their order.
+type lmmResult struct {
+	mixed.RandomResult
+	Bands [][]mixed.BandPoint `json:"bands,omitempty"`
 }
 
 func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
@@ -53,12 +94,27 @@ func randomColumns(f formula.Formula) []string {
 	return out
 }
 
-func lmm(j job, in lmmInput) (mixed.RandomResult, error) {
+func lmm(j job, in lmmInput) (lmmResult, error) {
 	fit, err := in.fit(j)
 	if err != nil {
-		return mixed.RandomResult{}, err
+		return lmmResult{}, err
 	}
-	return fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects)
+	out := lmmResult{}
+	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
+		return lmmResult{}, err
+	}
+	for _, b := range in.Bands {
+		at, err := b.frame()
+		if err != nil {
+			return lmmResult{}, err
+		}
+		points, err := fit.Bands(at, b.Subject)
+		if err != nil {
+			return lmmResult{}, err
+		}
+		out.Bands = append(out.Bands, points)
+	}
+	return out, nil
 }
 
 // specified names the grids by the words in which they were asked.
@@ -76,24 +132,48 @@ type lrtInput struct {
 	Big   string `json:"big"`
 }
 
+// lrt compares two cases of one kind.
 func lrt(j job, in lrtInput) (mixed.LikelihoodRatio, error) {
-	var fits [2]*mixed.RandomFit
-	for i, id := range []string{in.Small, in.Big} {
-		c, err := j.other(id, "lmm")
+	c, err := j.other(in.Small, "lmm", "mmrm")
+	if err != nil {
+		return mixed.LikelihoodRatio{}, err
+	}
+	if c.Kind == "mmrm" {
+		small, big, err := pair(j, in, c.Kind, func(of job, model mmrmInput) (*mixed.Fit, error) {
+			fit, _, err := model.fit(of)
+			return fit, err
+		})
 		if err != nil {
 			return mixed.LikelihoodRatio{}, err
 		}
-		var model lmmInput
+		return mixed.Compare(small, big)
+	}
+	small, big, err := pair(j, in, c.Kind, func(of job, model lmmInput) (*mixed.RandomFit, error) { return model.fit(of) })
+	if err != nil {
+		return mixed.LikelihoodRatio{}, err
+	}
+	return mixed.CompareRandom(small, big)
+}
+
+// pair fits both cases, which must be of the kind.
+func pair[In, Fit any](j job, in lrtInput, kind string, fit func(job, In) (Fit, error)) (small, big Fit, err error) {
+	var fits [2]Fit
+	for i, id := range []string{in.Small, in.Big} {
+		c, err := j.other(id, kind)
+		if err != nil {
+			return small, big, err
+		}
+		var model In
 		if err := json.Unmarshal(c.Input, &model); err != nil {
-			return mixed.LikelihoodRatio{}, stats.Errorf(stats.BadInput, id, "is not what lmm takes: %v", err)
+			return small, big, stats.Errorf(stats.BadInput, id, "is not what %s takes: %v", kind, err)
 		}
 		of, err := j.of(c)
 		if err != nil {
-			return mixed.LikelihoodRatio{}, err
+			return small, big, err
 		}
-		if fits[i], err = model.fit(of); err != nil {
-			return mixed.LikelihoodRatio{}, err
+		if fits[i], err = fit(of, model); err != nil {
+			return small, big, err
 		}
 	}
-	return mixed.CompareRandom(fits[0], fits[1])
+	return fits[0], fits[1], nil
 }

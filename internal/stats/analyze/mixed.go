@@ -1,11 +1,15 @@
 package analyze
 
 import (
+	"math/rand/v2"
+
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/mixed"
 )
 
 var mixedKinds = []kind{
 	as("mmrm", "mixed model for repeated measures", mmrm),
+	as("mmrm_bootstrap", "mixed model for repeated measures, arms' differences resampled over buckets of patients", mmrmBootstrap),
 }
 
 type mmrmInput struct {
@@ -19,26 +23,133 @@ type mmrmInput struct {
 	Method     mixed.Method        `json:"method"`
 	Times      []float64           `json:"times"`
 	Level      float64             `json:"level"`
+	// Weights names a column of patients' weights; empty means none.
+	Weights string `json:"weights"`
+	// Robust asks for sandwich errors with the patient as the cluster.
+	Robust bool `json:"robust"`
+	// Area asks for the area between a start and the means over days.
+	Area *mixed.Area `json:"area"`
 }
 
-func mmrm(j job, in mmrmInput) (mixed.Result, error) {
-	frame := j.data.Frame(in.Subject, in.Visit)
+// plan gives the design, the rows and the options of an input.
+func (in mmrmInput) plan(j job) (*mixed.Design, mixed.Rows, mixed.Options, error) {
+	rows := mixed.Rows{Data: j.data.Frame(in.Subject, in.Visit), Subject: in.Subject, Weight: in.Weights}
+	options := mixed.Options{Covariance: in.Covariance, Method: in.Method, Times: in.Times, Level: in.Level}
 	model := mixed.Model{Formula: in.Formula, Visit: in.Visit, Visits: in.Visits, Arm: in.Arm, Factors: in.Factors}
-	model, err := model.Classify(frame, in.Subject)
+	model, err := model.Classify(rows.Data, in.Subject)
 	if err != nil {
-		return mixed.Result{}, err
+		return nil, rows, options, err
 	}
 	design, err := model.Design()
+	return design, rows, options, err
+}
+
+func (in mmrmInput) fit(j job) (*mixed.Fit, mixed.Rows, error) {
+	design, rows, options, err := in.plan(j)
 	if err != nil {
-		return mixed.Result{}, err
+		return nil, rows, err
 	}
-	sums, err := design.SumRows(frame, in.Subject)
+	sums, err := design.Sum(rows)
 	if err != nil {
-		return mixed.Result{}, err
+		return nil, rows, err
 	}
-	fit, err := mixed.FitSums(design, sums, mixed.Options{Covariance: in.Covariance, Method: in.Method, Times: in.Times, Level: in.Level})
+	fit, err := mixed.FitSums(design, sums, options)
+	return fit, rows, err
+}
+
+// mmrmResult is the fit's result with what was asked for beside it.
+type mmrmResult struct {
+	mixed.Result
+	Robust *mixed.RobustResult `json:"robust,omitempty"`
+	Area   *mixed.AreaResult   `json:"area,omitempty"`
+}
+
+func mmrm(j job, in mmrmInput) (mmrmResult, error) {
+	fit, rows, err := in.fit(j)
 	if err != nil {
-		return mixed.Result{}, err
+		return mmrmResult{}, err
 	}
-	return fit.Result()
+	out := mmrmResult{}
+	if out.Result, err = fit.Result(); err != nil {
+		return mmrmResult{}, err
+	}
+	if in.Robust {
+		robust, err := fit.RobustRows(rows)
+		if err != nil {
+			return mmrmResult{}, err
+		}
+		if out.Robust, err = robust.Report(fit); err != nil {
+			return mmrmResult{}, err
+		}
+	}
+	if in.Area != nil {
+		area, err := fit.Area(*in.Area)
+		if err != nil {
+			return mmrmResult{}, err
+		}
+		out.Area = &area
+	}
+	return out, nil
+}
+
+type mmrmBootstrapInput struct {
+	mmrmInput
+	// Buckets is how many buckets the patients' names are spread over, 200 where it is 0.
+	Buckets    int    `json:"buckets"`
+	Replicates int    `json:"replicates"`
+	Seed       uint64 `json:"seed"`
+}
+
+// mmrmBootstrapResult holds the arms' differences in the order of mmrm.
+type mmrmBootstrapResult struct {
+	Differences []resampledDifference `json:"differences"`
+	Buckets     int                   `json:"buckets"`
+	Seed        uint64                `json:"seed"`
+}
+
+type resampledDifference struct {
+	Contrast string `json:"contrast"`
+	Visit    string `json:"visit"`
+	mixed.Resampled
+}
+
+func mmrmBootstrap(j job, in mmrmBootstrapInput) (mmrmBootstrapResult, error) {
+	if in.Arm == "" {
+		return mmrmBootstrapResult{}, stats.Errorf(stats.BadInput, "arm", "there are no arms whose differences could be resampled")
+	}
+	design, rows, options, err := in.plan(j)
+	if err != nil {
+		return mmrmBootstrapResult{}, err
+	}
+	if in.Buckets == 0 {
+		in.Buckets = 200
+	}
+	sums, err := design.SumBuckets(rows, in.Buckets)
+	if err != nil {
+		return mmrmBootstrapResult{}, err
+	}
+	buckets, err := mixed.NewBuckets(design, sums, options)
+	if err != nil {
+		return mmrmBootstrapResult{}, err
+	}
+	out := mmrmBootstrapResult{Buckets: in.Buckets, Seed: in.Seed}
+	resampled, err := buckets.Bootstrap(func(fit *mixed.Fit) ([]float64, error) {
+		differences, err := fit.Differences()
+		var values []float64
+		first := len(out.Differences) == 0
+		for _, d := range differences {
+			values = append(values, d.Estimate)
+			if first {
+				out.Differences = append(out.Differences, resampledDifference{Contrast: d.Contrast, Visit: d.Visit})
+			}
+		}
+		return values, err
+	}, in.Replicates, rand.New(rand.NewPCG(in.Seed, 0)))
+	if err != nil {
+		return mmrmBootstrapResult{}, err
+	}
+	for i := range resampled {
+		out.Differences[i].Resampled = resampled[i]
+	}
+	return out, nil
 }
