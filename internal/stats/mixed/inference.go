@@ -129,10 +129,24 @@ func (f *approximation) infer(t *mat.VecDense, estimate float64) Inference {
 		out.SEKR, out.DFKR, out.PValueKR, out.LowerKR, out.UpperKR = e.SE, e.DF, e.PValue, e.Lower, e.Upper
 	}
 	if f.krObserved != nil {
-		e := f.krObserved.estimate(f, t, estimate, variance, slopes)
+		// its df are the plain ones, both from the inverse observed information, and so is the quantile, which costs most
+		e := rescaled(plain, f.unit*math.Sqrt(mat.Inner(t, f.krObserved.phi, t)))
 		out.SEKRObserved, out.DFKRObserved, out.PValueObserved, out.LowerKRObserved, out.UpperKRObserved =
 			e.SE, e.DF, e.PValue, e.Lower, e.Upper
 	}
+	return out
+}
+
+// rescaled is the estimate with another standard error on the same degrees of freedom.
+func rescaled(e stats.Estimate, se float64) stats.Estimate {
+	out := stats.Estimate{Estimate: e.Estimate, SE: stats.Of(se), DF: e.DF, Interval: stats.Interval{Level: e.Level}}
+	if !e.Upper.Defined || !(se > 0) {
+		return out
+	}
+	half := (e.Upper.Value - e.Estimate.Value) / e.SE.Value * se
+	out.Lower, out.Upper = stats.Of(e.Estimate.Value-half), stats.Of(e.Estimate.Value+half)
+	out.Statistic = stats.Of(e.Estimate.Value / se)
+	out.PValue = stats.Of(stats.TwoSidedT(out.Statistic.Value, e.DF.Value))
 	return out
 }
 
