@@ -9,6 +9,7 @@ import (
 
 var mixedKinds = []kind{
 	as("mmrm", "mixed model for repeated measures", mmrm),
+	as("mmrm_pooled", "mixed model for repeated measures of sites that keep their rows and answer with sums over all their patients", mmrmPooled),
 	as("mmrm_bootstrap", "mixed model for repeated measures, arms' differences resampled over buckets of patients", mmrmBootstrap),
 }
 
@@ -90,6 +91,45 @@ func mmrm(j job, in mmrmInput) (mmrmResult, error) {
 		out.Area = &area
 	}
 	return out, nil
+}
+
+type mmrmPooledInput struct {
+	mmrmInput
+	// Site names the column of the site; each site answers for its own patients.
+	Site string `json:"site"`
+	// MinPatients is how many patients a site must have to answer, 10 where it is 0.
+	MinPatients int `json:"min_patients"`
+}
+
+type mmrmPooledResult struct {
+	mixed.Result
+	Sites []string `json:"sites"`
+}
+
+func mmrmPooled(j job, in mmrmPooledInput) (mmrmPooledResult, error) {
+	design, rows, options, err := in.plan(j)
+	if err != nil {
+		return mmrmPooledResult{}, err
+	}
+	rows.Data = j.data.Frame(in.Subject, in.Visit, in.Site)
+	names, sums, err := design.SumBy(rows, in.Site)
+	if err != nil {
+		return mmrmPooledResult{}, err
+	}
+	var sites []mixed.Respondent
+	for i := range sums {
+		site, err := mixed.NewSite(design, sums[i], mixed.SitePolicy{MinPatients: in.MinPatients})
+		if err != nil {
+			return mmrmPooledResult{}, err
+		}
+		sites = append(sites, site)
+	}
+	fit, err := mixed.FitSites(design, sites, options)
+	if err != nil {
+		return mmrmPooledResult{}, err
+	}
+	result, err := fit.Result()
+	return mmrmPooledResult{result, names}, err
 }
 
 type mmrmBootstrapInput struct {

@@ -2,6 +2,8 @@ package analyze_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,38 @@ func TestALinearMixedModelGivesBands(t *testing.T) {
 	require.Len(t, bands[0], 2)
 	require.InEpsilon(t, 20.0612277716, bands[1].([]any)[0].(map[string]any)["subject"].(map[string]any)["se"], 1e-6)
 	require.Equal(t, "subject", got[1]["error"].(map[string]any)["where"])
+}
+
+// Sites that answer with sums give what R gives for all rows: the reference case itself, its drug groups as sites.
+func TestPooledSitesReachTheReferenceOfAllRows(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join(testdata, "reference", "07-mmrm.json"))
+	require.NoError(t, err)
+	cases, err := reference.Read(file)
+	require.NoError(t, err)
+	for i := range cases {
+		var input map[string]any
+		require.NoError(t, json.Unmarshal(cases[i].Input, &input))
+		input["site"] = "length"
+		cases[i].Kind = "mmrm_pooled"
+		cases[i].Input, err = json.Marshal(input)
+		require.NoError(t, err)
+	}
+	for i, got := range analyze.Run(cases, files) {
+		t.Run(cases[i].ID, func(t *testing.T) {
+			require.Nil(t, got.Error)
+			differences, fields, err := cases[i].Compare(got.Result)
+			require.NoError(t, err)
+			require.Greater(t, fields, 800)
+			for _, d := range differences {
+				t.Error(d)
+			}
+		})
+	}
+	refused := answers(t, `{"cases": [
+		{"id": "small", "kind": "mmrm_pooled", "dataset": "btheb.csv", "input": {`+bthebModel+`, "formula": "bdi ~ treatment * visit", "covariance": "un", "method": "REML",
+			"site": "length", "min_patients": 60}},
+		{"id": "changing", "kind": "mmrm_pooled", "dataset": "btheb.csv", "input": {`+bthebModel+`, "formula": "bdi ~ treatment * visit", "covariance": "un", "method": "REML",
+			"site": "month"}}]}`)
+	require.Equal(t, "site", refused[0]["error"].(map[string]any)["where"])
+	require.Equal(t, "month", refused[1]["error"].(map[string]any)["where"])
 }

@@ -2,6 +2,7 @@ package mixed
 
 import (
 	"hash/fnv"
+	"slices"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
@@ -46,12 +47,42 @@ func (d *Design) SumBuckets(rows Rows, buckets int) ([]*Sums, error) {
 	if buckets < 1 {
 		return nil, stats.Errorf(stats.BadInput, "buckets", "%d buckets", buckets)
 	}
+	return d.sumParts(rows, buckets, func(one patient) int { return BucketOf(one.id, buckets) })
+}
+
+// SumBy builds one Sums per level of a categorical column that belongs to the patient, such as their clinic, all in the
+// same origin; levels are in order of appearance. Patients left out are counted in the first.
+func (d *Design) SumBy(rows Rows, column string) (levels []string, sums []*Sums, err error) {
+	texts, subjects := rows.Data.Texts[column], rows.Data.Texts[rows.Subject]
+	if len(texts) == 0 || len(texts) != len(subjects) {
+		return nil, nil, stats.Errorf(stats.BadInput, column, "no such categorical column, or of another length")
+	}
+	if slices.Contains(texts, "") {
+		return nil, nil, stats.Errorf(stats.BadInput, column, "is missing in a row")
+	}
+	if !constantBy(subjects, texts, "") {
+		return nil, nil, stats.Errorf(stats.BadInput, column, "changes within a patient")
+	}
+	place, of := map[string]int{}, map[string]int{}
+	for row, level := range texts {
+		if _, known := place[level]; !known {
+			place[level] = len(levels)
+			levels = append(levels, level)
+		}
+		of[subjects[row]] = place[level]
+	}
+	sums, err = d.sumParts(rows, len(levels), func(one patient) int { return of[one.id] })
+	return levels, sums, err
+}
+
+// sumParts builds the sums of parts of the patients in one origin.
+func (d *Design) sumParts(rows Rows, parts int, part func(patient) int) ([]*Sums, error) {
 	patients, excluded, err := d.patients(rows)
 	if err != nil {
 		return nil, err
 	}
 	origin := originOf(patients, len(d.Columns))
-	out, byMask := make([]*Sums, buckets), make([]map[uint64]*Pattern, buckets)
+	out, byMask := make([]*Sums, parts), make([]map[uint64]*Pattern, parts)
 	for i := range out {
 		if out[i], err = d.NewSums(origin); err != nil {
 			return nil, err
@@ -61,7 +92,7 @@ func (d *Design) SumBuckets(rows Rows, buckets int) ([]*Sums, error) {
 	out[0].ExcludedSubjects, out[0].ExcludedRows = excluded.subjects, excluded.rows
 	scratch := newAccumulator(out[0])
 	for _, one := range patients {
-		at := BucketOf(one.id, buckets)
+		at := part(one)
 		p := byMask[at][one.observed]
 		if p == nil {
 			p = out[0].emptyPattern(one.observed)
