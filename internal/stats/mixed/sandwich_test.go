@@ -272,3 +272,31 @@ func TestALeverageOfOneLeavesTheCorrectedSandwichUndefined(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, corrected)
 }
+
+// R 4.2, sandwich: m <- lm(bdi ~ bdi_pre + treatment, btheb at 2 months, weights = bdi_pre); vcovHC(m, "HC0") and "HC3".
+func TestAWeightedSandwichOfOneVisitIsRs(t *testing.T) {
+	rows := Rows{Data: btheb(t), Subject: "subject", Weight: "bdi_pre"}
+	model := Model{Formula: "bdi ~ bdi_pre + treatment", Visit: "visit", Visits: []string{"2m"}, Factors: map[string][]string{"treatment": {"TAU", "BtheB"}}}
+	d, err := model.Design()
+	require.NoError(t, err)
+	s, err := d.Sum(rows)
+	require.NoError(t, err)
+	fit, err := FitSums(d, s, Options{Covariance: Unstructured, Method: REML, Level: 0.95})
+	require.NoError(t, err)
+	robust, err := fit.RobustRows(rows)
+	require.NoError(t, err)
+	require.Equal(t, 97, robust.Clusters)
+	for c, expected := range [][3]float64{
+		{4.888916717105, 2.6428403777975, 2.816380228934},
+		{0.623672994881, 0.0947880419892, 0.101425218955},
+		{-4.712819731419, 2.1918713110815, 2.290912912270},
+	} {
+		l := make([]float64, 3)
+		l[c] = 1
+		got, err := robust.Contrast(l)
+		require.NoError(t, err)
+		require.InEpsilon(t, expected[0], got.CR0.Estimate.Value, 1e-9)
+		require.InEpsilon(t, expected[1], got.CR0.SE.Value, 1e-8)
+		require.InEpsilon(t, expected[2], got.Corrected.SE.Value, 1e-8)
+	}
+}
