@@ -69,7 +69,8 @@ func Trapezoids(days []float64, until float64) ([]float64, error) {
 	return weights, nil
 }
 
-// Area gives the area of every arm and their differences, with Satterthwaite's and Kenward and Roger's inference.
+// Area gives the area of every arm and their differences, with Satterthwaite's and Kenward and Roger's inference. See
+// docs/methods/mmrm.md, "Area".
 func (f *Fit) Area(a Area) (AreaResult, error) {
 	out := AreaResult{Until: a.Until, Start: a.Start, Areas: []ArmArea{}, Differences: []NamedContrast{}}
 	visits := f.design.Model.Visits

@@ -64,7 +64,7 @@ type Fit struct {
 }
 
 // FitSums fits the model to sums. The work does not depend on the number of patients. Errors are
-// *stats.Failure: what cannot be estimated is named by column, cell or visit.
+// *stats.Failure: what cannot be estimated is named by column, cell or visit. See docs/methods/mmrm.md.
 func FitSums(d *Design, s *Sums, o Options) (*Fit, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err

@@ -9,7 +9,8 @@ import (
 )
 
 // FTest is a joint test that the combinations in the rows of L are zero. F and DDF are Satterthwaite's, as
-// in lmerTest (Kuznetsova et al. 2017, J Stat Softw 82(13)); KR and KRObserved are nil for ML.
+// in lmerTest (Kuznetsova et al. 2017, J Stat Softw 82(13)); KR and KRObserved are nil for ML. See
+// docs/methods/satterthwaite-kenward-roger.md.
 type FTest struct {
 	Term       string       `json:"term"`
 	L          [][]float64  `json:"L"`

@@ -12,7 +12,7 @@ import (
 // (X'V^-1X)^-1 and Satterthwaite's degrees of freedom with the inverse observed information of the
 // covariance parameters; _kr those of Kenward & Roger (1997, Biometrics 53:983) without the term in second
 // derivatives and with the inverse expected information; _kr_observed the same with the observed one.
-// Kenward-Roger fields are undefined for ML.
+// Kenward-Roger fields are undefined for ML. See docs/methods/satterthwaite-kenward-roger.md.
 type Inference struct {
 	Estimate        float64      `json:"estimate"`
 	SE              float64      `json:"se"`

@@ -71,10 +71,9 @@ func (r randomEffects) contains(other randomEffects) bool {
 // Compare is the likelihood ratio test of small within big, two MMRMs: the fixed effects of small must be linear
 // combinations of those of big, its covariance structure a special case. Under REML the fixed effects must be the same.
 func Compare(small, big *Fit) (LikelihoodRatio, error) {
-	a, b := small.problem.totals, big.problem.totals
 	same := small.options.Method == big.options.Method && small.design.Response == big.design.Response &&
 		slices.Equal(small.design.Model.Visits, big.design.Model.Visits) &&
-		a.subjects == b.subjects && a.observations == b.observations && math.Abs(a.rows-b.rows) <= 1e-9*b.rows
+		small.problem.totals.same(big.problem.totals)
 	if !same {
 		return LikelihoodRatio{}, stats.Errorf(stats.BadInput, "lrt", "the models are not fitted by the same method to the same rows")
 	}

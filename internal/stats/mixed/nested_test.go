@@ -101,6 +101,8 @@ func TestModelsThatAreNotNestedAreRefused(t *testing.T) {
 	}
 	fewer := trial{patients: 59, arms: 2, visits: 3, missing: gaps}
 	_, other := fitTrial(t, fewer, "score ~ week", fewer.frame(82), Unstructured, ML)
+	_, another := fitTrial(t, tr, "score ~ week", tr.frame(83), Unstructured, ML)
+	cases["other responses"] = [2]*Fit{another, fit("score ~ base + week", ML)}
 	cases["other patients"] = [2]*Fit{other, fit("score ~ base + week", ML)}
 	for name, pair := range cases {
 		t.Run(name, func(t *testing.T) {

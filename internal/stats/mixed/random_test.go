@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -303,6 +304,18 @@ func TestAVarianceOfZeroIsLeastSquares(t *testing.T) {
 		require.InEpsilon(t, beta.AtVec(c), result.Fixed[c].Estimate, 1e-6)
 	}
 	require.InDelta(t, 0, result.Predictions[0].Effects["(Intercept)"], 1e-6)
+}
+
+// Groups are added in chunks, whoever adds them, so one core and several give the same digits.
+func TestTheNumberOfWorkersDoesNotChangeADigit(t *testing.T) {
+	shape := clusters{groups: 2*chunkOfGroups + 300, rows: func(int) int { return 2 }, level: 3, formula: "y ~ day * arm + (1 | id)", seed: 20}
+	frame := shape.frame()
+	before := runtime.GOMAXPROCS(1)
+	a := randomResult(t, shape.model(REML), frame)
+	runtime.GOMAXPROCS(4)
+	b := randomResult(t, shape.model(REML), frame)
+	runtime.GOMAXPROCS(before)
+	require.Equal(t, a, b)
 }
 
 func TestTheOrderOfRowsAndTheNamesOfGroupsDoNotMatter(t *testing.T) {

@@ -9,22 +9,42 @@ type totals struct {
 	weight                          float64            // of the patients with a visit: their number where there are no weights
 	rows                            float64            // weights over observed visits: their number where there are none
 	covariates                      map[string]float64 // of numeric covariates, a patient once per visit
+	squares                         []float64          // of the responses by visit, raw scale; nil where sites keep them
 }
 
 func (d *Design) totals(s *Sums) totals {
 	t := totals{excludedSubjects: s.ExcludedSubjects, excludedRows: s.ExcludedRows, covariates: d.covariateTotals(s)}
+	n := len(s.Visits)
+	t.squares = make([]float64, n)
 	for _, p := range s.Patterns {
 		if p.Observed == 0 {
 			t.without += p.N
 			continue
 		}
 		visits := len(visitsOf(p.Observed))
+		for _, v := range visitsOf(p.Observed) {
+			square, total := p.YY[v*n-v*(v-1)/2], p.XY[v]
+			t.squares[v] += s.ResponseScale*(s.ResponseScale*square+2*s.ResponseShift*total) + s.ResponseShift*s.ResponseShift*p.Weight()
+		}
 		t.subjects += p.N
 		t.observations += p.N * visits
 		t.weight += p.Weight()
 		t.rows += p.Weight() * float64(visits)
 	}
 	return t
+}
+
+// same tells whether two fits can be of the same rows: counts, weights and, where known, responses agree.
+func (t totals) same(o totals) bool {
+	if t.subjects != o.subjects || t.observations != o.observations || math.Abs(t.rows-o.rows) > 1e-9*o.rows {
+		return false
+	}
+	for v := range min(len(t.squares), len(o.squares)) {
+		if math.Abs(t.squares[v]-o.squares[v]) > 1e-8*math.Abs(o.squares[v]) {
+			return false
+		}
+	}
+	return true
 }
 
 // weighted tells whether the patients carry weights other than 1.
