@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -24,13 +25,15 @@ type Band struct {
 // sigma squared to the mean's, with Satterthwaite's rule on the sum. Subject is the asked subject's own curve (fixed
 // effects plus predicted random effects), SubjectObservation a further observation of theirs: the variance of the
 // prediction error counts the coefficients' error and takes the variances as known (Henderson 1975, Biometrics 31:423),
-// with normal quantiles.
+// with normal quantiles. These intervals are pointwise. MeanEverywhere is the mean's interval that holds at all points asked
+// for at once, and at all their linear combinations (Scheffe 1953, Biometrika 40:87; for a line Working & Hotelling 1929).
 type BandPoint struct {
-	Mean               Band  `json:"mean"`
-	NewSubject         Band  `json:"new_subject"`
-	NewObservation     Band  `json:"new_observation"`
-	Subject            *Band `json:"subject,omitempty"`
-	SubjectObservation *Band `json:"subject_observation,omitempty"`
+	Mean               Band           `json:"mean"`
+	MeanEverywhere     stats.Interval `json:"mean_simultaneous"`
+	NewSubject         Band           `json:"new_subject"`
+	NewObservation     Band           `json:"new_observation"`
+	Subject            *Band          `json:"subject,omitempty"`
+	SubjectObservation *Band          `json:"subject_observation,omitempty"`
 }
 
 // Bands predicts at the rows of a frame that holds the columns of the model but the response and the group; group names
@@ -54,7 +57,7 @@ func (f *RandomFit) Bands(at formula.Frame, group string) ([]BandPoint, error) {
 	if place >= 0 {
 		own = f.own(place)
 	}
-	out := make([]BandPoint, matrix.N())
+	out, fixed := make([]BandPoint, matrix.N()), make([][]float64, matrix.N())
 	for i := range out {
 		row := matrix.X[i*matrix.P() : (i+1)*matrix.P()]
 		if !finite(row...) {
@@ -68,9 +71,49 @@ func (f *RandomFit) Bands(at formula.Frame, group string) ([]BandPoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = f.bandPoint(t, z, own)
+		out[i], fixed[i] = f.bandPoint(t, z, own), row[:len(f.names)]
 	}
+	f.everywhere(out, fixed)
 	return out, nil
+}
+
+// everywhere fills the simultaneous intervals: sqrt(r F) standard errors to either side, F the quantile of the joint test
+// of the r independent points.
+func (f *RandomFit) everywhere(points []BandPoint, rows [][]float64) {
+	for i := range points {
+		points[i].MeanEverywhere.Level = f.level
+	}
+	test, err := f.FTest("bands", spanning(rows))
+	if err != nil || !test.DDF.Defined || !(test.DDF.Value > 0) { // no point, or one without any coefficient
+		return
+	}
+	times := math.Sqrt(float64(test.NDF) * stats.FQuantile(f.level, float64(test.NDF), test.DDF.Value))
+	for i := range points {
+		half := times * points[i].Mean.SE.Value
+		points[i].MeanEverywhere.Lower, points[i].MeanEverywhere.Upper = stats.Of(points[i].Mean.Estimate-half), stats.Of(points[i].Mean.Estimate+half)
+	}
+}
+
+// spanning keeps the rows that are no combination of rows before them: as many as there are coefficients, at most.
+func spanning(rows [][]float64) [][]float64 {
+	var out, orthonormal [][]float64
+	for _, row := range rows {
+		left := slices.Clone(row)
+		for range 2 {
+			for _, q := range orthonormal {
+				basis.Add(left, -basis.Dot(q, left), q)
+			}
+		}
+		size := basis.Norm(left)
+		if !(size > spanTolerance*basis.Norm(row)) {
+			continue
+		}
+		for i := range left {
+			left[i] /= size
+		}
+		out, orthonormal = append(out, row), append(orthonormal, left)
+	}
+	return out
 }
 
 func (f *RandomFit) bandPoint(t *mat.VecDense, z []float64, own *ownPrediction) BandPoint {

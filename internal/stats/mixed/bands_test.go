@@ -75,6 +75,23 @@ func TestBandsAreThoseOfHendersonsEquationsInR(t *testing.T) {
 	require.Less(t, bands[0].NewSubject.DF.Value, bands[0].NewObservation.DF.Value, "sigma is known better than G")
 }
 
+// One point's simultaneous interval is the pointwise one. A line's has two independent points, whatever is asked: Working and
+// Hotelling's sqrt(2 F(2, 17)), the denominator of lmerTest's joint test of intercept and slope.
+func TestTheSimultaneousBandOfALineIsWorkingAndHotellings(t *testing.T) {
+	fit, err := FitRandom(RandomModel{Formula: "reaction ~ days + (1 + days | subject)", Method: REML, Level: 0.95}, sleepstudy(t))
+	require.NoError(t, err)
+	one, err := fit.Bands(days(3), "")
+	require.NoError(t, err)
+	require.InDelta(t, one[0].Mean.Lower.Value, one[0].MeanEverywhere.Lower.Value, 1e-6)
+	require.InDelta(t, one[0].Mean.Upper.Value, one[0].MeanEverywhere.Upper.Value, 1e-6)
+	line, err := fit.Bands(days(0, 2, 3, 9), "")
+	require.NoError(t, err)
+	// qf(0.95, 2, 17) = 3.591531 in R
+	for _, p := range line {
+		require.InDelta(t, p.Mean.Estimate+math.Sqrt(2*3.591531)*p.Mean.SE.Value, p.MeanEverywhere.Upper.Value, 1e-4)
+	}
+}
+
 func TestAGroupsOwnRowsNarrowItsBand(t *testing.T) {
 	shape := clusterShapes["a random slope"]
 	frame := shape.frame()
