@@ -26,6 +26,10 @@ type mmrmInput struct {
 	Level      float64             `json:"level"`
 	// Weights names a column of patients' weights; empty means none.
 	Weights string `json:"weights"`
+}
+
+type mmrmFullInput struct {
+	mmrmInput
 	// Robust asks for sandwich errors with the patient as the cluster.
 	Robust bool `json:"robust"`
 	// Area asks for the area between a start and the means over days.
@@ -65,7 +69,7 @@ type mmrmResult struct {
 	Area   *mixed.AreaResult   `json:"area,omitempty"`
 }
 
-func mmrm(j job, in mmrmInput) (mmrmResult, error) {
+func mmrm(j job, in mmrmFullInput) (mmrmResult, error) {
 	fit, rows, err := in.fit(j)
 	if err != nil {
 		return mmrmResult{}, err

@@ -148,11 +148,8 @@ func (c *pooled) open(d *Design, reml bool) (*problem, error) {
 		}
 		p.totals.add(o)
 	}
-	if p.totals.subjects == 0 {
-		return nil, stats.Errorf(stats.TooFew, d.Response, "no observation")
-	}
-	if p.totals.observations <= len(d.Coefficients) {
-		return nil, stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", p.totals.observations, len(d.Coefficients))
+	if err := p.totals.carry(d, reml); err != nil {
+		return nil, err
 	}
 	if err := p.setBasis(d, plan); err != nil {
 		return nil, err

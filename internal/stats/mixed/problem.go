@@ -46,8 +46,8 @@ func newProblem(d *Design, s *Sums, reml bool) (*problem, error) {
 	if err := checkVisits(s); err != nil {
 		return nil, err
 	}
-	if p.totals.observations <= len(d.Coefficients) {
-		return nil, stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", p.totals.observations, len(d.Coefficients))
+	if err := p.totals.carry(d, reml); err != nil {
+		return nil, err
 	}
 	if err := p.setBasis(d, s); err != nil {
 		return nil, err

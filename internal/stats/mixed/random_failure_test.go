@@ -151,6 +151,7 @@ func FuzzFitSums(f *testing.F) {
 	f.Add([]byte{7, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24}, uint8(0))
 	f.Add([]byte(strings.Repeat("sums of patterns that nobody is ", 6)), uint8(5))
 	f.Add([]byte(strings.Repeat("\x03\x30\x60", 50)), uint8(12))
+	f.Add([]byte("K\xc5>0\xc10W\xff*1\x800\xff\xe8\x03\t\xf9\x1900\xb7\xb7\xb7\x990"), uint8('<')) // weights that add up to the coefficients
 	f.Fuzz(func(t *testing.T, data []byte, choice uint8) {
 		if len(data) > 600 {
 			return

@@ -1,6 +1,10 @@
 package mixed
 
-import "math"
+import (
+	"math"
+
+	"afterglow/internal/stats"
+)
 
 // totals are the counts and covariate sums of all patterns together.
 type totals struct {
@@ -32,6 +36,20 @@ func (d *Design) totals(s *Sums) totals {
 		t.rows += p.Weight() * float64(visits)
 	}
 	return t
+}
+
+// carry refuses fewer observations than coefficients; REML takes the coefficients off the weights, so these must add up to more.
+func (t totals) carry(d *Design, reml bool) error {
+	q := len(d.Coefficients)
+	switch {
+	case t.subjects == 0:
+		return stats.Errorf(stats.TooFew, d.Response, "no observation")
+	case t.observations <= q:
+		return stats.Errorf(stats.TooFew, d.Response, "%d observations for %d coefficients", t.observations, q)
+	case reml && !(t.rows > float64(q)):
+		return stats.Errorf(stats.TooFew, "weights", "they add up to %.3g over the observed visits, for %d coefficients: scale them to a mean of 1, or fit by ML", t.rows, q)
+	}
+	return nil
 }
 
 // same tells whether two fits can be of the same rows: counts, weights and, where known, responses agree.

@@ -159,6 +159,16 @@ func TestSR121_WeightsThatMeanNothingAreNamed(t *testing.T) {
 			requireFailure(t, err, stats.BadInput, "w")
 		})
 	}
+	tiny := withWeights(tr.frame(55), func(int) float64 { return 1e-3 })
+	d, err := tr.model("score ~ arm * week").Design()
+	require.NoError(t, err)
+	light, err := d.Sum(Rows{tiny, "id", "w"})
+	require.NoError(t, err)
+	_, err = FitSums(d, light, options(tr, Unstructured, REML))
+	requireFailure(t, err, stats.TooFew, "weights")
+	_, err = FitSums(d, light, options(tr, Unstructured, ML))
+	require.NoError(t, err)
+
 	d, s := tr.sums(t, "score ~ arm * week", tr.frame(55))
 	p := s.Patterns[0]
 	p.XX = append([]float64{0}, p.XX[1:]...)
