@@ -76,3 +76,24 @@ func BenchmarkLMM(b *testing.B) {
 		})
 	}
 }
+
+// One more scan over 10,000 patients at the fit, for both sandwiches.
+func BenchmarkScan(b *testing.B) {
+	tr := trial{patients: 10_000, arms: 2, visits: 5, missing: gaps}
+	frame := tr.frame(32)
+	d, s := tr.sums(b, "score ~ base * week + arm * week", frame)
+	fit, err := FitSums(d, s, options(tr, Unstructured, REML))
+	require.NoError(b, err)
+	patients, _, err := d.patients(Rows{Data: frame, Subject: "id"})
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		scan, err := fit.NewScan()
+		require.NoError(b, err)
+		for _, one := range patients {
+			require.NoError(b, scan.Add(one.x, one.y, one.observed, one.weight))
+		}
+		_, err = scan.Robust()
+		require.NoError(b, err)
+	}
+}
