@@ -101,7 +101,7 @@ type mmrmPooledInput struct {
 	mmrmInput
 	// Site names the column of the site; each site answers for its own patients.
 	Site string `json:"site"`
-	// MinPatients is how many patients a site must have to answer, 10 where it is 0.
+	// MinPatients is the smallest count, other than 0, behind a site, a visit, a level or both together; 11 where it is 0.
 	MinPatients int `json:"min_patients"`
 }
 

@@ -99,7 +99,7 @@ func TestPooledSitesReachTheReferenceOfAllRows(t *testing.T) {
 	for i := range cases {
 		var input map[string]any
 		require.NoError(t, json.Unmarshal(cases[i].Input, &input))
-		input["site"] = "length"
+		input["site"], input["min_patients"] = "length", 1
 		cases[i].Kind = "mmrm_pooled"
 		cases[i].Input, err = json.Marshal(input)
 		require.NoError(t, err)

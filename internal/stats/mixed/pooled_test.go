@@ -130,7 +130,7 @@ func TestSR94_NoMessageHasAPlaceForAPattern(t *testing.T) {
 	_, one := full.sums(t, "score ~ arm * week", full.frame(42))
 	require.Greater(t, len(s.Patterns), len(one.Patterns))
 	size := func(s *Sums) int {
-		site, err := NewSite(d, s, SitePolicy{})
+		site, err := NewSite(d, s, SitePolicy{MinPatients: 1})
 		require.NoError(t, err)
 		a, err := site.Answer(Question{Ask: AskLevel, Covariance: flat(identity(3))})
 		require.NoError(t, err)
@@ -144,7 +144,9 @@ func TestASiteRefusesWhatWouldTellPatientsApart(t *testing.T) {
 	d, s := tr.sums(t, "score ~ arm * week", tr.frame(43))
 	_, err := NewSite(d, s, SitePolicy{MinPatients: 13})
 	requireFailure(t, err, stats.TooFew, "site")
-	site, err := NewSite(d, s, SitePolicy{MaxRounds: 2})
+	_, err = NewSite(d, s, SitePolicy{})
+	requireFailure(t, err, stats.TooFew, "armB") // six of twelve patients
+	site, err := NewSite(d, s, SitePolicy{MinPatients: 6, MaxRounds: 2})
 	require.NoError(t, err)
 	for range 2 {
 		_, err = site.Answer(Question{Ask: AskOpening})
@@ -152,6 +154,55 @@ func TestASiteRefusesWhatWouldTellPatientsApart(t *testing.T) {
 	}
 	_, err = site.Answer(Question{Ask: AskOpening})
 	requireFailure(t, err, stats.BadInput, "site")
+}
+
+// SR-94: one to ten patients behind a visit, a level or a level at a visit are too few; none are no one.
+func TestSR94_SmallCellsAreRefusedAndNamed(t *testing.T) {
+	tr := trial{patients: 60, arms: 2, visits: 3}
+	seen := func(patients int, of func(formula.Frame, int) bool) formula.Frame {
+		frame, left := tr.frame(48), patients
+		for row := range frame.Texts["id"] {
+			if of(frame, row) {
+				if left--; left < 0 {
+					frame.Numbers["score"][row] = stats.Number{}
+				}
+			}
+		}
+		return frame
+	}
+	last := func(f formula.Frame, r int) bool { return f.Texts["week"][r] == "w2" }
+	lastOfB := func(f formula.Frame, r int) bool { return last(f, r) && f.Texts["arm"][r] == "B" }
+	lastOfA := func(f formula.Frame, r int) bool { return last(f, r) && f.Texts["arm"][r] == "A" }
+	for _, c := range []struct {
+		name  string
+		frame formula.Frame
+		where string
+	}{
+		{"ten at a visit", seen(10, last), "w2"},
+		{"one at a visit", seen(1, last), "w2"},
+		{"nobody at a visit", seen(0, last), ""},
+		{"ten of an arm at a visit", seen(10, lastOfB), "armB, w2"},
+		{"eleven of an arm at a visit", seen(11, lastOfB), ""},
+		{"ten of the reference arm at a visit", seen(10, lastOfA), "armA, w2"},
+		{"everyone", tr.frame(48), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, s := tr.sums(t, "score ~ arm * week", c.frame)
+			_, err := NewSite(d, s, SitePolicy{})
+			if c.where == "" {
+				require.NoError(t, err)
+				return
+			}
+			requireFailure(t, err, stats.TooFew, c.where)
+		})
+	}
+	few := tr.frame(48)
+	for row := range few.Texts["id"] {
+		few.Texts["site"][row] = []string{"north", "south"}[row/3%12/11] // every twelfth patient
+	}
+	d, s := tr.sums(t, "score ~ site + arm * week", few)
+	_, err := NewSite(d, s, SitePolicy{})
+	requireFailure(t, err, stats.TooFew, "sitesouth")
 }
 
 func requireFailure(t testing.TB, err error, kind stats.Kind, where string) {

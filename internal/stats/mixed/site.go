@@ -75,7 +75,8 @@ type Respondent interface {
 
 // SitePolicy bounds what a site tells: each answer is a sum, and enough sums at chosen parameters would tell patients apart.
 type SitePolicy struct {
-	// MinPatients is how many patients with a visit a site must have to answer; 0 means 10.
+	// MinPatients is the smallest count of patients, other than 0, that may stand behind the site, a visit, a level of a
+	// factor or both together; 0 means 11, so that 1 to 10 are refused.
 	MinPatients int
 	// MaxRounds is how many questions it answers; 0 means 500. A fit takes some twenty.
 	MaxRounds int
@@ -91,13 +92,13 @@ type Site struct {
 	rounds int
 }
 
-// NewSite refuses sums of too few patients.
+// NewSite refuses sums with too few patients behind the site, a visit, a level or a level at a visit, and names it.
 func NewSite(d *Design, s *Sums, policy SitePolicy) (*Site, error) {
 	if err := d.checkSums(s); err != nil {
 		return nil, err
 	}
 	if policy.MinPatients == 0 {
-		policy.MinPatients = 10
+		policy.MinPatients = 11
 	}
 	if policy.MaxRounds == 0 {
 		policy.MaxRounds = 500
@@ -105,6 +106,9 @@ func NewSite(d *Design, s *Sums, policy SitePolicy) (*Site, error) {
 	t := d.totals(s)
 	if t.subjects < policy.MinPatients {
 		return nil, stats.Errorf(stats.TooFew, "site", "%d patients are too few to answer for", t.subjects)
+	}
+	if cell := d.smallCell(s, policy.MinPatients); cell != "" {
+		return nil, stats.Errorf(stats.TooFew, cell, "fewer than %d patients: the site does not answer for so few", policy.MinPatients)
 	}
 	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale}
 	if err := p.setBasis(d, s); err != nil {
