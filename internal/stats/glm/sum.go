@@ -43,14 +43,15 @@ func (f *Fit) likelihood(i int, eta float64) term {
 	y := f.data.Y[i]
 	switch f.Family {
 	case Logit:
-		// one exponential serves the mean, its slope and the likelihood y eta - log(1 + e^eta)
+		// One exponential serves the mean, its slope and the likelihood y eta - log(1 + e^eta). What log(1 + e) loses of a
+		// small e is below the rounding of the sum that it enters.
 		e := math.Exp(-math.Abs(eta))
 		share := 1 / (1 + e)
 		mean := share
 		if eta < 0 {
 			mean = e * share
 		}
-		t = term{y - mean, e * share * share, y*eta - math.Max(eta, 0) - math.Log1p(e)}
+		t = term{y - mean, e * share * share, y*eta - math.Max(eta, 0) - math.Log(1+e)}
 	case CLogLog:
 		mean, slope, variance := f.Family.Mean(eta)
 		ratio := 0.0
