@@ -15,11 +15,26 @@ import (
 	"afterglow/internal/stats/survival"
 )
 
+// fitter fits what was prepared and gives the coefficients; it starts the watch when its sums are there.
+type fitter func(after *stopwatch) ([]float64, error)
+
+// stopwatch measures from its start, if it was started, to the first reading.
+type stopwatch struct{ began time.Time }
+
+func (s *stopwatch) start() { s.began = time.Now() }
+
+func (s *stopwatch) seconds() float64 {
+	if s.began.IsZero() {
+		return 0
+	}
+	return time.Since(s.began).Seconds()
+}
+
 // fitOne is our side in a process of its own: read, fit with all inference that a result carries, say what it took.
 func fitOne(kind, path string, rows int) error {
 	fits := map[string]struct {
 		columns int
-		prepare func([][]float64) func() ([]float64, error)
+		prepare func([][]float64) fitter
 	}{"mmrm": {5, ofMMRM}, "lmm": {4, ofLMM}, "cox": {7, ofCox}, "logistic": {11, ofLogistic}}
 	kindOf, known := fits[kind]
 	if !known {
@@ -30,9 +45,10 @@ func fitOne(kind, path string, rows int) error {
 		return err
 	}
 	fit := kindOf.prepare(columns)
+	var after stopwatch
 	began := time.Now()
-	estimate, err := fit()
-	took := time.Since(began)
+	estimate, err := fit(&after)
+	took, rest := time.Since(began), after.seconds()
 	if err != nil {
 		return err
 	}
@@ -40,7 +56,7 @@ func fitOne(kind, path string, rows int) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(measured{Seconds: took.Seconds(), PeakMB: peak, Estimate: estimate})
+	return json.NewEncoder(os.Stdout).Encode(measured{Seconds: took.Seconds(), After: rest, PeakMB: peak, Estimate: estimate})
 }
 
 // peakMB is the most memory that this process held at once.
@@ -79,10 +95,10 @@ func texts(column []float64) []string {
 }
 
 // ofMMRM counts the sums, the fit, Satterthwaite's and both Kenward-Roger inferences of all that is reported.
-func ofMMRM(c [][]float64) func() ([]float64, error) {
+func ofMMRM(c [][]float64) fitter {
 	frame := formula.Frame{Numbers: map[string][]stats.Number{"baseline": numbers(c[3]), "score": numbers(c[4])},
 		Texts: map[string][]string{"id": texts(c[0]), "visit": texts(c[1]), "arm": texts(c[2])}}
-	return func() ([]float64, error) {
+	return func(after *stopwatch) ([]float64, error) {
 		design, err := mixed.Model{Formula: "score ~ baseline + arm * visit", Visit: "visit", Visits: []string{"0", "1", "2", "3", "4"},
 			Arm: "arm", Factors: map[string][]string{"arm": {"0", "1"}}}.Design()
 		if err != nil {
@@ -92,6 +108,7 @@ func ofMMRM(c [][]float64) func() ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
+		after.start()
 		fit, err := mixed.FitSums(design, sums, mixed.Options{Covariance: mixed.Unstructured, Method: mixed.REML, Level: 0.95})
 		if err != nil {
 			return nil, err
@@ -109,10 +126,10 @@ func ofMMRM(c [][]float64) func() ([]float64, error) {
 }
 
 // ofLMM counts the fit with Satterthwaite's and Kenward-Roger's inference of the coefficients.
-func ofLMM(c [][]float64) func() ([]float64, error) {
+func ofLMM(c [][]float64) fitter {
 	frame := formula.Frame{Numbers: map[string][]stats.Number{"time": numbers(c[1]), "arm": numbers(c[2]), "score": numbers(c[3])},
 		Texts: map[string][]string{"id": texts(c[0])}}
-	return func() ([]float64, error) {
+	return func(*stopwatch) ([]float64, error) {
 		fit, err := mixed.FitRandom(mixed.RandomModel{Formula: "score ~ arm * time + (1 + time | id)", Method: mixed.REML, Level: 0.95}, frame)
 		if err != nil {
 			return nil, err
@@ -129,12 +146,12 @@ func ofLMM(c [][]float64) func() ([]float64, error) {
 	}
 }
 
-func ofCox(c [][]float64) func() ([]float64, error) {
+func ofCox(c [][]float64) fitter {
 	spells := survival.Spells{Stop: c[0], Event: make([]bool, len(c[1])), Names: []string{"x1", "x2", "x3", "x4", "x5"}, X: interleave(c[2:])}
 	for i, e := range c[1] {
 		spells.Event[i] = e == 1
 	}
-	return func() ([]float64, error) {
+	return func(*stopwatch) ([]float64, error) {
 		fit, err := survival.FitCox(spells, survival.Efron)
 		if err != nil {
 			return nil, err
@@ -143,7 +160,7 @@ func ofCox(c [][]float64) func() ([]float64, error) {
 	}
 }
 
-func ofLogistic(c [][]float64) func() ([]float64, error) {
+func ofLogistic(c [][]float64) fitter {
 	ones := make([]float64, len(c[0]))
 	for i := range ones {
 		ones[i] = 1
@@ -152,7 +169,7 @@ func ofLogistic(c [][]float64) func() ([]float64, error) {
 	for i := range c[1:] {
 		data.Names = append(data.Names, "x"+strconv.Itoa(i+1))
 	}
-	return func() ([]float64, error) {
+	return func(*stopwatch) ([]float64, error) {
 		fit, err := glm.New(glm.Logit, data)
 		if err != nil {
 			return nil, err
