@@ -7,5 +7,5 @@ var kinds = slices.Concat(
 	descriptiveKinds, proportionKinds, psychometricsKinds, linearKinds, lmmKinds, mixedKinds, survivalKinds,
 	geeKinds, weightingKinds, gformulaKinds, survivalCensoringKinds, decayKinds, imputationKinds, metaKinds,
 	bootstrapKinds, singlecaseKinds, crossoverKinds, selectionKinds, latentKinds, multipleImputationKinds,
-	doseResponseKinds,
+	doseResponseKinds, powerKinds,
 )
