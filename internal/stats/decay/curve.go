@@ -2,6 +2,7 @@ package decay
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -75,7 +76,7 @@ type data struct {
 	w    *mat.SymDense
 }
 
-// diagonal reports whether w is diagonal, which most are: sums are then single.
+// eachPair visits the elements of w that are not 0: most are diagonal.
 func (d data) eachPair(visit func(i, j int, w float64)) {
 	for i := range d.t {
 		for j := range d.t {
@@ -84,6 +85,13 @@ func (d data) eachPair(visit func(i, j int, w float64)) {
 			}
 		}
 	}
+}
+
+// size is y'Wy.
+func (d data) size() float64 {
+	sum := 0.0
+	d.eachPair(func(i, j int, w float64) { sum += w * d.y[i] * d.y[j] })
+	return sum
 }
 
 // fall is the objective r'Wr with half its gradient, half its Hessian, and J'WJ.
@@ -130,12 +138,13 @@ func minimise(c curve, d data, theta []float64, held int) ([]float64, fall, erro
 	}
 	best := evaluate(c, d, theta)
 	last := math.Inf(1)
+	rounding := 1e-30 * d.size() // what residuals lose by being differences
 	for range 500 {
 		if !finite(best) {
 			break
 		}
 		step, decrement := newton(best, free, theta)
-		if decrement <= 1e-26*best.rss || decrement <= 1e-13*best.rss && decrement >= last/4 {
+		if decrement <= 1e-26*best.rss || decrement <= math.Max(1e-13*best.rss, rounding) && decrement >= last/4 {
 			return theta, best, nil
 		}
 		last = decrement
@@ -210,20 +219,36 @@ func newton(f fall, free []int, theta []float64) ([]float64, float64) {
 	return step, decrement
 }
 
-// begin searches the rate on a grid, from half-lives of a fiftieth of the time span to ten spans, growth among them, the
-// linear part by least squares at each.
-func begin(c curve, d data, asymptote bool) ([]float64, error) {
-	low, high := d.t[0], d.t[0]
-	for _, t := range d.t {
-		low, high = math.Min(low, t), math.Max(high, t)
+// halfLives are half-lives to try: even steps on the log scale from a twentieth of the smallest gap between times to a
+// hundred spans; nil where all times are the same.
+func halfLives(t []float64, steps int) []float64 {
+	times := slices.Clone(t)
+	slices.Sort(times)
+	times = slices.Compact(times)
+	if len(times) < 2 {
+		return nil
 	}
-	span := high - low
-	if !(span > 0) {
+	span, gap := times[len(times)-1]-times[0], math.Inf(1)
+	for i := 1; i < len(times); i++ {
+		gap = math.Min(gap, times[i]-times[i-1])
+	}
+	low, high := math.Log(math.Max(gap/20, span*1e-6)), math.Log(100*span)
+	var out []float64
+	for i := range steps + 1 {
+		out = append(out, math.Exp(low+(high-low)*float64(i)/float64(steps)))
+	}
+	return out
+}
+
+// begin searches the rate on a grid of half-lives, growth among them, the linear part by least squares at each.
+func begin(c curve, d data, asymptote bool) ([]float64, error) {
+	lives := halfLives(d.t, 120)
+	if lives == nil {
 		return nil, stats.Errorf(stats.OneLevel, "t", "all times are the same")
 	}
 	best, least := []float64(nil), math.Inf(1)
-	for step := range 61 {
-		rate := math.Ln2 / (span * math.Exp(math.Log(0.02)+float64(step)/60*math.Log(500)))
+	for _, life := range lives {
+		rate := math.Ln2 / life
 		for _, k := range []float64{rate, -rate} {
 			if k < 0 && asymptote {
 				continue // an asymptote is approached, not left

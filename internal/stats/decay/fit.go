@@ -61,21 +61,6 @@ type GLS struct {
 	HalfLife
 }
 
-// HalfLife is ln 2 / k with intervals by the delta method, on the plain and the log scale, and by the profile of the
-// objective. All are undefined where the estimate does not decay; a profile limit is where the data allow any longer, or
-// any shorter, half-life.
-type HalfLife struct {
-	HalfLife     stats.Number `json:"half_life"`
-	SE           stats.Number `json:"half_life_se"`
-	Lower        stats.Number `json:"half_life_lower"`
-	Upper        stats.Number `json:"half_life_upper"`
-	LogSE        stats.Number `json:"half_life_log_se"`
-	LogLower     stats.Number `json:"half_life_log_lower"`
-	LogUpper     stats.Number `json:"half_life_log_upper"`
-	ProfileLower stats.Number `json:"half_life_profile_lower"`
-	ProfileUpper stats.Number `json:"half_life_profile_upper"`
-}
-
 // Fit fits a decay by least squares, the optimum to rounding level. See docs/methods/decay.md.
 func Fit(in FitInput) (FitResult, error) {
 	if err := in.validate(); err != nil {
@@ -105,7 +90,7 @@ func Fit(in FitInput) (FitResult, error) {
 	}
 	z := stats.NormalQuantile(0.5 + in.Level/2)
 	if in.SE != nil {
-		life := halfLife(c, d, theta, best.rss, math.Sqrt(inverse.At(1, 1)), z, 1)
+		life := halfLife(d, c.asymptote, theta, best.rss, inverse, z, 1)
 		r.CovarianceKnown, r.SEKnown, r.HalfLifeKnown = numbers(inverse), roots(inverse, 1), &life
 		if n > p {
 			r.FitChiSqP = stats.Of(stats.UpperChiSquare(best.rss, float64(n-p)))
@@ -113,7 +98,7 @@ func Fit(in FitInput) (FitResult, error) {
 	}
 	if n > p {
 		scale := best.rss / float64(n-p)
-		life := halfLife(c, d, theta, best.rss, math.Sqrt(scale*inverse.At(1, 1)), stats.TQuantile(0.5+in.Level/2, float64(n-p)), scale)
+		life := halfLife(d, c.asymptote, theta, best.rss, inverse, stats.TQuantile(0.5+in.Level/2, float64(n-p)), scale)
 		r.Sigma, r.SEScaled, r.HalfLifeScaled = stats.Of(math.Sqrt(scale)), roots(inverse, scale), &life
 	}
 	if in.Covariance != nil {
@@ -151,7 +136,7 @@ func optimum(c curve, d data) ([]float64, fall, error) {
 	return minimise(c, d, theta, -1)
 }
 
-func generalised(c curve, in FitInput, z float64) (*GLS, error) {
+func generalised(c exponential, in FitInput, z float64) (*GLS, error) {
 	n := len(in.T)
 	sigma := mat.NewSymDense(n, nil)
 	for i, row := range in.Covariance {
@@ -159,6 +144,12 @@ func generalised(c curve, in FitInput, z float64) (*GLS, error) {
 			return nil, stats.Errorf(stats.BadInput, "covariance", "row %d has %d elements for %d times", i+1, len(row), n)
 		}
 		for j, v := range row {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, stats.Errorf(stats.NotFinite, "covariance", "the element at %d, %d is not finite", i+1, j+1)
+			}
+			if len(in.Covariance[j]) != n {
+				return nil, stats.Errorf(stats.BadInput, "covariance", "row %d has %d elements for %d times", j+1, len(in.Covariance[j]), n)
+			}
 			if math.Abs(v-in.Covariance[j][i]) > 1e-8*math.Sqrt(math.Abs(in.Covariance[i][i]*in.Covariance[j][j])) {
 				return nil, stats.Errorf(stats.BadInput, "covariance", "is not symmetric at %d, %d", i+1, j+1)
 			}
@@ -180,7 +171,7 @@ func generalised(c curve, in FitInput, z float64) (*GLS, error) {
 		return nil, err
 	}
 	out := &GLS{Estimate: theta, Covariance: numbers(inverse), SE: roots(inverse, 1), ChiSq: stats.Of(best.rss),
-		HalfLife: halfLife(c, d, theta, best.rss, math.Sqrt(inverse.At(1, 1)), z, 1)}
+		HalfLife: halfLife(d, c.asymptote, theta, best.rss, inverse, z, 1)}
 	if n > len(theta) {
 		out.ChiSqP = stats.Of(stats.UpperChiSquare(best.rss, float64(n-len(theta))))
 	}
@@ -209,49 +200,6 @@ func inverted(m *mat.SymDense) (*mat.SymDense, error) {
 		}
 	}
 	return out, nil
-}
-
-// halfLife gives the half-life of the rate at theta[1]; scale is the variance of unit weight in the profile.
-func halfLife(c curve, d data, theta []float64, rss, se, quantile, scale float64) HalfLife {
-	k := theta[1]
-	if !(k > 0) {
-		return HalfLife{}
-	}
-	life := math.Ln2 / k
-	lifeSE := life / k * se
-	logSE := se / k
-	out := HalfLife{HalfLife: stats.Of(life), SE: stats.Of(lifeSE), Lower: stats.Of(life - quantile*lifeSE), Upper: stats.Of(life + quantile*lifeSE),
-		LogSE: stats.Of(logSE), LogLower: stats.Of(life * math.Exp(-quantile*logSE)), LogUpper: stats.Of(life * math.Exp(quantile*logSE))}
-	rise := func(rate float64) float64 {
-		moved := append([]float64(nil), theta...)
-		moved[1] = rate
-		_, best, err := minimise(c, d, moved, 1)
-		if err != nil {
-			return math.Inf(1)
-		}
-		return math.Sqrt(math.Max(0, best.rss-rss) / scale)
-	}
-	out.ProfileLower = limit(life, quantile, func(life float64) float64 { return rise(math.Ln2 / life) }, 1e-4*life)
-	out.ProfileUpper = limit(life, quantile, func(life float64) float64 { return rise(math.Ln2 / life) }, 1e6*life)
-	return out
-}
-
-// limit finds where rise reaches the target between a point, where it is 0, and an end, on the log scale; undefined where it
-// does not.
-func limit(from, target float64, rise func(float64) float64, end float64) stats.Number {
-	low, high := math.Log(from), math.Log(end)
-	if !(rise(end) > target) {
-		return stats.Number{}
-	}
-	for range 100 {
-		mid := (low + high) / 2
-		if rise(math.Exp(mid)) > target {
-			high = mid
-		} else {
-			low = mid
-		}
-	}
-	return stats.Of(math.Exp(low))
 }
 
 func numbers(m *mat.SymDense) [][]stats.Number {

@@ -2,6 +2,7 @@ package decay
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -25,6 +26,8 @@ type Halving struct {
 	ProfileUpper []stats.Number   `json:"profile_upper"`
 	// ResidualLag1 is the residuals' first autocorrelation in the order given: near 1 the errors are too small.
 	ResidualLag1 stats.Number `json:"residual_lag1"`
+	// Notes say where th means no half-life, or lies beyond the last time.
+	Notes []string `json:"notes"`
 }
 
 // FitHalving fits by least squares, with Wald intervals and those of the profile (Bates & Watts 1988, Nonlinear Regression
@@ -75,6 +78,21 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 		}
 	}
 	out.ResidualLag1 = stats.Of(above / all)
+	out.Notes = []string{}
+	switch span := slices.Max(t) - slices.Min(t); {
+	case theta[2] <= 0:
+		out.Notes = append(out.Notes, noteRising)
+	case theta[2] > span:
+		out.Notes = append(out.Notes, noteBeyond)
+	case out.ProfileUpper[2].Value > span:
+		out.Notes = append(out.Notes, noteUpper)
+	}
+	if !out.ProfileUpper[2].Defined {
+		out.Notes = append(out.Notes, noteUnbounded)
+	}
+	if !out.ProfileLower[2].Defined {
+		out.Notes = append(out.Notes, noteInstant)
+	}
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 
 	"afterglow/internal/stats"
 )
@@ -50,6 +51,11 @@ type MixedResult struct {
 	HalfLifeSE         stats.Number     `json:"half_life_se"`
 	LogLower           stats.Number     `json:"half_life_log_lower"`
 	LogUpper           stats.Number     `json:"half_life_log_upper"`
+	// The profile limits are those of the likelihood, all else maximised; Estimable and Notes as in HalfLife.
+	ProfileLower stats.Number `json:"half_life_profile_lower"`
+	ProfileUpper stats.Number `json:"half_life_profile_upper"`
+	Estimable    bool         `json:"half_life_estimable"`
+	Notes        []string     `json:"half_life_notes"`
 }
 
 func (m MixedModel) parameters() []string {
@@ -91,22 +97,26 @@ func FitMixed(in MixedInput) (MixedResult, error) {
 	if err != nil {
 		return MixedResult{}, err
 	}
-	at, err := p.start()
+	profile, err := p.profile()
 	if err != nil {
 		return MixedResult{}, err
 	}
-	at, hessian, err := p.climb(at)
+	start, err := profile.start()
 	if err != nil {
 		return MixedResult{}, err
 	}
-	return p.result(at, hessian)
+	at, hessian, err := p.climb(start)
+	if err != nil {
+		return MixedResult{}, err
+	}
+	return p.result(at, hessian, profile)
 }
 
 type mixedProblem struct {
 	MixedInput
 	names  []string
 	groups int
-	unit   float64 // of the response
+	unit   float64 // of the response: its standard deviation
 }
 
 func newMixed(in MixedInput) (*mixedProblem, error) {
@@ -138,7 +148,19 @@ func newMixed(in MixedInput) (*mixedProblem, error) {
 	case in.Model == AsymptoteRandomArm && !(arms[0] && arms[1]):
 		return nil, stats.Errorf(stats.OneLevel, "arm", "only one arm has values")
 	}
-	return p, nil
+	return p, p.scale()
+}
+
+// scale finds the unit of the response.
+func (p *mixedProblem) scale() error {
+	mean, variance := stat.PopMeanVariance(p.Y, nil)
+	if p.unit = math.Sqrt(variance); !(p.unit > 1e-12*math.Abs(mean)) {
+		return stats.Errorf(stats.Constant, "response", "has the same value in all rows")
+	}
+	if math.IsInf(p.unit, 0) {
+		return stats.Errorf(stats.NotFinite, "response", "is too large to square")
+	}
+	return nil
 }
 
 // deviance is minus twice the log-likelihood with its gradient at (theta, ratio, log sigma^2): V = sigma^2 (I + ratio^2 z z').
@@ -227,47 +249,6 @@ func (p *mixedProblem) hessian(at []float64) *mat.SymDense {
 		}
 	}
 	return out
-}
-
-// start fits the curve to all values as if they were one group's.
-func (p *mixedProblem) start() ([]float64, error) {
-	n := len(p.Y)
-	mean, spread := 0.0, 0.0
-	for _, y := range p.Y {
-		mean += y / float64(n)
-	}
-	for _, y := range p.Y {
-		spread += (y - mean) * (y - mean) / float64(n)
-	}
-	if !(spread > 0) {
-		return nil, stats.Errorf(stats.Constant, "response", "has the same value in all rows")
-	}
-	p.unit = math.Sqrt(spread)
-	w := mat.NewSymDense(n, nil)
-	scaled := make([]float64, n)
-	for i := range n {
-		w.SetSym(i, i, 1)
-		scaled[i] = p.Y[i] / p.unit
-	}
-	asymptote := p.Model != AmplitudeRandom
-	theta, err := begin(exponential{asymptote}, data{p.T, scaled, w}, asymptote)
-	if err != nil {
-		return nil, err
-	}
-	best := evaluate(exponential{asymptote}, data{p.T, scaled, w}, theta)
-	lk := math.Log(math.Max(math.Abs(theta[1]), 1e-12))
-	var out []float64
-	switch p.Model {
-	case AsymptoteRandom:
-		out = []float64{theta[2], theta[0], lk}
-	case AsymptoteRandomArm:
-		out = []float64{theta[2], 0, theta[0], lk}
-	case AmplitudeRandom:
-		out = []float64{theta[0], lk}
-	case SelfStarting:
-		out = []float64{theta[2], theta[2] + theta[0], lk}
-	}
-	return append(out, 1, math.Log(math.Max(best.rss/float64(n)/2, 1e-8))), nil
 }
 
 func (p *mixedProblem) climb(at []float64) ([]float64, *mat.SymDense, error) {

@@ -2,13 +2,14 @@ package decay
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
 )
 
-func (p *mixedProblem) result(at []float64, hessian *mat.SymDense) (MixedResult, error) {
+func (p *mixedProblem) result(at []float64, hessian *mat.SymDense, profile *mixedProfile) (MixedResult, error) {
 	k := len(p.names)
 	covariance := mat.NewSymDense(len(at), nil)
 	var chol mat.Cholesky
@@ -48,6 +49,10 @@ func (p *mixedProblem) result(at []float64, hessian *mat.SymDense) (MixedResult,
 	z := stats.NormalQuantile(0.5 + p.Level/2)
 	r.HalfLife, r.HalfLifeSE = stats.Of(life), stats.Of(life*se)
 	r.LogLower, r.LogUpper = stats.Of(life*math.Exp(-z*se)), stats.Of(life*math.Exp(z*se))
+	h := HalfLife{HalfLife: r.HalfLife, Notes: []string{}, Estimable: p.changes(at, observed, z)}
+	h.profile(p.T, profile.at, value+z*z)
+	h.annotate(p.T)
+	r.ProfileLower, r.ProfileUpper, r.Estimable, r.Notes = h.ProfileLower, h.ProfileUpper, h.Estimable, h.Notes
 	return r, nil
 }
 
@@ -79,4 +84,22 @@ func (p *mixedProblem) expected(at []float64) (*mat.SymDense, error) {
 		}
 	}
 	return inverted(normal)
+}
+
+// changes tells whether the change at the first time differs from 0: the factor of exp(-rate t), times that.
+func (p *mixedProblem) changes(at []float64, covariance *mat.SymDense, quantile float64) bool {
+	k := len(p.names)
+	first := slices.Min(p.T)
+	l := make([]float64, k)
+	l[k-2] = p.unit // in result's covariance the response has its own unit
+	b := at[k-2]
+	if p.Model == SelfStarting {
+		l[0], b = -p.unit, b-at[0]
+	}
+	l[k-1] = -b * p.unit * math.Exp(at[k-1]) * first
+	for i := range k - 1 { // back to the covariance's unit
+		l[i] /= p.unit
+	}
+	v := mat.NewVecDense(k, l)
+	return math.Abs(b*p.unit) > quantile*math.Sqrt(math.Max(0, mat.Inner(v, covariance, v)))
 }

@@ -1,0 +1,228 @@
+package decay
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
+)
+
+// mixedProfile is the likelihood at a fixed rate, the coefficients, both variances and so the random effects maximised: the
+// mean is then linear, and only the ratio of the variances has to be searched.
+type mixedProfile struct {
+	*mixedProblem
+	y       []float64 // in its unit, its mean taken off where the mean has a constant
+	centre  float64
+	first   float64
+	rows    [][]int // by group
+	columns int
+}
+
+func (p *mixedProblem) profile() (*mixedProfile, error) {
+	out := &mixedProfile{mixedProblem: p, first: slices.Min(p.T), rows: make([][]int, p.groups)}
+	if slices.Max(p.T) == out.first {
+		return nil, stats.Errorf(stats.OneLevel, "time", "all times are the same")
+	}
+	if p.Model != AmplitudeRandom {
+		for _, y := range p.Y {
+			out.centre += y / p.unit / float64(len(p.Y))
+		}
+	}
+	for i, y := range p.Y {
+		out.y = append(out.y, y/p.unit-out.centre)
+		out.rows[p.Group[i]] = append(out.rows[p.Group[i]], i)
+	}
+	out.columns = map[MixedModel]int{AsymptoteRandom: 2, AsymptoteRandomArm: 3, AmplitudeRandom: 1, SelfStarting: 2}[p.Model]
+	return out, nil
+}
+
+// design gives the columns by row and the random effect's factor at a rate, both in scales that do not vanish.
+func (m *mixedProfile) design(rate float64) (x [][]float64, z []float64) {
+	fall := gone(m.T, rate)
+	if m.Model == AmplitudeRandom {
+		fall = left(m.T, rate)
+	}
+	largest := 0.0
+	for i, t := range m.T {
+		row, factor := []float64{fall[i]}, 1.0
+		switch m.Model {
+		case AsymptoteRandom:
+			row = []float64{1, fall[i]}
+		case AsymptoteRandomArm:
+			row = []float64{1, m.Arm[i], fall[i]}
+		case AmplitudeRandom:
+			factor = fall[i]
+		case SelfStarting:
+			row, factor = []float64{1, fall[i]}, t
+			if rate > 0 {
+				factor = -math.Expm1(-rate * t)
+			}
+		}
+		x, z = append(x, row), append(z, factor)
+		largest = math.Max(largest, math.Abs(factor))
+	}
+	for i := range z {
+		z[i] /= largest
+	}
+	return x, z
+}
+
+// moments are a group's sums of products of z, the columns and y.
+type moments struct {
+	zz, zy float64
+	zx     *mat.VecDense
+}
+
+// fixedRate is the problem at one rate.
+type fixedRate struct {
+	n, p   float64
+	groups []moments
+	xx     *mat.SymDense
+	xy     *mat.VecDense
+	yy     float64
+}
+
+func (m *mixedProfile) fixed(rate float64) fixedRate {
+	x, z := m.design(rate)
+	p := m.columns
+	out := fixedRate{n: float64(len(m.y)), p: float64(p), xx: mat.NewSymDense(p, nil), xy: mat.NewVecDense(p, nil)}
+	for _, rows := range m.rows {
+		if len(rows) == 0 {
+			continue
+		}
+		g := moments{zx: mat.NewVecDense(p, nil)}
+		for _, i := range rows {
+			row := mat.NewVecDense(p, x[i])
+			g.zz += z[i] * z[i]
+			g.zy += z[i] * m.y[i]
+			g.zx.AddScaledVec(g.zx, z[i], row)
+			out.xx.SymRankOne(out.xx, 1, row)
+			out.xy.AddScaledVec(out.xy, m.y[i], row)
+			out.yy += m.y[i] * m.y[i]
+		}
+		out.groups = append(out.groups, g)
+	}
+	return out
+}
+
+// at is minus twice the log-likelihood and the coefficients where the variance of the random effect is rho times that of
+// the errors; +Inf where there is none.
+func (f fixedRate) at(rho float64) (deviance float64, b *mat.VecDense, variance float64) {
+	p := f.xx.SymmetricDim()
+	xx, xy, yy, logDet := mat.NewSymDense(p, nil), mat.VecDenseCopyOf(f.xy), f.yy, 0.0
+	xx.CopySym(f.xx)
+	for _, g := range f.groups {
+		d := 1 + rho*g.zz
+		xx.SymRankOne(xx, -rho/d, g.zx)
+		xy.AddScaledVec(xy, -rho/d*g.zy, g.zx)
+		yy -= rho / d * g.zy * g.zy
+		logDet += math.Log(d)
+	}
+	var chol mat.Cholesky
+	b = mat.NewVecDense(p, nil)
+	if !chol.Factorize(xx) || chol.SolveVecTo(b, xy) != nil {
+		return math.Inf(1), nil, 0
+	}
+	variance = (yy - mat.Dot(b, xy)) / f.n
+	if !(variance > 1e-18*f.yy/f.n) {
+		return math.Inf(1), nil, 0
+	}
+	return f.n*(math.Log(2*math.Pi*variance)+1) + logDet, b, variance
+}
+
+// best searches the ratio of the variances, 0 included, on a grid of logs and by the golden section.
+func (f fixedRate) best() (deviance, rho float64) {
+	unit := 0.0
+	for _, g := range f.groups {
+		unit += g.zz / float64(len(f.groups))
+	}
+	value := func(log float64) float64 { d, _, _ := f.at(math.Exp(log) / unit); return d }
+	deviance, _, _ = f.at(0)
+	least, at := math.Inf(1), 0.0
+	for log := -14.0; log <= 24; log++ {
+		if v := value(log); v < least {
+			least, at = v, log
+		}
+	}
+	low, high := at-1, at+1
+	ratio := (math.Sqrt(5) - 1) / 2
+	a, b := high-ratio*(high-low), low+ratio*(high-low)
+	va, vb := value(a), value(b)
+	for high-low > 1e-8 {
+		if va < vb {
+			high, b, vb = b, a, va
+			a = high - ratio*(high-low)
+			va = value(a)
+		} else {
+			low, a, va = a, b, vb
+			b = low + ratio*(high-low)
+			vb = value(b)
+		}
+	}
+	if least = math.Min(va, vb); least < deviance {
+		return least, math.Exp((low+high)/2) / unit
+	}
+	return deviance, 0
+}
+
+// at is the profile at a rate of 0 or more.
+func (m *mixedProfile) at(rate float64) float64 {
+	deviance, _ := m.fixed(rate).best()
+	return deviance
+}
+
+// start searches the rate, half-lives from a twentieth of the smallest gap between times to a hundred spans, and gives all
+// parameters there.
+func (m *mixedProfile) start() ([]float64, error) {
+	lives := halfLives(m.T, 60)
+	best, least := -1, math.Inf(1)
+	for i, life := range lives {
+		if v := m.at(math.Ln2 / life); v < least {
+			best, least = i, v
+		}
+	}
+	last := m.names[len(m.names)-1]
+	if best < 0 {
+		return nil, stats.Errorf(stats.Constant, "response", "lies exactly on a curve, or its columns cannot be told apart, so there is no error to judge by")
+	}
+	if best == len(lives)-1 || m.at(0) < least {
+		return nil, stats.Errorf(stats.NotConverged, last, "the values do not fall towards a plateau over these times: no rate is the likeliest")
+	}
+	rate := math.Ln2 / lives[best]
+	f := m.fixed(rate)
+	_, rho := f.best()
+	_, b, variance := f.at(rho)
+	return m.parameters(rate, rho, b.RawVector().Data, variance), nil
+}
+
+// parameters takes the coefficients of design back to those of the model.
+func (m *mixedProfile) parameters(rate, rho float64, b []float64, variance float64) []float64 {
+	n := len(b)
+	early := math.Exp(math.Min(rate*m.first, 300))
+	span := slices.Max(m.T) - m.first
+	end := -math.Expm1(-rate * span) // gone is (1 - e)/end
+	lk := math.Log(rate)
+	var out []float64
+	_, raw := m.design(rate)
+	// the factor of design against the model's own, at the row where it is largest
+	scale := 1.0
+	at := 0
+	for i := range raw {
+		if math.Abs(raw[i]) > math.Abs(raw[at]) {
+			at = i
+		}
+	}
+	switch plateau := m.centre + b[0]; m.Model {
+	case AsymptoteRandom:
+		out = []float64{plateau + b[1]/end, -b[1] / end * early, lk}
+	case AsymptoteRandomArm:
+		out = []float64{plateau + b[2]/end, b[1], -b[2] / end * early, lk}
+	case AmplitudeRandom:
+		out, scale = []float64{b[0] * early, lk}, math.Exp(-rate*m.T[at])
+	case SelfStarting:
+		out, scale = []float64{plateau + b[n-1]/end, plateau + b[n-1]/end - b[n-1]/end*early, lk}, math.Abs(math.Expm1(-rate*m.T[at]))
+	}
+	return append(out, math.Sqrt(rho)/math.Max(scale, 1e-300), math.Log(variance))
+}
