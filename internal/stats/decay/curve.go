@@ -139,7 +139,11 @@ func minimise(c curve, d data, theta []float64, held int) ([]float64, fall, erro
 	best := evaluate(c, d, theta)
 	last := math.Inf(1)
 	rounding := 1e-30 * d.size() // what residuals lose by being differences
-	for range 500 {
+	iterations := 500
+	if held >= 0 {
+		iterations = 100 // a profile starts beside its neighbour
+	}
+	for range iterations {
 		if !finite(best) {
 			break
 		}
@@ -149,17 +153,20 @@ func minimise(c curve, d data, theta []float64, held int) ([]float64, fall, erro
 		}
 		last = decrement
 		size, moved := 1.0, theta
-		next := best
+		next, accepted := best, false
 		for range 60 {
 			moved = append([]float64(nil), theta...)
 			for k, a := range free {
 				moved[a] += size * step[k]
 			}
 			next = evaluate(c, d, moved)
-			if finite(next) && next.rss <= best.rss*(1+1e-14) {
+			if accepted = finite(next) && next.rss <= best.rss*(1+1e-14); accepted {
 				break
 			}
 			size /= 2
+		}
+		if !accepted {
+			break
 		}
 		theta, best = moved, next
 	}

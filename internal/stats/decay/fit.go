@@ -2,6 +2,7 @@ package decay
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -79,6 +80,9 @@ func Fit(in FitInput) (FitResult, error) {
 		}
 	}
 	d := data{in.T, in.Y, w}
+	if slices.Min(in.Y) == slices.Max(in.Y) {
+		return FitResult{}, stats.Errorf(stats.Constant, "y", "is the same at all times: nothing decays")
+	}
 	theta, best, err := optimum(c, d)
 	if err != nil {
 		return FitResult{}, err

@@ -82,7 +82,7 @@ func (h *HalfLife) annotate(t []float64) {
 }
 
 // profileSteps is how many half-lives are tried on each side for the outermost one within the limit.
-const profileSteps = 120
+const profileSteps = 40
 
 // profile finds the outermost half-lives at which the objective stays within the limit, on a grid of logs and by halving in.
 // objective(0) is that of no decay at all, or, with an asymptote, of a straight line.
@@ -109,7 +109,7 @@ func (h *HalfLife) profile(t []float64, objective func(rate float64) float64, li
 			}
 		}
 		inside, outside := from+(to-from)*float64(at)/profileSteps, from+(to-from)*float64(at+1)/profileSteps
-		for range 80 {
+		for range 50 {
 			if mid := (inside + outside) / 2; within(math.Exp(mid)) {
 				inside = mid
 			} else {

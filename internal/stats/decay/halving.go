@@ -41,6 +41,9 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 	if n <= 3 {
 		return Halving{}, stats.Errorf(stats.TooFew, "rows", "%d values do not carry three parameters and their errors", n)
 	}
+	if slices.Min(y) == slices.Max(y) {
+		return Halving{}, stats.Errorf(stats.Constant, "y", "is the same at all times: nothing decays")
+	}
 	w := mat.NewSymDense(n, nil)
 	for i := range n {
 		w.SetSym(i, i, 1)

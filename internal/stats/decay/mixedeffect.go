@@ -127,12 +127,18 @@ func newMixed(in MixedInput) (*mixedProblem, error) {
 	if err := (FitInput{T: in.T, Y: in.Y, Model: Exponential, Level: in.Level}).validate(); err != nil {
 		return nil, err
 	}
-	if len(in.Group) != len(in.T) || in.Model == AsymptoteRandomArm && len(in.Arm) != len(in.T) {
+	if len(in.Group) != len(in.T) || (in.Model == AsymptoteRandomArm || in.Arm != nil) && len(in.Arm) != len(in.T) {
 		return nil, stats.Errorf(stats.BadInput, "subject", "times, groups and arms differ in number")
 	}
 	counts := map[int]int{}
 	largest, arms := 0, [2]bool{}
 	for i, g := range in.Group {
+		if g < 0 {
+			return nil, stats.Errorf(stats.BadInput, "subject", "the group of value %d is negative", i+1)
+		}
+		if in.Arm != nil && in.Arm[i] != 0 && in.Arm[i] != 1 {
+			return nil, stats.Errorf(stats.BadInput, "arm", "that of value %d is neither 0 nor 1", i+1)
+		}
 		counts[g]++
 		p.groups = max(p.groups, g+1)
 		largest = max(largest, counts[g])

@@ -69,38 +69,44 @@ func (m *mixedProfile) design(rate float64) (x [][]float64, z []float64) {
 	return x, z
 }
 
+// most is the largest number of columns.
+const most = 3
+
 // moments are a group's sums of products of z, the columns and y.
 type moments struct {
 	zz, zy float64
-	zx     *mat.VecDense
+	zx     [most]float64
 }
 
-// fixedRate is the problem at one rate.
+// fixedRate is the problem at one rate: cross-products over all rows, and what each group's random effect needs.
 type fixedRate struct {
-	n, p   float64
+	n, yy  float64
+	p      int
+	xx     [most][most]float64
+	xy     [most]float64
 	groups []moments
-	xx     *mat.SymDense
-	xy     *mat.VecDense
-	yy     float64
 }
 
 func (m *mixedProfile) fixed(rate float64) fixedRate {
 	x, z := m.design(rate)
-	p := m.columns
-	out := fixedRate{n: float64(len(m.y)), p: float64(p), xx: mat.NewSymDense(p, nil), xy: mat.NewVecDense(p, nil)}
+	out := fixedRate{n: float64(len(m.y)), p: m.columns}
 	for _, rows := range m.rows {
 		if len(rows) == 0 {
 			continue
 		}
-		g := moments{zx: mat.NewVecDense(p, nil)}
+		var g moments
 		for _, i := range rows {
-			row := mat.NewVecDense(p, x[i])
+			y := m.y[i]
 			g.zz += z[i] * z[i]
-			g.zy += z[i] * m.y[i]
-			g.zx.AddScaledVec(g.zx, z[i], row)
-			out.xx.SymRankOne(out.xx, 1, row)
-			out.xy.AddScaledVec(out.xy, m.y[i], row)
-			out.yy += m.y[i] * m.y[i]
+			g.zy += z[i] * y
+			out.yy += y * y
+			for j, v := range x[i] {
+				g.zx[j] += z[i] * v
+				out.xy[j] += v * y
+				for k := range j + 1 {
+					out.xx[j][k] += v * x[i][k]
+				}
+			}
 		}
 		out.groups = append(out.groups, g)
 	}
@@ -109,31 +115,42 @@ func (m *mixedProfile) fixed(rate float64) fixedRate {
 
 // at is minus twice the log-likelihood and the coefficients where the variance of the random effect is rho times that of
 // the errors; +Inf where there is none.
-func (f fixedRate) at(rho float64) (deviance float64, b *mat.VecDense, variance float64) {
-	p := f.xx.SymmetricDim()
-	xx, xy, yy, logDet := mat.NewSymDense(p, nil), mat.VecDenseCopyOf(f.xy), f.yy, 0.0
-	xx.CopySym(f.xx)
-	for _, g := range f.groups {
+func (f *fixedRate) at(rho float64) (deviance float64, b []float64, variance float64) {
+	xx, xy, yy, logDet := f.xx, f.xy, f.yy, 0.0
+	for i := range f.groups {
+		g := &f.groups[i]
 		d := 1 + rho*g.zz
-		xx.SymRankOne(xx, -rho/d, g.zx)
-		xy.AddScaledVec(xy, -rho/d*g.zy, g.zx)
-		yy -= rho / d * g.zy * g.zy
+		share := rho / d
+		for j := range f.p {
+			for k := range j + 1 {
+				xx[j][k] -= share * g.zx[j] * g.zx[k]
+			}
+			xy[j] -= share * g.zx[j] * g.zy
+		}
+		yy -= share * g.zy * g.zy
 		logDet += math.Log(d)
 	}
+	normal := mat.NewSymDense(f.p, nil)
+	for j := range f.p {
+		for k := range j + 1 {
+			normal.SetSym(j, k, xx[j][k])
+		}
+	}
 	var chol mat.Cholesky
-	b = mat.NewVecDense(p, nil)
-	if !chol.Factorize(xx) || chol.SolveVecTo(b, xy) != nil {
+	var solved mat.VecDense
+	right := mat.NewVecDense(f.p, xy[:f.p])
+	if !chol.Factorize(normal) || chol.SolveVecTo(&solved, right) != nil {
 		return math.Inf(1), nil, 0
 	}
-	variance = (yy - mat.Dot(b, xy)) / f.n
+	variance = (yy - mat.Dot(&solved, right)) / f.n
 	if !(variance > 1e-18*f.yy/f.n) {
 		return math.Inf(1), nil, 0
 	}
-	return f.n*(math.Log(2*math.Pi*variance)+1) + logDet, b, variance
+	return f.n*(math.Log(2*math.Pi*variance)+1) + logDet, solved.RawVector().Data, variance
 }
 
 // best searches the ratio of the variances, 0 included, on a grid of logs and by the golden section.
-func (f fixedRate) best() (deviance, rho float64) {
+func (f *fixedRate) best() (deviance, rho float64) {
 	unit := 0.0
 	for _, g := range f.groups {
 		unit += g.zz / float64(len(f.groups))
@@ -141,16 +158,16 @@ func (f fixedRate) best() (deviance, rho float64) {
 	value := func(log float64) float64 { d, _, _ := f.at(math.Exp(log) / unit); return d }
 	deviance, _, _ = f.at(0)
 	least, at := math.Inf(1), 0.0
-	for log := -14.0; log <= 24; log++ {
+	for log := -14.0; log <= 24; log += 2 {
 		if v := value(log); v < least {
 			least, at = v, log
 		}
 	}
-	low, high := at-1, at+1
-	ratio := (math.Sqrt(5) - 1) / 2
+	const ratio = 0.6180339887498949
+	low, high := at-2, at+2
 	a, b := high-ratio*(high-low), low+ratio*(high-low)
 	va, vb := value(a), value(b)
-	for high-low > 1e-8 {
+	for high-low > 1e-6 {
 		if va < vb {
 			high, b, vb = b, a, va
 			a = high - ratio*(high-low)
@@ -169,14 +186,15 @@ func (f fixedRate) best() (deviance, rho float64) {
 
 // at is the profile at a rate of 0 or more.
 func (m *mixedProfile) at(rate float64) float64 {
-	deviance, _ := m.fixed(rate).best()
+	f := m.fixed(rate)
+	deviance, _ := f.best()
 	return deviance
 }
 
 // start searches the rate, half-lives from a twentieth of the smallest gap between times to a hundred spans, and gives all
 // parameters there.
 func (m *mixedProfile) start() ([]float64, error) {
-	lives := halfLives(m.T, 60)
+	lives := halfLives(m.T, 40)
 	best, least := -1, math.Inf(1)
 	for i, life := range lives {
 		if v := m.at(math.Ln2 / life); v < least {
@@ -194,7 +212,7 @@ func (m *mixedProfile) start() ([]float64, error) {
 	f := m.fixed(rate)
 	_, rho := f.best()
 	_, b, variance := f.at(rho)
-	return m.parameters(rate, rho, b.RawVector().Data, variance), nil
+	return m.parameters(rate, rho, b, variance), nil
 }
 
 // parameters takes the coefficients of design back to those of the model.

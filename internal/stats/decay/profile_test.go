@@ -172,7 +172,7 @@ func TestTheMixedProfileIsTheLikelihoodAtItsParameters(t *testing.T) {
 				f := profile.fixed(math.Ln2 / life)
 				for _, rho := range []float64{0, 0.3, 5} {
 					want, b, variance := f.at(rho)
-					at := profile.parameters(math.Ln2/life, rho, b.RawVector().Data, variance)
+					at := profile.parameters(math.Ln2/life, rho, b, variance)
 					got, gradient := p.deviance(at)
 					require.InEpsilon(t, want, got, 1e-9)
 					for j := range len(p.names) - 1 {
