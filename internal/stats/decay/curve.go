@@ -74,11 +74,29 @@ func (halving) start(k float64, linear []float64) []float64 {
 type data struct {
 	t, y []float64
 	w    *mat.SymDense
+	// apart says that w is diagonal: sums are then single.
+	apart bool
 }
 
-// eachPair visits the elements of w that are not 0: most are diagonal.
+// independent are data without a covariance between values; nil errors mean one variance for all.
+func independent(t, y, se []float64) data {
+	w := mat.NewSymDense(len(t), nil)
+	for i := range t {
+		w.SetSym(i, i, 1)
+		if se != nil {
+			w.SetSym(i, i, 1/(se[i]*se[i]))
+		}
+	}
+	return data{t: t, y: y, w: w, apart: true}
+}
+
+// eachPair visits the elements of w that are not 0.
 func (d data) eachPair(visit func(i, j int, w float64)) {
 	for i := range d.t {
+		if d.apart {
+			visit(i, i, d.w.At(i, i))
+			continue
+		}
 		for j := range d.t {
 			if w := d.w.At(i, j); w != 0 {
 				visit(i, j, w)

@@ -72,14 +72,7 @@ func Fit(in FitInput) (FitResult, error) {
 	if n < p {
 		return FitResult{}, stats.Errorf(stats.TooFew, "t", "%d times do not carry %d parameters", n, p)
 	}
-	w := mat.NewSymDense(n, nil)
-	for i := range n {
-		w.SetSym(i, i, 1)
-		if in.SE != nil {
-			w.SetSym(i, i, 1/(in.SE[i]*in.SE[i]))
-		}
-	}
-	d := data{in.T, in.Y, w}
+	d := independent(in.T, in.Y, in.SE)
 	if slices.Min(in.Y) == slices.Max(in.Y) {
 		return FitResult{}, stats.Errorf(stats.Constant, "y", "is the same at all times: nothing decays")
 	}
@@ -165,7 +158,7 @@ func generalised(c exponential, in FitInput, z float64) (*GLS, error) {
 	if !chol.Factorize(sigma) || chol.InverseTo(w) != nil {
 		return nil, stats.Errorf(stats.BadInput, "covariance", "is not positive definite")
 	}
-	d := data{in.T, in.Y, w}
+	d := data{t: in.T, y: in.Y, w: w}
 	theta, best, err := optimum(c, d)
 	if err != nil {
 		return nil, err

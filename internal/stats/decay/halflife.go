@@ -138,7 +138,7 @@ type white struct {
 func (d data) whitened() (white, bool) {
 	n := len(d.t)
 	out := white{t: d.t}
-	if d.diagonal() {
+	if d.apart {
 		for i := range n {
 			out.only = append(out.only, math.Sqrt(d.w.At(i, i)))
 		}
@@ -152,17 +152,6 @@ func (d data) whitened() (white, bool) {
 	}
 	out.y = out.times(d.y)
 	return out, true
-}
-
-func (d data) diagonal() bool {
-	for i := range d.t {
-		for j := range i {
-			if d.w.At(i, j) != 0 {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func (w white) times(x []float64) []float64 {

@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/mat"
-
 	"afterglow/internal/stats"
 )
 
@@ -44,11 +42,7 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 	if slices.Min(y) == slices.Max(y) {
 		return Halving{}, stats.Errorf(stats.Constant, "y", "is the same at all times: nothing decays")
 	}
-	w := mat.NewSymDense(n, nil)
-	for i := range n {
-		w.SetSym(i, i, 1)
-	}
-	d := data{t, y, w}
+	d := independent(t, y, nil)
 	theta, best, err := optimum(c, d)
 	if err != nil {
 		return Halving{}, err
@@ -66,9 +60,17 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 	out := Halving{N: n, Parameters: c.names(), Estimate: theta, SE: roots(inverse, 1), Covariance: numbers(inverse), Sigma: stats.Of(math.Sqrt(variance)),
 		RSS: stats.Of(best.rss), DFResidual: df, LogLik: stats.Of(-float64(n) / 2 * (math.Log(2*math.Pi*best.rss/float64(n)) + 1))}
 	quantile := stats.TQuantile(0.5+level/2, float64(df))
+	life := HalfLife{HalfLife: stats.Of(theta[2])}
+	if white, ok := d.whitened(); ok && theta[2] > 0 {
+		life.profile(t, func(rate float64) float64 { return white.atRate(rate, true) }, best.rss+variance*quantile*quantile)
+	}
 	for a := range theta {
 		se := out.SE[a].Value
 		out.WaldLower, out.WaldUpper = append(out.WaldLower, stats.Of(theta[a]-quantile*se)), append(out.WaldUpper, stats.Of(theta[a]+quantile*se))
+		if a == 2 {
+			out.ProfileLower, out.ProfileUpper = append(out.ProfileLower, life.ProfileLower), append(out.ProfileUpper, life.ProfileUpper)
+			continue
+		}
 		out.ProfileLower = append(out.ProfileLower, profile(c, d, theta, a, best.rss, variance, -se, quantile))
 		out.ProfileUpper = append(out.ProfileUpper, profile(c, d, theta, a, best.rss, variance, se, quantile))
 	}

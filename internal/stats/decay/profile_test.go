@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
@@ -133,12 +132,7 @@ func TestProfileLimitsOfMixedModelsEqualR(t *testing.T) {
 func TestTheProfileIsTheFitWithTheRateHeld(t *testing.T) {
 	for _, id := range []string{"decay-btheb-benefit", "decay-btheb-mean-asymptote"} {
 		in := input(t, id)
-		n := len(in.T)
-		w := mat.NewSymDense(n, nil)
-		for i := range n {
-			w.SetSym(i, i, 1/(in.SE[i]*in.SE[i]))
-		}
-		c, d := exponential{in.Model == Asymptotic}, data{in.T, in.Y, w}
+		c, d := exponential{in.Model == Asymptotic}, independent(in.T, in.Y, in.SE)
 		fit, err := Fit(in)
 		require.NoError(t, err)
 		white, ok := d.whitened()
