@@ -8,6 +8,12 @@ import (
 
 var metaKinds = []kind{
 	as("meta_analysis", "effects of several studies pooled", metaAnalysis),
+	as("pooled_sites", "estimates of several sites pooled with random effects", func(_ job, in sitesInput) (meta.Pooled, error) { return meta.PoolSites(in.Sites, in.Level) }),
+}
+
+type sitesInput struct {
+	Sites []meta.Site `json:"sites"`
+	Level float64     `json:"level"`
 }
 
 type metaInput struct {

@@ -43,6 +43,12 @@ type Effect struct{ Y, V float64 }
 // Compute gives the effect of one study, row counting from 0. A study with an empty cell gets one half more in all four; the
 // standardised difference is Hedges' g with the exact correction (Hedges 1981, J Educ Stat 6:107).
 func (m Measure) Compute(x []float64, row int) (Effect, error) {
+	switch n := len(m.Columns()); {
+	case n == 0:
+		return Effect{}, stats.Errorf(stats.BadInput, "measure", "no measure %q; there are RR, OR, RD, MD, SMD and GEN", m)
+	case len(x) != n:
+		return Effect{}, stats.Errorf(stats.BadInput, "columns", "%d numbers of study %d where %s takes %d", len(x), row+1, m, n)
+	}
 	for i, v := range x {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return Effect{}, stats.Errorf(stats.NotFinite, m.Columns()[i], "study %d is not finite", row+1)
@@ -55,15 +61,24 @@ func (m Measure) Compute(x []float64, row int) (Effect, error) {
 		e, err = m.fromCounts(x, row)
 	case MeanDifference, StandardisedDifference:
 		e, err = m.fromMeans(x, row)
-	case Given:
-		e = Effect{x[0], x[1]}
 	default:
-		return e, stats.Errorf(stats.BadInput, "measure", "no measure %q; there are RR, OR, RD, MD, SMD and GEN", m)
+		e = Effect{x[0], x[1]}
 	}
-	if err == nil && !(e.V > 0) {
-		err = stats.Errorf(stats.BadInput, "variance", "of study %d is not positive", row+1)
+	if err == nil {
+		err = e.check(row)
 	}
 	return e, err
+}
+
+// check refuses what cannot be weighed.
+func (e Effect) check(row int) error {
+	switch {
+	case math.IsNaN(e.Y) || math.IsInf(e.Y, 0) || math.IsNaN(e.V) || math.IsInf(e.V, 0):
+		return stats.Errorf(stats.NotFinite, "effect", "that of study %d is not finite", row+1)
+	case !(e.V > 0):
+		return stats.Errorf(stats.BadInput, "variance", "of study %d is not positive", row+1)
+	}
+	return nil
 }
 
 func (m Measure) fromCounts(x []float64, row int) (Effect, error) {
@@ -76,8 +91,10 @@ func (m Measure) fromCounts(x []float64, row int) (Effect, error) {
 			add = 0.5
 		}
 	}
-	if x[0]+x[1] == 0 || x[2]+x[3] == 0 {
-		return Effect{}, stats.Errorf(stats.EmptyCell, m.Columns()[0], "study %d has a group without anyone", row+1)
+	for i := 0; i < 4; i += 2 {
+		if x[i]+x[i+1] == 0 {
+			return Effect{}, stats.Errorf(stats.EmptyCell, m.Columns()[i], "study %d has a group without anyone", row+1)
+		}
 	}
 	a, b, c, d := x[0]+add, x[1]+add, x[2]+add, x[3]+add
 	n1, n2 := a+b, c+d
@@ -93,8 +110,13 @@ func (m Measure) fromCounts(x []float64, row int) (Effect, error) {
 
 func (m Measure) fromMeans(x []float64, row int) (Effect, error) {
 	m1, sd1, n1, m2, sd2, n2 := x[0], x[1], x[2], x[3], x[4], x[5]
-	if n1 < 2 || n2 < 2 || sd1 <= 0 || sd2 <= 0 {
-		return Effect{}, stats.Errorf(stats.BadInput, "sd1i", "study %d needs two in each group and positive standard deviations", row+1)
+	for i, at := range []int{1, 4} {
+		if x[at] <= 0 {
+			return Effect{}, stats.Errorf(stats.BadInput, m.Columns()[at], "study %d has a standard deviation that is not positive in group %d", row+1, i+1)
+		}
+		if x[at+1] < 2 {
+			return Effect{}, stats.Errorf(stats.BadInput, m.Columns()[at+1], "study %d needs two or more in group %d", row+1, i+1)
+		}
 	}
 	if m == MeanDifference {
 		return Effect{m1 - m2, sd1*sd1/n1 + sd2*sd2/n2}, nil

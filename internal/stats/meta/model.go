@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // Estimator names how the variance between studies is estimated.
@@ -25,27 +26,44 @@ const (
 	SidikJonkman Estimator = "SJ"
 )
 
-// pool is the model y = X b + u + e with var u = tau2 and var e = v.
+// pool is the model y = X b + u + e with var u = tau2 and var e = v, X in an orthonormal basis so that a moderator far from
+// 0, such as a year, costs no digits.
 type pool struct {
-	y, v []float64
-	x    *mat.Dense
-	k, p int
+	y, v  []float64
+	x     *mat.Dense
+	basis *basis.Basis
+	k, p  int
 }
 
-func newPool(effects []Effect, moderators [][]float64) *pool {
-	k, p := len(effects), 1+len(moderators)
-	out := &pool{k: k, p: p, x: mat.NewDense(k, p, nil)}
+// newPool names a moderator that the intercept and earlier ones make up.
+func newPool(effects []Effect, moderators []Moderator) (*pool, error) {
+	names := []string{"intrcpt"}
+	for _, m := range moderators {
+		names = append(names, m.Name)
+	}
+	var x []float64
+	out := &pool{k: len(effects), p: len(names)}
 	for i, e := range effects {
 		out.y, out.v = append(out.y, e.Y), append(out.v, e.V)
-		out.x.Set(i, 0, 1)
-		for j, column := range moderators {
-			out.x.Set(i, j+1, column[i])
+		x = append(x, 1)
+		for _, m := range moderators {
+			x = append(x, m.Values[i])
 		}
 	}
-	return out
+	b, err := basis.Of(names, x, out.k)
+	if err != nil {
+		return nil, err
+	}
+	out.basis, out.x = b, mat.NewDense(out.k, out.p, b.Q)
+	return out, nil
 }
 
-// weighted is the fit at given weights: b, its unscaled covariance, the residual sum of squares, log |X'WX|, and the
+// raw gives the coefficients of the moderators themselves with their unscaled covariance.
+func (m *pool) raw(w weighted) ([]float64, *mat.SymDense) {
+	return m.basis.Coefficients(w.b), m.basis.Covariance(w.cov)
+}
+
+// weighted is the fit at given weights, in the basis: b, its unscaled covariance, the residual sum of squares, log |X'WX|, and the
 // matrix P = W - WX(X'WX)^-1X'W.
 type weighted struct {
 	b      []float64
@@ -203,11 +221,38 @@ func (m *pool) logLik(tau2 float64, restricted bool) float64 {
 	out -= w.rss
 	if restricted {
 		free -= float64(m.p)
-		var cross mat.Dense
-		cross.Mul(m.x.T(), m.x)
-		out += math.Log(mat.Det(&cross)) - w.logDet
+		out -= w.logDet // beside log |X'X|, which is 0 in the basis
 	}
 	return (out - free*math.Log(2*math.Pi)) / 2
+}
+
+// profileLimits are the variances at which the (restricted) likelihood, the coefficients maximised, is below its maximum by
+// half the chi-square quantile (Hardy & Thompson 1996, Stat Med 15:619); the lower one is 0 where it does not fall so far.
+func (m *pool) profileLimits(at float64, restricted bool, level float64) (lower, upper float64) {
+	z := stats.NormalQuantile(0.5 + level/2)
+	least := m.logLik(at, restricted) - z*z/2
+	cross := func(inside, outside float64) float64 {
+		for range 300 {
+			mid := inside + (outside-inside)/2
+			if mid == inside || mid == outside {
+				break
+			}
+			if m.logLik(mid, restricted) >= least {
+				inside = mid
+			} else {
+				outside = mid
+			}
+		}
+		return inside + (outside-inside)/2
+	}
+	if m.logLik(0, restricted) < least {
+		lower = cross(at, 0)
+	}
+	high := math.Max(at, m.v[0])
+	for m.logLik(high, restricted) >= least && high < 1e300 {
+		high *= 2
+	}
+	return lower, cross(at, high)
 }
 
 // slope is twice the derivative of the likelihood by tau2.

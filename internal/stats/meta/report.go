@@ -43,11 +43,17 @@ type Fit struct {
 	Tau2Upper       stats.Number  `json:"tau2_ci_upper"`
 	I2Lower         stats.Number  `json:"i2_ci_lower"`
 	I2Upper         stats.Number  `json:"i2_ci_upper"`
-	QM              stats.Number  `json:"qm"`
-	QMDF            []int         `json:"qm_df,omitempty"`
-	QMP             stats.Number  `json:"qm_p"`
-	R2              stats.Number  `json:"r2"`
+	// Beside the limits of tau2 from Q (Viechtbauer 2007, Stat Med 26:37), those of the profile likelihood, under ML and REML.
+	Tau2ProfileLower stats.Number `json:"tau2_profile_lower"`
+	Tau2ProfileUpper stats.Number `json:"tau2_profile_upper"`
+	QM               stats.Number `json:"qm"`
+	QMDF             []int        `json:"qm_df,omitempty"`
+	QMP              stats.Number `json:"qm_p"`
+	R2               stats.Number `json:"r2"`
+	Notes            []string     `json:"notes,omitempty"`
 }
+
+const noteNarrow = "Hartung and Knapp's error is smaller than the usual one: the studies agree more than their own errors let expect, and the interval may be too short."
 
 // Coefficient is the pooled effect (intrcpt) or a moderator's slope.
 type Coefficient struct {
@@ -102,26 +108,35 @@ func Analyse(effects []Effect, moderators []Moderator, plain, adjusted []Estimat
 	if err := stats.CheckLevel(level); err != nil {
 		return out, err
 	}
-	columns := make([][]float64, len(moderators))
-	names := []string{"intrcpt"}
-	for j, m := range moderators {
-		columns[j] = m.Values
-		names = append(names, m.Name)
+	for _, m := range moderators {
+		if len(m.Values) != len(effects) {
+			return out, stats.Errorf(stats.BadInput, m.Name, "%d values for %d studies", len(m.Values), len(effects))
+		}
 		for i, v := range m.Values {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return out, stats.Errorf(stats.NotFinite, m.Name, "study %d is not finite", i+1)
 			}
 		}
 	}
-	if len(effects) <= len(names) {
-		return out, stats.Errorf(stats.TooFew, "studies", "%d studies do not carry %d coefficients and the variance between them", len(effects), len(names))
+	if len(effects) <= 1+len(moderators) {
+		return out, stats.Errorf(stats.TooFew, "studies", "%d studies do not carry %d coefficients and the variance between them", len(effects), 1+len(moderators))
 	}
-	for _, e := range effects {
+	for i, e := range effects {
+		if err := e.check(i); err != nil {
+			return out, err
+		}
 		out.Y, out.V = append(out.Y, e.Y), append(out.V, e.V)
 	}
-	m := newPool(effects, columns)
+	m, err := newPool(effects, moderators)
+	if err != nil {
+		return out, err
+	}
 	if _, ok := m.at(0); !ok {
-		return out, stats.Errorf(stats.Collinear, names[len(names)-1], "the moderators cannot be told apart, or do not vary")
+		return out, stats.Errorf(stats.NotFinite, "variance", "the variances differ too much in size to weigh the studies")
+	}
+	names := []string{"intrcpt"}
+	for _, one := range moderators {
+		names = append(names, one.Name)
 	}
 	for _, by := range plain {
 		f, err := m.fit(by, names, false, level)
@@ -167,8 +182,12 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 		}
 		return stats.ZEstimate(estimate, se, level)
 	}
+	b, covariance := m.raw(w)
+	if adjusted && scale < 1 {
+		f.Notes = append(f.Notes, noteNarrow)
+	}
 	for j, name := range names {
-		e := infer(w.b[j], math.Sqrt(scale*w.cov.At(j, j)))
+		e := infer(b[j], math.Sqrt(scale*covariance.At(j, j)))
 		f.Coefficients = append(f.Coefficients, Coefficient{name, e.Estimate, e.SE, e.Statistic, e.PValue, e.Lower, e.Upper})
 	}
 	typical := float64(free) / trace(plain.p)
@@ -177,26 +196,32 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 	if by == FixedEffect {
 		f.I2, f.H2 = stats.Of(math.Max(0, 100*(plain.rss-float64(free))/plain.rss)), stats.Of(plain.rss/float64(free))
 	}
-	if m.p > 1 {
-		return f, m.moderated(&f, w, by, scale, adjusted)
-	}
 	if by != FixedEffect {
-		spread := infer(w.b[0], math.Sqrt(scale*w.cov.At(0, 0)+tau2))
-		f.PredictionLower, f.PredictionUpper = spread.Lower, spread.Upper
 		low := m.qProfile(chiSquareQuantile(0.5+level/2, float64(free)))
 		high := m.qProfile(chiSquareQuantile(0.5-level/2, float64(free)))
 		f.Tau2Lower, f.Tau2Upper, f.I2Lower, f.I2Upper = stats.Of(low), stats.Of(high), i2(low), i2(high)
+	}
+	if by == REML || by == ML {
+		low, high := m.profileLimits(tau2, by == REML, level)
+		f.Tau2ProfileLower, f.Tau2ProfileUpper = stats.Of(low), stats.Of(high)
+	}
+	if m.p > 1 {
+		return f, m.moderated(&f, by, b, covariance, scale, adjusted)
+	}
+	if by != FixedEffect {
+		spread := infer(b[0], math.Sqrt(scale*covariance.At(0, 0)+tau2))
+		f.PredictionLower, f.PredictionUpper = spread.Lower, spread.Upper
 	}
 	return f, nil
 }
 
 // moderated adds the test of all moderators and the share of the variance between studies that they explain.
-func (m *pool) moderated(f *Fit, w weighted, by Estimator, scale float64, adjusted bool) error {
+func (m *pool) moderated(f *Fit, by Estimator, coefficients []float64, covariance *mat.SymDense, scale float64, adjusted bool) error {
 	q := m.p - 1
-	part, b := mat.NewSymDense(q, nil), mat.NewVecDense(q, w.b[1:])
+	part, b := mat.NewSymDense(q, nil), mat.NewVecDense(q, coefficients[1:])
 	for i := range q {
 		for j := range i + 1 {
-			part.SetSym(i, j, scale*w.cov.At(i+1, j+1))
+			part.SetSym(i, j, scale*covariance.At(i+1, j+1))
 		}
 	}
 	var chol mat.Cholesky
@@ -218,7 +243,16 @@ func (m *pool) moderated(f *Fit, w weighted, by Estimator, scale float64, adjust
 	for i := range effects {
 		effects[i] = Effect{m.y[i], m.v[i]}
 	}
-	none, _, err := newPool(effects, nil).between(by)
+	empty, err := newPool(effects, nil)
+	if err != nil {
+		return err
+	}
+	if by == FixedEffect { // the share of the weighted squares, adjusted for the moderators' number
+		plain, _ := empty.at(0)
+		f.R2 = stats.Of(math.Max(0, 100*(1-f.Q.Value/float64(m.k-m.p)/(plain.rss/float64(m.k-1)))))
+		return nil
+	}
+	none, _, err := empty.between(by)
 	if err == nil && none > 0 {
 		f.R2 = stats.Of(math.Max(0, 100*(none-f.Tau2)/none))
 	}
@@ -245,16 +279,20 @@ func (a *Analysis) sensitivity(m *pool, effects []Effect) error {
 	}
 	for i := range effects {
 		rest := append(append([]Effect(nil), effects[:i]...), effects[i+1:]...)
-		without := newPool(rest, nil)
+		without, err := newPool(rest, nil)
+		if err != nil {
+			return err
+		}
 		left, _, err := without.between(REML)
 		if err != nil {
 			return err
 		}
 		w, _ := without.at(left)
-		a.LeaveOneOut = append(a.LeaveOneOut, LeftOut{stats.Of(w.b[0]), stats.Of(math.Sqrt(w.cov.At(0, 0))), stats.Of(left)})
+		b, covariance := without.raw(w)
+		a.LeaveOneOut = append(a.LeaveOneOut, LeftOut{stats.Of(b[0]), stats.Of(math.Sqrt(covariance.At(0, 0))), stats.Of(left)})
 	}
-	regression := newPool(effects, [][]float64{root})
-	if _, ok := regression.at(0); !ok {
+	regression, err := newPool(effects, []Moderator{{"se", root}})
+	if err != nil {
 		return nil // studies of one size: nothing to regress on
 	}
 	small, _, err := regression.between(REML)
@@ -262,7 +300,8 @@ func (a *Analysis) sensitivity(m *pool, effects []Effect) error {
 		return err
 	}
 	w, _ := regression.at(small)
-	e := stats.ZEstimate(w.b[1], math.Sqrt(w.cov.At(1, 1)), a.Level)
+	b, covariance := regression.raw(w)
+	e := stats.ZEstimate(b[1], math.Sqrt(covariance.At(1, 1)), a.Level)
 	a.Egger = &Egger{e.Statistic, e.PValue}
 	return nil
 }

@@ -13,6 +13,7 @@ one <- function(d, method, test, mods) {
   if (method != "FE") {
     if (is.null(mods)) { p <- predict(r); out$prediction <- c(p$pi.lb, p$pi.ub) }
     ci <- confint(r, control = list(tol = 1e-14, tau2.max = 1e6))$random
+    if (method %in% c("REML", "ML")) out$tau2_pl <- confint(r, type = "PL", control = list(tol = 1e-14, tau2.max = 1e6))$random[1, 2:3]
     out$tau2_ci <- ci[1, 2:3]; out$i2_ci <- ci[3, 2:3]
   }
   out
