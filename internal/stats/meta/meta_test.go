@@ -155,7 +155,7 @@ func drawn(t *rapid.T) ([]Effect, []Moderator) {
 	var effects []Effect
 	m := Moderator{Name: "x"}
 	for range k {
-		effects = append(effects, Effect{rapid.Float64Range(-3, 3).Draw(t, "y"), rapid.Float64Range(0.01, 2).Draw(t, "v")})
+		effects = append(effects, Effect{0.1*float64(len(effects)) + rapid.Float64Range(-3, 3).Draw(t, "y"), rapid.Float64Range(0.01, 2).Draw(t, "v")})
 		m.Values = append(m.Values, float64(len(m.Values)*len(m.Values))+rapid.Float64Range(0, 0.5).Draw(t, "x"))
 	}
 	return effects, []Moderator{m}

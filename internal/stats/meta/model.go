@@ -63,14 +63,14 @@ func (m *pool) raw(w weighted) ([]float64, *mat.SymDense) {
 	return m.basis.Coefficients(w.b), m.basis.Covariance(w.cov)
 }
 
-// weighted is the fit at given weights, in the basis: b, its unscaled covariance, the residual sum of squares, log |X'WX|, and the
-// matrix P = W - WX(X'WX)^-1X'W.
+// weighted is the fit at given weights, in the basis: b, its unscaled covariance, the residuals, their weighted sum of
+// squares, and log |X'WX|.
 type weighted struct {
 	b      []float64
 	cov    *mat.SymDense
 	rss    float64
 	logDet float64
-	p      *mat.SymDense
+	w, r   []float64
 }
 
 func (m *pool) at(tau2 float64) (weighted, bool) {
@@ -84,7 +84,7 @@ func (m *pool) at(tau2 float64) (weighted, bool) {
 		normal.SymRankOne(normal, w[i], row)
 		right.AddScaledVec(right, w[i]*m.y[i], row)
 	}
-	out := weighted{cov: mat.NewSymDense(m.p, nil), p: mat.NewSymDense(m.k, nil)}
+	out := weighted{cov: mat.NewSymDense(m.p, nil), w: w, r: make([]float64, m.k)}
 	var chol mat.Cholesky
 	var b mat.VecDense
 	if !chol.Factorize(normal) || chol.Cond() > 1e14 || chol.InverseTo(out.cov) != nil || chol.SolveVecTo(&b, right) != nil {
@@ -92,17 +92,25 @@ func (m *pool) at(tau2 float64) (weighted, bool) {
 	}
 	out.b, out.logDet = b.RawVector().Data, chol.LogDet()
 	for i := range m.k {
-		residual := m.y[i] - mat.Dot(m.x.RowView(i), &b)
-		out.rss += w[i] * residual * residual
-		for j := range i + 1 {
-			value := -w[i] * w[j] * mat.Inner(m.x.RowView(i), out.cov, m.x.RowView(j))
-			if i == j {
-				value += w[i]
-			}
-			out.p.SetSym(i, j, value)
-		}
+		out.r[i] = m.y[i] - mat.Dot(m.x.RowView(i), &b)
+		out.rss += w[i] * out.r[i] * out.r[i]
 	}
 	return out, true
+}
+
+// projection is P = W - WX(X'WX)^-1X'W.
+func (m *pool) projection(f weighted) *mat.SymDense {
+	out := mat.NewSymDense(m.k, nil)
+	for i := range m.k {
+		for j := range i + 1 {
+			value := -f.w[i] * f.w[j] * mat.Inner(m.x.RowView(i), f.cov, m.x.RowView(j))
+			if i == j {
+				value += f.w[i]
+			}
+			out.SetSym(i, j, value)
+		}
+	}
+	return out
 }
 
 func trace(m *mat.SymDense) float64 {
@@ -132,9 +140,10 @@ func (m *pool) between(by Estimator) (tau2 float64, se stats.Number, err error) 
 	case FixedEffect:
 		return 0, stats.Number{}, nil
 	case DerSimonianLaird:
-		tr := trace(plain.p)
+		p := m.projection(plain)
+		tr := trace(p)
 		tau2 = math.Max(0, (plain.rss-free)/tr)
-		return tau2, stats.Of(math.Sqrt(2*free+4*tau2*tr+2*tau2*tau2*squares(plain.p)) / tr), nil
+		return tau2, stats.Of(math.Sqrt(2*free+4*tau2*tr+2*tau2*tau2*squares(p)) / tr), nil
 	case PauleMandel:
 		tau2 = m.qProfile(free)
 		total := 0.0
@@ -147,7 +156,7 @@ func (m *pool) between(by Estimator) (tau2 float64, se stats.Number, err error) 
 	case REML, ML:
 		tau2 = m.likeliest(by == REML)
 		w, _ := m.at(tau2)
-		information := squares(w.p)
+		information := squares(m.projection(w))
 		if by == ML {
 			information = 0
 			for _, v := range m.v {
@@ -174,11 +183,12 @@ func (m *pool) sidikJonkman() (float64, stats.Number, error) {
 	free := float64(m.k - m.p)
 	tau2 := start * w.rss / free
 	// the variance of a quadratic form y'Py at V + tau2 I
+	projection := m.projection(w)
 	pv, pp := 0.0, 0.0
 	vv := 0.0
 	for i := range m.k {
 		for j := range m.k {
-			p := w.p.At(i, j)
+			p := projection.At(i, j)
 			vv += p * m.v[j] * p * m.v[i]
 			pv += p * m.v[j] * p
 			pp += p * p
@@ -258,14 +268,13 @@ func (m *pool) profileLimits(at float64, restricted bool, level float64) (lower,
 // slope is twice the derivative of the likelihood by tau2.
 func (m *pool) slope(tau2 float64, restricted bool) float64 {
 	w, _ := m.at(tau2)
-	var py mat.VecDense
-	py.MulVec(w.p, mat.NewVecDense(m.k, m.y))
-	out := mat.Dot(&py, &py)
-	if restricted {
-		return out - trace(w.p)
-	}
-	for _, v := range m.v {
-		out -= 1 / (v + tau2)
+	out := 0.0
+	for i, weight := range w.w {
+		out += weight*weight*w.r[i]*w.r[i] - weight
+		if restricted { // the trace of the projection is that of W less this
+			row := m.x.RowView(i)
+			out += weight * weight * mat.Inner(row, w.cov, row)
+		}
 	}
 	return out
 }
