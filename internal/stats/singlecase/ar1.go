@@ -10,10 +10,12 @@ import (
 	"afterglow/internal/stats/formula"
 )
 
-// AR1 is a linear model of one equally spaced series whose errors follow a first-order autoregression; Sigma2 is the
-// marginal variance. Standard errors under ML carry no small-sample factor.
+// AR1 is a linear model of one series whose errors follow a first-order autoregression; Sigma2 is the marginal variance.
+// Rows are one step apart; Gaps counts the places where rows in between have no value: errors g steps apart correlate rho^g.
+// Standard errors under ML carry no small-sample factor.
 type AR1 struct {
 	N            int              `json:"n"`
+	Gaps         int              `json:"n_gaps"`
 	LogLik       float64          `json:"loglik"`
 	Rho          float64          `json:"rho"`
 	Sigma2       float64          `json:"sigma2"`
@@ -34,6 +36,7 @@ type AR1Coefficient struct {
 type series struct {
 	basis *basis.Basis
 	y     []float64
+	steps []int // from the row before; 0 for the first
 	unit  float64
 	reml  bool
 }
@@ -42,6 +45,9 @@ type series struct {
 // Series Analysis, section 7.A.5, for the exact likelihood). See docs/methods/single-case.md.
 func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 	n := m.N()
+	if len(y) != n {
+		return AR1{}, stats.Errorf(stats.BadInput, "response", "%d values for %d rows", len(y), n)
+	}
 	for i, v := range y {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return AR1{}, stats.Errorf(stats.NotFinite, "response", "value %d is not finite", i+1)
@@ -54,7 +60,12 @@ func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 	if err != nil {
 		return AR1{}, err
 	}
-	s := &series{basis: b, y: append([]float64(nil), y...), reml: reml}
+	s := &series{basis: b, y: append([]float64(nil), y...), steps: make([]int, n), reml: reml}
+	for i := 1; i < n; i++ {
+		if s.steps[i] = m.Rows[i] - m.Rows[i-1]; s.steps[i] < 1 {
+			return AR1{}, stats.Errorf(stats.BadInput, "rows", "are not in the order of time")
+		}
+	}
 	offset := make([]float64, b.P)
 	for range 2 {
 		for j := range b.P {
@@ -92,13 +103,14 @@ type whitened struct {
 
 func (s *series) at(rho float64) whitened {
 	n, p := s.basis.N, s.basis.P
-	root := math.Sqrt(1 - rho*rho)
 	normal, right, square := mat.NewSymDense(p, nil), mat.NewVecDense(p, nil), 0.0
 	row := make([]float64, p)
 	for i := range n {
 		copy(row, s.basis.Row(i))
 		y := s.y[i]
 		if i > 0 {
+			rho := math.Pow(rho, float64(s.steps[i]))
+			root := math.Sqrt(1 - rho*rho)
 			for j, x := range s.basis.Row(i - 1) {
 				row[j] = (row[j] - rho*x) / root
 			}
@@ -129,11 +141,20 @@ func (s *series) free() float64 {
 func (s *series) deviance(eta, logVariance float64) float64 {
 	rho := math.Tanh(eta)
 	w := s.at(rho)
-	value := float64(s.basis.N-1)*math.Log1p(-rho*rho) + s.free()*logVariance + w.rss/math.Exp(logVariance)
+	value := s.logDet(rho) + s.free()*logVariance + w.rss/math.Exp(logVariance)
 	if s.reml {
 		value += w.logDet
 	}
 	return value
+}
+
+// logDet is the log determinant of the errors' correlation.
+func (s *series) logDet(rho float64) float64 {
+	sum := 0.0
+	for _, g := range s.steps[1:] {
+		sum += math.Log1p(-math.Pow(rho, 2*float64(g)))
+	}
+	return sum
 }
 
 func (s *series) profiled(eta float64) float64 {
@@ -183,6 +204,11 @@ func (s *series) result(m formula.Matrix, eta float64, offset []float64) AR1 {
 	n, p := s.basis.N, s.basis.P
 	out := AR1{N: n, Rho: rho, Sigma2: variance * s.unit * s.unit}
 	out.Sigma = math.Sqrt(out.Sigma2)
+	for _, g := range s.steps {
+		if g > 1 {
+			out.Gaps++
+		}
+	}
 	constant := s.free() * (math.Log(2*math.Pi) + 2*math.Log(s.unit))
 	if s.reml { // of the columns' own scale: log |X'V^-1X| = log |Q'V^-1Q| + 2 log |R|
 		for j := range p {

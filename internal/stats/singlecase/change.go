@@ -2,6 +2,7 @@ package singlecase
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -48,6 +49,9 @@ func FindChange(t, y []float64, segment int) (ChangePoint, error) {
 	t, y, err := inTime(t, y, max(2*segment, 3))
 	if err != nil {
 		return ChangePoint{}, err
+	}
+	if slices.Min(y) == slices.Max(y) {
+		return ChangePoint{}, stats.Errorf(stats.Constant, "response", "has the same value at all times: nothing changes")
 	}
 	return ChangePoint{N: len(t), MeanShift: meanShift(t, y, segment), BrokenLine: brokenLine(t, y, segment)}, nil
 }

@@ -3,6 +3,7 @@
 package singlecase
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -66,6 +67,9 @@ func FitTrend(t, y []float64, level float64) (Trend, error) {
 	if err != nil {
 		return Trend{}, err
 	}
+	if slices.Min(y) == slices.Max(y) {
+		return Trend{}, stats.Errorf(stats.Constant, "response", "has the same value at all times")
+	}
 	out := Trend{N: len(t), Level: level}
 	out.MannKendall = mannKendall(t, y)
 	out.TheilSen = theilSen(t, y, out.MannKendall.VarS.Value, level)
@@ -114,6 +118,10 @@ func ols(t, y []float64, level float64) (OLS, error) {
 		m.Rows = append(m.Rows, i)
 	}
 	fit, err := linear.Least(m, y)
+	var failure *stats.Failure
+	if errors.As(err, &failure) && failure.Kind == stats.Constant {
+		return perfect(t, y), nil
+	}
 	if err != nil {
 		return OLS{}, err
 	}
@@ -130,6 +138,13 @@ func ols(t, y []float64, level float64) (OLS, error) {
 	}
 	out.DurbinWatson, out.Lag1 = stats.Of(steps/fit.RSS), stats.Of(products/fit.RSS)
 	return out, nil
+}
+
+// perfect is the line through points that lie on one: there is no error to judge it by.
+func perfect(t, y []float64) OLS {
+	last := len(t) - 1
+	slope := (y[last] - y[0]) / (t[last] - t[0])
+	return OLS{Intercept: stats.Of(y[0] - slope*t[0]), Slope: stats.Of(slope), RSquared: stats.Of(1), DF: len(t) - 2}
 }
 
 func theilSen(t, y []float64, variance, level float64) TheilSen {

@@ -31,7 +31,7 @@ change <- function(t, y, g) {
   b <- sapply(kn, function(k) sum(resid(lm(y ~ t + pmax(0, t - k)))^2)); k <- kn[which.min(b)]
   list(t = t, y = y, g = g, last = (g:(n - g))[which.min(sse)], sse = min(sse), knot = k, broken = min(b), coef = unname(coef(lm(y ~ t + pmax(0, t - k)))))
 }
-ar <- function(t, y, method) { m <- gls(y ~ t, correlation = corAR1(), method = method, control = glsControl(tolerance = 1e-12, msTol = 1e-12, msMaxIter = 1000, maxIter = 1000))
+ar <- function(t, y, method) { m <- gls(y ~ t, data.frame(t, y), correlation = corAR1(form = ~ t), method = method, control = glsControl(tolerance = 1e-12, msTol = 1e-12, msMaxIter = 1000, maxIter = 1000))
   list(t = t, y = y, method = method, rho = coef(m$modelStruct$corStruct, unconstrained = FALSE)[[1]], loglik = c(logLik(m)), sigma = m$sigma, b = unname(coef(m)), se = unname(sqrt(diag(m$varBeta)))) }
 set.seed(4); e <- as.numeric(stats::filter(rnorm(24), .6, "recursive"))
 out <- list(
@@ -41,5 +41,5 @@ out <- list(
   phases = list("no overlap" = phases(c(8, 7, 9, 8), c(4, 3, 5, 2, 3)), "ties" = phases(c(5, 6, 6, 7), c(6, 6, 5, 7, 8, 6)), "one each" = phases(3, 4),
     "a baseline that rises" = phases(c(1, 2, 3, 4, 5), c(6, 5, 7, 6)), "all the same" = phases(c(2, 2, 2), c(2, 2))),
   changes = list("a step" = change(1:9, c(5, 6, 5, 4, 11, 12, 11, 13, 12), 2), "a bend" = change(c(0, 1, 2, 4, 5, 7, 8, 9), c(10, 8.2, 6.1, 2, 2.1, 1.9, 2.2, 2), 2), "ties in time" = change(c(1, 1, 2, 3, 3, 4, 6, 6), c(4, 5, 4, 4, 6, 8, 13, 12), 3)),
-  series = list("ML" = ar(1:24, 20 + .3 * 1:24 + e, "ML"), "REML" = ar(1:24, 20 + .3 * 1:24 + e, "REML"), "negative" = ar(1:10, c(3, 5, 2, 6, 3, 7, 3, 6, 5, 8), "REML")))
+  series = list("ML" = ar(1:24, 20 + .3 * 1:24 + e, "ML"), "REML" = ar(1:24, 20 + .3 * 1:24 + e, "REML"), "gaps" = ar(c(1:6, 8:9, 13:20, 22), c(3, 2.5, 4, 5, 4.4, 5.2, 7, 6.1, 9, 9.4, 8.7, 9.9, 11, 12.4, 11.3, 10.8, 13), "ML"), "negative" = ar(1:10, c(3, 5, 2, 6, 3, 7, 3, 6, 5, 8), "REML")))
 writeLines(toJSON(out, digits = NA, auto_unbox = TRUE, na = "null", null = "null"), "series.json")
