@@ -310,3 +310,23 @@ func TestTheTruthIsRecovered(t *testing.T) {
 		require.Equal(t, life > 89, len(r.HalfLifeKnown.Notes) > 0, "%v", r.HalfLifeKnown.Notes)
 	}
 }
+
+// Subjects who do not differ: the variance between them is 0, at the boundary, and the fit is that of single values.
+func TestWithoutDifferencesBetweenSubjectsTheMixedFitIsThePlainOne(t *testing.T) {
+	in := MixedInput{Model: AsymptoteRandom, Level: 0.95}
+	random := rand.New(rand.NewPCG(4, 4))
+	for g := range 12 {
+		noise := []float64{random.NormFloat64(), random.NormFloat64()}
+		for i, at := range []float64{0, 1, 3, 9} { // the errors of a subject cancel
+			in.T, in.Group = append(in.T, at), append(in.Group, g)
+			in.Y = append(in.Y, 5+6*math.Exp(-0.5*at)+math.Pow(-1, float64(i))*noise[i/2])
+		}
+	}
+	mixed, err := FitMixed(in)
+	require.NoError(t, err)
+	require.InDelta(t, 0, mixed.Tau, 1e-6)
+	plain, err := Fit(FitInput{T: in.T, Y: in.Y, Model: Asymptotic, Level: 0.95})
+	require.NoError(t, err)
+	require.InEpsilon(t, plain.HalfLifeScaled.HalfLife.Value, mixed.HalfLife.Value, 1e-6)
+	require.InEpsilon(t, plain.WeightedRSS/48, mixed.Sigma2, 1e-6)
+}

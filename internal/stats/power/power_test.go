@@ -57,8 +57,8 @@ func TestTheSimulatedTTestHasTheNoncentralTsPower(t *testing.T) {
 	covers(t, closed(58, 0.8/math.Sqrt(0.075), 0.05), simulate(t, power.Means{Test: power.Student, Difference: 0.8, SD: 1, Ratio: 2}, 20, 4000))
 }
 
-// Adjusting for a baseline of correlation r leaves the variance times 1 - r^2; the imbalance of a random baseline takes about
-// one subject's worth, 1/(N - 3), of the information (Borm, Fransen & Lemmens 2007, J Clin Epidemiol 60:1234).
+// Adjusting for a baseline of correlation r leaves the variance times 1 - r^2. The chance difference of the arms' baselines
+// adds (x1 - x2)^2/Sxx, a chi-square over an independent one on N - 2: (2/n)/(N - 4) on average, N = 2 n.
 func TestAnAdjustedComparisonNeedsLess(t *testing.T) {
 	n, r := 30.0, 0.7
 	delta := 0.6 / math.Sqrt((1-r*r)*2/n*(1+1/(2*n-4)))
