@@ -83,6 +83,31 @@ func TestProfileLimitsEqualR(t *testing.T) {
 	require.InEpsilon(t, 153.340779593809, single.HalfLifeScaled.ProfileUpper.Value, 1e-7)
 }
 
+// R 4.2.2: the same with W the inverse of the whole covariance, 0.09 * 0.6^|i - j|.
+func TestProfileLimitsUnderAFullCovarianceEqualR(t *testing.T) {
+	in := decaying(1, 0.3)
+	in.Y = []float64{12.1, 11.4, 9.6, 8.3, 5.9, 4.4, 3.8}
+	for _, c := range []struct {
+		model                          Model
+		level, life, rss, lower, upper float64
+	}{
+		{Asymptotic, 0.95, 15.2464726243657, 9.01924286836768, 12.2791601295813, 19.2294950524761},
+		{Asymptotic, 0.8, 15.2464726243657, 9.01924286836768, 13.2214422000788, 17.6979855052346},
+		{Exponential, 0.95, 44.602414718074, 63.7258155080018, 37.8946721092892, 52.4117828798068},
+		{Exponential, 0.8, 44.602414718074, 63.7258155080018, 40.1115395367903, 49.5614433257862},
+	} {
+		in.Model, in.Level = c.model, c.level
+		r, err := Fit(in)
+		require.NoError(t, err)
+		require.InEpsilon(t, c.life, r.GLS.HalfLife.HalfLife.Value, 1e-6)
+		require.InEpsilon(t, c.rss, r.GLS.ChiSq.Value, 1e-10)
+		require.InEpsilon(t, c.lower, r.GLS.ProfileLower.Value, 1e-6)
+		require.InEpsilon(t, c.upper, r.GLS.ProfileUpper.Value, 1e-6)
+		require.True(t, r.GLS.Estimable)
+		require.Empty(t, r.GLS.Notes)
+	}
+}
+
 func mixedOf(t testing.TB, path, group, time, response string, from float64, model MixedModel) MixedInput {
 	values, names := column(t, path, []string{group}, time, response)
 	in := MixedInput{Model: model, Level: 0.95}

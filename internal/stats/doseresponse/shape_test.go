@@ -263,3 +263,34 @@ func FuzzCompare(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+func FuzzNested(f *testing.F) {
+	f.Add([]byte{1, 200, 3, 40, 50, 6, 77, 8, 9, 100, 11, 12, 130, 14, 15, 160, 1, 99, 3, 44, 5, 66, 7, 88, 4, 9, 3, 1}, true)
+	f.Add([]byte("the columns and outcomes of a chain of two models"), false)
+	f.Fuzz(func(t *testing.T, bytes []byte, binary bool) {
+		family, small, big := doseresponse.Gaussian, doseresponse.Candidate{Formula: "small", Names: []string{"a", "b"}}, doseresponse.Candidate{Formula: "big", Names: []string{"a", "b", "c"}}
+		if binary {
+			family = doseresponse.Binomial
+		}
+		var y []float64
+		for i := 0; i+3 < len(bytes) && i < 300; i += 4 {
+			a, b, c, value := 1.0, float64(bytes[i]%16), float64(bytes[i+1]), float64(bytes[i+2])
+			if binary {
+				value = float64(bytes[i+2] & 1)
+			}
+			if bytes[i+3] == 0 {
+				b++ // this row breaks the nesting
+			}
+			small.X, big.X, y = append(small.X, a, b), append(big.X, a, float64(bytes[i]%16), c), append(y, value)
+		}
+		r, err := doseresponse.Nested([]doseresponse.Candidate{small, big}, "score", y, family, 0.95)
+		if err != nil {
+			var failure *stats.Failure
+			require.True(t, errors.As(err, &failure), "%v", err)
+			require.NotEmpty(t, failure.Where)
+			return
+		}
+		_, err = json.Marshal(r)
+		require.NoError(t, err)
+	})
+}
