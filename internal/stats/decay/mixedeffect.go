@@ -262,25 +262,33 @@ func (p *mixedProblem) climb(at []float64) ([]float64, *mat.SymDense, error) {
 	last := math.Inf(1)
 	for range 300 {
 		hessian := p.hessian(at)
+		n := len(at)
+		// in units of each parameter's own curvature: an amplitude at time 0 is far away where times start late
+		unit, scaled := make([]float64, n), mat.NewSymDense(n, nil)
+		for i := range n {
+			unit[i] = 1 / math.Sqrt(math.Max(math.Abs(hessian.At(i, i)), 1e-300))
+			for j := range i + 1 {
+				scaled.SetSym(i, j, hessian.At(i, j)*unit[i]*unit[j])
+			}
+		}
 		var eigen mat.EigenSym
-		if !eigen.Factorize(hessian, true) {
+		if !eigen.Factorize(scaled, true) {
 			break
 		}
 		values := eigen.Values(nil)
 		var vectors mat.Dense
 		eigen.VectorsTo(&vectors)
-		n := len(at)
 		largest := math.Max(math.Abs(values[0]), math.Abs(values[n-1]))
 		step, decrement := make([]float64, n), 0.0
 		for k, v := range values {
 			along := 0.0
 			for i, g := range gradient {
-				along += g * vectors.At(i, k)
+				along += g * unit[i] * vectors.At(i, k)
 			}
 			curvature := math.Max(math.Abs(v), 1e-12*largest)
 			decrement += along * along / curvature
 			for i := range step {
-				step[i] -= along / curvature * vectors.At(i, k)
+				step[i] -= unit[i] * along / curvature * vectors.At(i, k)
 			}
 		}
 		if decrement < 1e-20 || decrement < 1e-11 && decrement >= last/4 {

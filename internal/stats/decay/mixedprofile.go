@@ -157,14 +157,22 @@ func (f *fixedRate) best() (deviance, rho float64) {
 	}
 	value := func(log float64) float64 { d, _, _ := f.at(math.Exp(log) / unit); return d }
 	deviance, _, _ = f.at(0)
-	least, at := math.Inf(1), 0.0
+	nearby, at := math.Inf(1), 0.0
 	for log := -14.0; log <= 24; log += 2 {
-		if v := value(log); v < least {
-			least, at = v, log
+		if v := value(log); v < nearby {
+			nearby, at = v, log
 		}
 	}
+	log, least := golden(value, at-2, at+2)
+	if least < deviance {
+		return least, math.Exp(log) / unit
+	}
+	return deviance, 0
+}
+
+// golden narrows an interval around a minimum by the golden section to a millionth.
+func golden(value func(float64) float64, low, high float64) (at, least float64) {
 	const ratio = 0.6180339887498949
-	low, high := at-2, at+2
 	a, b := high-ratio*(high-low), low+ratio*(high-low)
 	va, vb := value(a), value(b)
 	for high-low > 1e-6 {
@@ -178,10 +186,7 @@ func (f *fixedRate) best() (deviance, rho float64) {
 			vb = value(b)
 		}
 	}
-	if least = math.Min(va, vb); least < deviance {
-		return least, math.Exp((low+high)/2) / unit
-	}
-	return deviance, 0
+	return (low + high) / 2, math.Min(va, vb)
 }
 
 // at is the profile at a rate of 0 or more.
@@ -191,8 +196,8 @@ func (m *mixedProfile) at(rate float64) float64 {
 	return deviance
 }
 
-// start searches the rate, half-lives from a twentieth of the smallest gap between times to a hundred spans, and gives all
-// parameters there.
+// start searches the rate, half-lives from a twentieth of the smallest gap between times to a hundred spans and then between
+// the best one's neighbours, and gives all parameters there.
 func (m *mixedProfile) start() ([]float64, error) {
 	lives := halfLives(m.T, 40)
 	best, least := -1, math.Inf(1)
@@ -208,7 +213,11 @@ func (m *mixedProfile) start() ([]float64, error) {
 	if best == len(lives)-1 || m.at(0) < least {
 		return nil, stats.Errorf(stats.NotConverged, last, "the values do not fall towards a plateau over these times: no rate is the likeliest")
 	}
-	rate := math.Ln2 / lives[best]
+	if best == 0 {
+		return nil, stats.Errorf(stats.NotConverged, last, "all is lost before the second time: no rate is the likeliest")
+	}
+	life, _ := golden(func(log float64) float64 { return m.at(math.Ln2 / math.Exp(log)) }, math.Log(lives[best-1]), math.Log(lives[best+1]))
+	rate := math.Ln2 / math.Exp(life)
 	f := m.fixed(rate)
 	_, rho := f.best()
 	_, b, variance := f.at(rho)

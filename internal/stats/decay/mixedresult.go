@@ -11,9 +11,8 @@ import (
 
 func (p *mixedProblem) result(at []float64, hessian *mat.SymDense, profile *mixedProfile) (MixedResult, error) {
 	k := len(p.names)
-	covariance := mat.NewSymDense(len(at), nil)
-	var chol mat.Cholesky
-	if !chol.Factorize(hessian) || chol.InverseTo(covariance) != nil {
+	covariance, err := inverted(hessian)
+	if err != nil {
 		return MixedResult{}, stats.Errorf(stats.NotConverged, p.names[k-1], "the information about the parameters is singular")
 	}
 	value, _ := p.deviance(at)

@@ -355,3 +355,28 @@ func TestWithoutDifferencesBetweenSubjectsTheMixedFitIsThePlainOne(t *testing.T)
 	require.InEpsilon(t, plain.HalfLifeScaled.HalfLife.Value, mixed.HalfLife.Value, 1e-6)
 	require.InEpsilon(t, plain.WeightedRSS/48, mixed.Sigma2, 1e-6)
 }
+
+// Where time is counted from does not matter, though the amplitude at time 0 then lies far away.
+func TestTheMixedHalfLifeDoesNotDependOnTheOriginOfTime(t *testing.T) {
+	for _, name := range []string{"btheb", "indometh"} {
+		t.Run(name, func(t *testing.T) {
+			c := mixedCases[name]
+			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			plain, err := FitMixed(in)
+			require.NoError(t, err)
+			moved := in
+			moved.T = make([]float64, len(in.T))
+			for i, at := range in.T {
+				moved.T[i] = at + 15*c.life
+			}
+			other, err := FitMixed(moved)
+			require.NoError(t, err)
+			require.InEpsilon(t, plain.LogLik, other.LogLik, 1e-9)
+			same(t, 1, plain.HalfLife, other.HalfLife)
+			same(t, 1, plain.HalfLifeSE, other.HalfLifeSE)
+			same(t, 1, plain.ProfileLower, other.ProfileLower)
+			same(t, 1, plain.ProfileUpper, other.ProfileUpper)
+			require.Equal(t, plain.Estimable, other.Estimable)
+		})
+	}
+}
