@@ -167,7 +167,7 @@ func summary(arms []int, outcomes []outcome, failures []error, o Options) (Power
 	return out, nil
 }
 
-// Curve simulates at each size.
+// Curve simulates at each size of the first arm. See docs/methods/power.md.
 func Curve(design Design, sizes []int, o Options) ([]Power, error) {
 	if err := o.check(); err != nil {
 		return nil, err
