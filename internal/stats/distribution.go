@@ -7,11 +7,10 @@ import (
 )
 
 // manyDF is the degrees of freedom beyond which Student's t is taken through its expansion about the
-// normal distribution (Abramowitz & Stegun 26.7.5, 26.7.8): the incomplete beta function loses digits there,
-// while the expansion's next term, of order t^7/df^3, is below rounding.
+// normal distribution (Abramowitz & Stegun 26.7.5, 26.7.8), whose next term, of order t^7/df^3, is below rounding there.
 const manyDF = 1e6
 
-// TwoSidedT is P(|T| >= |t|) for Student's t with df > 0 degrees of freedom.
+// TwoSidedT is P(|T| >= |t|) for Student's t with df > 0 degrees of freedom. See docs/methods/distributions.md.
 func TwoSidedT(t, df float64) float64 {
 	t = math.Abs(t)
 	if df > manyDF {
@@ -24,8 +23,7 @@ func TwoSidedT(t, df float64) float64 {
 	return UpperF(t*t, 1, df)
 }
 
-// TQuantile is the quantile of Student's t at p in (0, 1) with df > 0 degrees of freedom: a start
-// from the inverse incomplete beta function, polished by Newton steps on the distribution itself.
+// TQuantile is the quantile of Student's t at p in (0, 1) with df > 0 degrees of freedom.
 func TQuantile(p, df float64) float64 {
 	if p == 0.5 {
 		return 0
@@ -37,48 +35,62 @@ func TQuantile(p, df float64) float64 {
 		z3, z5 := z*z*z, math.Pow(z, 5)
 		return sign * (z + (z3+z)/(4*df) + (5*z5+16*z3+3*z)/(96*df*df))
 	}
-	x := mathext.InvRegIncBeta(df/2, 0.5, 2*tail)
-	t := math.Sqrt(df * (1 - x) / x)
-	logConst := lgamma((df+1)/2) - lgamma(df/2) - 0.5*math.Log(df*math.Pi)
-	for range 3 {
-		density := math.Exp(logConst - (df+1)/2*math.Log1p(t*t/df))
-		step := (TwoSidedT(t, df)/2 - tail) / density
-		if math.IsNaN(step) || math.IsInf(step, 0) {
-			break
-		}
-		t += step
+	// t^2 is F with 1 and df degrees of freedom.
+	logit := 0.0
+	if tail < 0.25 {
+		logit = betaLogit(2*tail, 0.5, df/2, false)
+	} else {
+		logit = betaLogit(2*math.Abs(p-0.5), 0.5, df/2, true)
 	}
-	return sign * t
+	return sign * math.Sqrt(df) * math.Exp(logit/2)
 }
 
-// UpperF is P(F >= f) with d1 and d2 degrees of freedom, by the incomplete beta function (Abramowitz &
-// Stegun 26.6.2): from the lower tail while that keeps the digits, from the upper one where it is small.
+// UpperF is P(F >= f) with d1 and d2 degrees of freedom, by the incomplete beta function (Abramowitz & Stegun 26.6.2).
 func UpperF(f, d1, d2 float64) float64 {
 	if f <= 0 {
 		return 1
 	}
-	if math.IsInf(f, 1) {
+	// Both shares are computed from the ratio, so that it may be very large or small.
+	ratio := f * (d1 / d2)
+	_, upper := betaTails(ratio/(1+ratio), 1/(1+ratio), d1/2, d2/2)
+	if math.IsInf(ratio, 1) {
 		return 0
 	}
-	if lower := mathext.RegIncBeta(d1/2, d2/2, d1*f/(d2+d1*f)); lower < 0.99 {
-		return 1 - lower
+	return upper
+}
+
+// FQuantile is the quantile of the F distribution with d1 and d2 degrees of freedom at p in (0, 1).
+func FQuantile(p, d1, d2 float64) float64 {
+	return d2 / d1 * math.Exp(betaLogit(math.Min(p, 1-p), d1/2, d2/2, p <= 0.5))
+}
+
+// BetaQuantile is the quantile of the beta distribution with shapes a, b > 0 at p in [0, 1].
+func BetaQuantile(p, a, b float64) float64 {
+	if p <= 0 {
+		return 0
 	}
-	return mathext.RegIncBeta(d2/2, d1/2, d2/(d2+d1*f))
+	if p >= 1 {
+		return 1
+	}
+	return 1 / (1 + math.Exp(-betaLogit(math.Min(p, 1-p), a, b, p <= 0.5)))
 }
 
 // UpperChiSquare is P(X >= x) with df degrees of freedom.
 func UpperChiSquare(x, df float64) float64 {
-	if x <= 0 {
+	switch {
+	case x <= 0:
 		return 1
+	case math.IsInf(x, 1):
+		return 0
 	}
-	return mathext.GammaIncRegComp(df/2, x/2)
+	return gammaUpper(df/2, x/2)
 }
 
 // TwoSidedNormal is P(|Z| >= |z|) of the standard normal distribution.
 func TwoSidedNormal(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
 // NormalQuantile is the standard normal quantile at p in (0, 1).
-func NormalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
+func NormalQuantile(p float64) float64 { return mathext.NormalQuantile(p) }
 
 func lgamma(x float64) float64 {
 	v, _ := math.Lgamma(x)

@@ -1,31 +1,52 @@
 package stats
 
-import (
-	"math"
+import "math"
 
-	"gonum.org/v1/gonum/mathext"
-)
+// mostSeries bounds the noncentrality up to which the series is summed; beyond it the terms are too many.
+const mostSeries = 37
 
-// NoncentralT is P(T <= t) of the noncentral t distribution with df > 0 degrees of freedom and
-// noncentrality delta. The series of Lenth (1989), Applied Statistics 38:185 (AS 243), is summed from its
-// largest term outwards, so that a large noncentrality does not underflow.
+// NoncentralT is P(T <= t) of the noncentral t distribution with df > 0 degrees of freedom and noncentrality delta. The
+// series of Lenth (1989), Applied Statistics 38:185 (AS 243), is summed from its largest term outwards; where that would take
+// too many terms, T = (Z + delta)/S is integrated over Z or over S, whichever leaves the smoother integrand. See
+// docs/methods/distributions.md.
 func NoncentralT(t, df, delta float64) float64 {
 	if t < 0 {
 		return 1 - NoncentralT(-t, df, -delta)
 	}
-	lower := math.Erfc(delta/math.Sqrt2) / 2
-	x := t * t / (df + t*t)
-	if x <= 0 {
-		return lower
+	below := math.Erfc(delta/math.Sqrt2) / 2
+	switch {
+	case t == 0:
+		return below
+	case math.Abs(delta) <= mostSeries:
+		return noncentralSeries(t, df, delta, below)
+	case t < math.Sqrt(2*df):
+		return MeanOverScale(func(s float64) float64 { return math.Erfc((delta-t*s)/math.Sqrt2) / 2 }, df)
 	}
+	const far = 8.5
+	from := math.Max(-far, -delta)
+	if from >= far {
+		return below
+	}
+	return math.Min(1, below+Integrate(func(z float64) float64 {
+		s := (z + delta) / t
+		return math.Exp(-z*z/2) / math.Sqrt(2*math.Pi) * UpperChiSquare(df*s*s, df)
+	}, from, far, 12))
+}
+
+func noncentralSeries(t, df, delta, below float64) float64 {
+	ratio := t / df * t
+	x, y := ratio/(1+ratio), 1/(1+ratio)
 	half := delta * delta / 2
 	if half == 0 {
-		return lower + mathext.RegIncBeta(0.5, df/2, x)/2
+		share, _ := betaTails(x, y, 0.5, df/2)
+		return below + share/2
 	}
 	term := func(j float64) float64 {
 		p := math.Exp(j*math.Log(half) - half - lgamma(j+1))
 		q := math.Exp(j*math.Log(half)-half-lgamma(j+1.5)) * delta / math.Sqrt2
-		return p*mathext.RegIncBeta(j+0.5, df/2, x) + q*mathext.RegIncBeta(j+1, df/2, x)
+		even, _ := betaTails(x, y, j+0.5, df/2)
+		odd, _ := betaTails(x, y, j+1, df/2)
+		return p*even + q*odd
 	}
 	middle := math.Floor(half)
 	sum := 0.0
@@ -43,7 +64,7 @@ func NoncentralT(t, df, delta float64) float64 {
 			break
 		}
 	}
-	return math.Min(1, math.Max(0, lower+sum/2))
+	return math.Min(1, math.Max(0, below+sum/2))
 }
 
 // NoncentralityInterval gives the noncentralities under which a t statistic of df degrees of freedom lies at

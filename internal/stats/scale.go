@@ -1,0 +1,39 @@
+package stats
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/integrate/quad"
+)
+
+// panelPoints is the order of the Gauss-Legendre rule on each panel of an integral.
+const panelPoints = 20
+
+// Integrate is the integral of a smooth f from a to b by Gauss-Legendre rules on equal panels.
+func Integrate(f func(float64) float64, a, b float64, panels int) float64 {
+	sum, width := 0.0, (b-a)/float64(panels)
+	for i := range panels {
+		sum += quad.Fixed(f, a+float64(i)*width, a+float64(i+1)*width, panelPoints, quad.Legendre{}, 0)
+	}
+	return sum
+}
+
+// MeanOverScale is the mean of f(s) over the scale s of an estimated standard deviation: df s^2 is chi-square with df
+// degrees of freedom. The integral runs over log s, where the density is smooth however few the degrees of freedom are, and
+// is divided by that of the density, so that no constant loses digits however many they are.
+func MeanOverScale(f func(s float64) float64, df float64) float64 {
+	// The density of x = log s is highest at 0.
+	log := func(x float64) float64 { return df * (x + 0.5 - math.Exp(2*x)/2) }
+	const negligible = -38
+	step := math.Min(1, 3/math.Sqrt(2*df))
+	low, high := 0.0, 0.0
+	for log(low) > negligible {
+		low -= step
+	}
+	for log(high) > negligible {
+		high += step
+	}
+	panels := int(math.Round((high - low) / step))
+	whole := Integrate(func(x float64) float64 { return math.Exp(log(x)) }, low, high, panels)
+	return Integrate(func(x float64) float64 { return math.Exp(log(x)) * f(math.Exp(x)) }, low, high, panels) / whole
+}
