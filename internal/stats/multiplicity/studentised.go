@@ -3,50 +3,14 @@ package multiplicity
 import (
 	"math"
 
-	"gonum.org/v1/gonum/integrate/quad"
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
-
-// points is the order of the Gauss-Legendre rule on each panel.
-const points = 20
-
-// panels integrates f from a to b.
-func panels(f func(float64) float64, a, b float64, count int) float64 {
-	sum, width := 0.0, (b-a)/float64(count)
-	for i := range count {
-		sum += quad.Fixed(f, a+float64(i)*width, a+float64(i+1)*width, points, quad.Legendre{}, 0)
-	}
-	return sum
-}
 
 func phi(z float64) float64 { return math.Exp(-z*z/2) / math.Sqrt(2*math.Pi) }
 
 func cumulative(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
-
-// overScale is the mean of f(s) over the scale s of an estimated standard deviation, df s^2 being chi-square
-// with df degrees of freedom.
-func overScale(f func(float64) float64, df float64) float64 {
-	g, _ := math.Lgamma(df / 2)
-	log := func(s float64) float64 {
-		return math.Ln2 + df/2*math.Log(df/2) - g + (df-1)*math.Log(s) - df*s*s/2
-	}
-	mode := math.Sqrt(math.Max(0, (df-1)/df))
-	top := log(math.Max(mode, 1e-3))
-	step := 0.5 / math.Sqrt(2*df)
-	low, high := mode, math.Max(mode, step)
-	for low > 0 && log(low) > top-45 {
-		low = math.Max(0, low-step)
-	}
-	for log(high) > top-45 {
-		high += step
-	}
-	return panels(func(s float64) float64 {
-		if s <= 0 {
-			return 0
-		}
-		return math.Exp(log(s)) * f(s)
-	}, low, high, 16)
-}
 
 // rangeBelow is P(the range of k standard normal variables <= w).
 func rangeBelow(w float64, k int) float64 {
@@ -57,7 +21,7 @@ func rangeBelow(w float64, k int) float64 {
 	inner := func(z float64) float64 {
 		return phi(z) * math.Pow(cumulative(z)-cumulative(z-w), float64(k-1))
 	}
-	return math.Min(1, float64(k)*panels(inner, -far, far+math.Min(w, far), 12))
+	return math.Min(1, float64(k)*stats.Integrate(inner, -far, far+math.Min(w, far), 7))
 }
 
 // TukeyP is the p-value of the difference of two of k means with t = difference / standard error: P(Q >= |t|
@@ -67,7 +31,7 @@ func TukeyP(t float64, k int, df float64) float64 {
 	if math.IsNaN(q) {
 		return math.NaN()
 	}
-	return math.Max(0, overScale(func(s float64) float64 { return 1 - rangeBelow(q*s, k) }, df))
+	return math.Max(0, stats.MeanOverScale(func(s float64) float64 { return 1 - rangeBelow(q*s, k) }, df))
 }
 
 // TukeyCritical is the t beyond which Tukey's p is below 1 - level.
@@ -85,7 +49,7 @@ func DunnettP(t float64, correlation *mat.SymDense, df float64) (float64, error)
 		return 0, err
 	}
 	t = math.Abs(t)
-	p := overScale(func(s float64) float64 { return 1 - below(t*s) }, df)
+	p := stats.MeanOverScale(func(s float64) float64 { return 1 - below(t*s) }, df)
 	return math.Max(0, math.Min(1, p)), nil
 }
 
@@ -96,7 +60,7 @@ func DunnettCritical(level float64, correlation *mat.SymDense, df float64) (floa
 		return 0, err
 	}
 	return critical(func(t float64) float64 {
-		return overScale(func(s float64) float64 { return 1 - below(t*s) }, df)
+		return stats.MeanOverScale(func(s float64) float64 { return 1 - below(t*s) }, df)
 	}, 1-level), nil
 }
 
@@ -115,7 +79,7 @@ func normalRectangle(r *mat.SymDense) (func(w float64) float64, error) {
 // within is P(all |Z_i| < w) for Z_i = l_i U + sqrt(1 - l_i^2) E_i.
 func within(w float64, loadings []float64) float64 {
 	const far = 8.5
-	return panels(func(u float64) float64 {
+	return stats.Integrate(func(u float64) float64 {
 		p := phi(u)
 		for _, l := range loadings {
 			rest := math.Sqrt(math.Max(0, 1-l*l))
@@ -128,7 +92,7 @@ func within(w float64, loadings []float64) float64 {
 			p *= cumulative((w-l*u)/rest) - cumulative((-w-l*u)/rest)
 		}
 		return p
-	}, -far, far, 24)
+	}, -far, far, 12)
 }
 
 // product finds loadings whose products are the correlations. With two comparisons the sign does not matter,
@@ -161,22 +125,44 @@ func product(r *mat.SymDense) ([]float64, bool) {
 	return loadings, true
 }
 
-// critical finds where a falling p-value crosses alpha.
-func critical(p func(float64) float64, alpha float64) float64 {
-	low, high := 0.0, 2.0
-	for p(high) > alpha && high < 1e6 {
-		low, high = high, 2*high
+// critical finds where a falling p-value crosses alpha: regula falsi with Illinois' weights on log p against log t, which
+// is nearly straight in the tail.
+func critical(p func(t float64) float64, alpha float64) float64 {
+	gap := func(x float64) float64 { return math.Log(math.Max(p(math.Exp(x)), 1e-300)) - math.Log(alpha) }
+	low, high := -1.0, 1.0
+	below, above := gap(low), gap(high)
+	for below < 0 && low > -80 {
+		high, above = low, below
+		low -= 2
+		below = gap(low)
 	}
-	for range 60 {
-		middle := (low + high) / 2
-		if p(middle) > alpha {
-			low = middle
-		} else {
-			high = middle
-		}
-		if high-low < 1e-10*high {
+	for above > 0 && high < 80 {
+		low, below = high, above
+		high += 2
+		above = gap(high)
+	}
+	side := 0
+	for range 100 {
+		x := high - above*(high-low)/(above-below)
+		if high-low < 1e-13 || x <= low || x >= high {
 			break
 		}
+		switch v := gap(x); {
+		case math.Abs(v) < 1e-13:
+			return math.Exp(x)
+		case v > 0:
+			low, below = x, v
+			if side > 0 {
+				above /= 2
+			}
+			side = 1
+		default:
+			high, above = x, v
+			if side < 0 {
+				below /= 2
+			}
+			side = -1
+		}
 	}
-	return (low + high) / 2
+	return math.Exp((low + high) / 2)
 }

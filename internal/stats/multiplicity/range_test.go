@@ -1,0 +1,44 @@
+package multiplicity
+
+import (
+	"encoding/csv"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// R's values, made by scripts/reference/studentised-range.R (R 4.2.2: ptukey, qtukey, integrate).
+func TestTheStudentisedRangeIsRs(t *testing.T) {
+	file, err := os.Open("testdata/studentised-range.csv")
+	require.NoError(t, err)
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	require.NoError(t, err)
+	require.Greater(t, len(rows), 200)
+	for _, row := range rows[1:] {
+		var v [4]float64
+		for i, cell := range row[1:] {
+			v[i], err = strconv.ParseFloat(cell, 64)
+			require.NoError(t, err)
+		}
+		got, allowed := TukeyP(v[0], int(v[1]), v[2]), 1e-9
+		if row[0] == "critical" {
+			got, allowed = TukeyCritical(v[0], int(v[1]), v[2]), 1e-4*v[3] // qtukey stops at 1e-4
+		}
+		if math.Abs(got-v[3]) > allowed {
+			t.Errorf("%v: R %.12g, got %.12g (%.1e)", row, v[3], got, math.Abs(got-v[3]))
+		}
+	}
+}
+
+// Where p is alpha, the critical value is: at every level, from one degree of freedom on.
+func TestTheCriticalValueIsWhereThePIs(t *testing.T) {
+	for _, df := range []float64{1, 2, 7, 300, 1e7} {
+		for _, level := range []float64{0.5, 0.95, 0.999, 1 - 1e-6} {
+			require.InEpsilon(t, 1-level, TukeyP(TukeyCritical(level, 3, df), 3, df), 1e-8, "df %g, level %g", df, level)
+		}
+	}
+}
