@@ -121,3 +121,23 @@ func CheckLevel(level float64) error {
 	}
 	return nil
 }
+
+// NoSpread tells whether a standard deviation or error is nothing but rounding beside the size of the values that it is of:
+// R's rule for data that are essentially constant.
+func NoSpread(spread, size float64) bool { return !(spread > 10*0x1p-52*math.Abs(size)) }
+
+// largest is the size up to which a value's square, and the sum of many, stays a number.
+const largest = 1e150
+
+// CheckFinite refuses values that are not finite numbers, or too large to be squared; where names the column.
+func CheckFinite(where string, x []float64) error {
+	for _, v := range x {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return Errorf(NotFinite, where, "holds a value that is not a finite number")
+		}
+		if math.Abs(v) > largest {
+			return Errorf(NotFinite, where, "holds a value too large to be squared")
+		}
+	}
+	return nil
+}

@@ -82,6 +82,13 @@ func (j job) resamples(in bootstrapInput, strata [][]int) ([][]int, error) {
 		if in.Draws < 2 {
 			return nil, stats.Errorf(stats.BadInput, "draws", "name an index_file, or say how many draws from which seed")
 		}
+		size := 0
+		for _, rows := range strata {
+			size += len(rows)
+		}
+		if in.Draws > bootstrap.MostPositions/max(size, 1) {
+			return nil, stats.Errorf(stats.BadInput, "draws", "at most %d draws of %d rows", bootstrap.MostPositions/max(size, 1), size)
+		}
 		return bootstrap.Draw(strata, in.Draws, rand.New(rand.NewPCG(in.Seed, in.Seed))), nil
 	}
 	file, err := j.file(in.IndexFile)

@@ -13,8 +13,9 @@ var descriptiveKinds = []kind{
 }
 
 type describeInput struct {
-	Column string  `json:"column"`
-	Level  float64 `json:"level"`
+	Column string    `json:"column"`
+	Level  float64   `json:"level"`
+	Probs  []float64 `json:"probs"`
 }
 
 func describe(j job, in describeInput) (descriptive.Summary, error) {
@@ -22,7 +23,7 @@ func describe(j job, in describeInput) (descriptive.Summary, error) {
 	if err != nil {
 		return descriptive.Summary{}, err
 	}
-	return descriptive.Describe(columns[0], in.Level)
+	return descriptive.Describe(columns[0], in.Level, in.Probs...)
 }
 
 // twoColumns is the input of what compares two columns (paired: x, y) or two groups of one.
@@ -77,12 +78,14 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 
 type wilcoxonInput struct {
 	twoColumns
-	Exact   bool `json:"exact"`
-	Correct bool `json:"correct"`
+	Exact       bool                    `json:"exact"`
+	Correct     bool                    `json:"correct"`
+	Mu          float64                 `json:"mu"`
+	Alternative descriptive.Alternative `json:"alternative"`
 }
 
 func wilcoxon(j job, in wilcoxonInput) (any, error) {
-	options := descriptive.RankOptions{Exact: in.Exact, Correct: in.Correct, Level: in.Level}
+	options := descriptive.RankOptions{Exact: in.Exact, Correct: in.Correct, Mu: in.Mu, Alternative: in.Alternative, Level: in.Level}
 	switch in.Type {
 	case "signed_rank":
 		pairs, err := in.pairs(j)

@@ -56,7 +56,7 @@ func multipleComparisons(j job, in comparisonsInput) (linear.Comparisons, error)
 }
 
 type adjustInput struct {
-	P []float64 `json:"p"`
+	P []stats.Number `json:"p"`
 }
 
 func pAdjust(_ job, in adjustInput) (multiplicity.Adjusted, error) {

@@ -58,10 +58,10 @@ func Of(names []string, x []float64, n int) (*Basis, error) {
 	if p == 0 {
 		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
 	}
-	q, r, ok := cholesky(x[:n*p], n, p)
+	q, r, lengths, ok := cholesky(x[:n*p], n, p)
 	if !ok {
 		var err error
-		if q, r, err = gramSchmidt(names, x, n, p); err != nil {
+		if q, r, lengths, err = gramSchmidt(names, x, n, p); err != nil {
 			return nil, err
 		}
 	}
@@ -69,29 +69,46 @@ func Of(names []string, x []float64, n int) (*Basis, error) {
 	if err := b.inverse.InverseTri(r); err != nil {
 		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
 	}
+	for j := range p {
+		for i := range j + 1 {
+			r.SetTri(i, j, r.At(i, j)*lengths[j])
+			b.inverse.SetTri(i, j, b.inverse.At(i, j)/lengths[i])
+		}
+	}
 	return b, nil
 }
 
-// gramSchmidt is the careful way, which names the column that earlier ones make up.
-func gramSchmidt(names []string, x []float64, n, p int) ([]float64, *mat.TriDense, error) {
+// gramSchmidt is the careful way, which names the column that earlier ones make up. r is of the columns made 1 long, so that
+// a column in a large or small unit does not look like a lost digit; lengths take it back.
+func gramSchmidt(names []string, x []float64, n, p int) (q []float64, r *mat.TriDense, lengths []float64, err error) {
 	columns := make([][]float64, p)
+	lengths = make([]float64, p)
 	for j := range columns {
 		columns[j] = make([]float64, n)
 		for i := range n {
 			columns[j][i] = x[i*p+j]
 		}
+		lengths[j] = Norm(columns[j])
+		if math.IsNaN(lengths[j]) || math.IsInf(lengths[j], 0) {
+			return nil, nil, nil, stats.Errorf(stats.NotFinite, names[j], "holds a value that is not finite, or too large to square")
+		}
+		if lengths[j] == 0 {
+			continue
+		}
+		for i := range columns[j] {
+			columns[j][i] /= lengths[j]
+		}
 	}
-	r, err := Columns(names, columns)
-	if err != nil {
-		return nil, nil, err
+	if r, err = Columns(names, columns); err != nil {
+		return nil, nil, nil, err
 	}
-	q := make([]float64, n*p)
+	q = make([]float64, n*p)
 	for j, column := range columns {
 		for i, v := range column {
 			q[i*p+j] = v
 		}
 	}
-	return q, r, nil
+	return q, r, lengths, nil
 }
 
 // Row gives a row of Q.

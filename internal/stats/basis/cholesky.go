@@ -20,41 +20,41 @@ const (
 
 // cholesky makes the basis from two Cholesky factors of cross-products (Yamamoto & others 2015, ETNA 44:306): Q1 = X R1^-1
 // with R1'R1 = X'X, then once more for Q1. Blocks of rows go through the processor's cache once a pass, on all processors.
-// ok is false where a column is nearly made up by earlier ones, is zero or is not finite: Gram and Schmidt decide there.
-func cholesky(x []float64, n, p int) (q []float64, r *mat.TriDense, ok bool) {
+// r is of the columns made 1 long; lengths take it back. ok is false where a column is nearly made up by earlier ones, is zero or is not finite: Gram and Schmidt decide there.
+func cholesky(x []float64, n, p int) (q []float64, r *mat.TriDense, lengths []float64, ok bool) {
 	gram := cross(x, n, p)
-	scale := make([]float64, p)
-	for j := range scale {
-		scale[j] = math.Sqrt(gram.At(j, j))
-		if !(scale[j] > 0) || math.IsInf(scale[j], 0) {
-			return nil, nil, false
+	lengths = make([]float64, p)
+	for j := range lengths {
+		lengths[j] = math.Sqrt(gram.At(j, j))
+		if !(lengths[j] > 0) || math.IsInf(lengths[j], 0) {
+			return nil, nil, nil, false
 		}
 	}
 	for i := range p {
 		for j := i; j < p; j++ {
-			gram.SetSym(i, j, gram.At(i, j)/scale[i]/scale[j])
+			gram.SetSym(i, j, gram.At(i, j)/lengths[i]/lengths[j])
 		}
 	}
 	first, ok := factor(gram, wellApart)
 	if !ok {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
-	// R1 in the columns' own units.
+	inUnits := mat.NewTriDense(p, mat.Upper, nil)
 	for i := range p {
 		for j := i; j < p; j++ {
-			first.SetTri(i, j, first.At(i, j)*scale[j])
+			inUnits.SetTri(i, j, first.At(i, j)*lengths[j])
 		}
 	}
 	q = append([]float64(nil), x...)
-	divide(q, n, p, first)
+	divide(q, n, p, inUnits)
 	second, ok := factor(cross(q, n, p), 0.5)
 	if !ok {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
 	divide(q, n, p, second)
 	r = mat.NewTriDense(p, mat.Upper, nil)
 	r.MulTri(second, first)
-	return q, r, true
+	return q, r, lengths, true
 }
 
 // factor is the upper Cholesky factor; ok is false where an element of its diagonal is not above least.

@@ -42,9 +42,14 @@ type Result struct {
 	BCaType7Lower   stats.Number `json:"bca_type7_lower"`
 	BCaType7Upper   stats.Number `json:"bca_type7_upper"`
 	Level           float64      `json:"level"`
+	Notes           []string     `json:"notes,omitempty"`
 }
 
-// Draw gives b resamples: within each stratum as many positions as it has, with replacement.
+// MostPositions bounds the positions that Draw writes out.
+const MostPositions = 50_000_000
+
+// Draw gives b resamples: within each stratum as many positions as it has, with replacement. A caller keeps b times the number
+// of positions within MostPositions.
 func Draw(strata [][]int, b int, source *rand.Rand) [][]int {
 	out := make([][]int, b)
 	for i := range out {
@@ -79,6 +84,9 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 	}
 	mean := 0.0
 	for i, rows := range resamples {
+		if len(rows) != n {
+			return Result{}, stats.Errorf(stats.BadInput, "replicates", "replicate %d has %d rows instead of %d", i+1, len(rows), n)
+		}
 		for _, row := range rows {
 			if row < 0 || row >= n {
 				return Result{}, stats.Errorf(stats.BadInput, "replicates", "replicate %d names row %d of %d", i+1, row+1, n)
@@ -96,6 +104,9 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 		spread += (t - mean) * (t - mean) / float64(r.B-1)
 	}
 	se, bias := math.Sqrt(spread), mean-r.T0
+	if stats.NoSpread(se, r.T0) {
+		return Result{}, stats.Errorf(stats.Constant, "statistic", "is the same in every replicate, so there is no spread to judge by")
+	}
 	z := stats.NormalQuantile(0.5 + level/2)
 	r.SE, r.Bias = stats.Of(se), stats.Of(bias)
 	r.NormalLower, r.NormalUpper = stats.Of(r.T0-bias-z*se), stats.Of(r.T0-bias+z*se)
@@ -103,6 +114,9 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 	slices.Sort(sorted)
 	low, high := (1-level)/2, (1+level)/2
 	percentileLow, percentileHigh := orderStatistic(sorted, low), orderStatistic(sorted, high)
+	if rank := float64(r.B+1) * low; rank < 1 {
+		r.Notes = append(r.Notes, "too few replicates for the level: percentile limits are the smallest and the largest replicate")
+	}
 	r.PercentileLower, r.PercentileUpper = stats.Of(percentileLow), stats.Of(percentileHigh)
 	r.Type7Lower, r.Type7Upper = stats.Of(descriptive.Quantile(sorted, low, 7)), stats.Of(descriptive.Quantile(sorted, high, 7))
 	r.BasicLower, r.BasicUpper = stats.Of(2*r.T0-percentileHigh), stats.Of(2*r.T0-percentileLow)
@@ -140,6 +154,9 @@ func (r *Result) accelerated(statistic Statistic, all []int, sorted []float64, z
 	}
 	a, z0 := cubes/(6*math.Pow(squares, 1.5)), stats.NormalQuantile(float64(below)/float64(r.B))
 	r.Acceleration, r.Z0 = stats.Of(a), stats.Of(z0)
+	if a*(z0+z) >= 1 || a*(z0-z) >= 1 {
+		return // the correction has no place on the scale: too few rows for so high a level
+	}
 	side := func(z float64) float64 {
 		x := z0 + (z0+z)/(1-a*(z0+z))
 		return math.Erfc(-x/math.Sqrt2) / 2

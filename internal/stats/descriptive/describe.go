@@ -7,12 +7,10 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"afterglow/internal/stats"
 )
 
-// Probabilities are those that a Summary gives quantiles for.
+// Probabilities are those that a Summary gives quantiles for unless others are asked.
 var Probabilities = []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95}
 
 // Summary describes a column. The interval is Student's for the mean; MAD is the median absolute deviation
@@ -40,34 +38,47 @@ type Summary struct {
 
 // Describe summarises the values of a column that are there; level is the interval's. With one value, what
 // needs a variance is undefined. See docs/methods/descriptives.md.
-func Describe(column []stats.Number, level float64) (Summary, error) {
+func Describe(column []stats.Number, level float64, probabilities ...float64) (Summary, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return Summary{}, err
+	}
+	if len(probabilities) == 0 {
+		probabilities = Probabilities
+	}
+	for _, p := range probabilities {
+		if !(p >= 0 && p <= 1) {
+			return Summary{}, stats.Errorf(stats.BadInput, "probs", "a probability lies between 0 and 1")
+		}
 	}
 	x, err := defined(column)
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{N: len(x), Missing: len(column) - len(x), DF: len(x) - 1, Probabilities: Probabilities}
+	s := Summary{N: len(x), Missing: len(column) - len(x), DF: len(x) - 1, Probabilities: probabilities}
 	if len(x) == 0 {
 		return Summary{}, stats.Errorf(stats.TooFew, "column", "every value is missing")
 	}
 	slices.Sort(x)
-	mean := stat.Mean(x, nil)
-	s.Mean, s.Minimum, s.Maximum, s.Median = stats.Of(mean), stats.Of(x[0]), stats.Of(x[len(x)-1]), stats.Of(quantile(x, 0.5, 7))
+	mean, variance := x[0], 0.0
+	if len(x) > 1 {
+		mean, variance, err = moments("column", x)
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	s.Mean, s.Minimum, s.Maximum, s.Median = stats.Of(mean), stats.Of(x[0]), stats.Of(x[len(x)-1]), stats.Of(Quantile(x, 0.5, 7))
 	deviations := make([]float64, len(x))
 	for i, v := range x {
 		deviations[i] = math.Abs(v - s.Median.Value)
 	}
 	slices.Sort(deviations)
-	s.MAD = stats.Of(1.4826 * quantile(deviations, 0.5, 7))
-	for _, p := range Probabilities {
-		s.Type2 = append(s.Type2, stats.Of(quantile(x, p, 2)))
-		s.Type6 = append(s.Type6, stats.Of(quantile(x, p, 6)))
-		s.Type7 = append(s.Type7, stats.Of(quantile(x, p, 7)))
+	s.MAD = stats.Of(1.4826 * Quantile(deviations, 0.5, 7))
+	for _, p := range probabilities {
+		s.Type2 = append(s.Type2, stats.Of(Quantile(x, p, 2)))
+		s.Type6 = append(s.Type6, stats.Of(Quantile(x, p, 6)))
+		s.Type7 = append(s.Type7, stats.Of(Quantile(x, p, 7)))
 	}
 	if len(x) > 1 {
-		variance := stat.Variance(x, nil)
 		se := math.Sqrt(variance / float64(len(x)))
 		half := stats.TQuantile(0.5+level/2, float64(s.DF)) * se
 		s.Variance, s.SD, s.SE = stats.Of(variance), stats.Of(math.Sqrt(variance)), stats.Of(se)
@@ -76,50 +87,13 @@ func Describe(column []stats.Number, level float64) (Summary, error) {
 	return s, nil
 }
 
-// quantile of sorted values by definition 2, 6 or 7. An index that is whole but for rounding is whole, as in
-// R, whose fuzz is four units of rounding.
-func quantile(sorted []float64, p float64, definition int) float64 {
-	n := float64(len(sorted))
-	const fuzz = 4 * 0x1p-52
-	at := func(i float64) float64 { return sorted[min(max(int(i), 1), len(sorted))-1] }
-	switch definition {
-	case 2:
-		position := n * p
-		whole := math.Floor(position + fuzz)
-		if math.Abs(position-whole) < fuzz*math.Max(1, position) {
-			return (at(whole) + at(whole+1)) / 2
-		}
-		return at(whole + 1)
-	case 6:
-		return interpolate(at, (n+1)*p, fuzz)
-	}
-	return interpolate(at, (n-1)*p+1, fuzz)
-}
-
-func interpolate(at func(float64) float64, position, fuzz float64) float64 {
-	whole := math.Floor(position + fuzz)
-	share := position - whole
-	if math.Abs(share) < fuzz {
-		share = 0
-	}
-	low, high := at(whole), at(whole+1)
-	if share == 0 {
-		return low
-	}
-	return low + share*(high-low)
-}
-
 // defined gives the values that are there; none may be infinite or not a number.
 func defined(column []stats.Number) ([]float64, error) {
 	var x []float64
 	for _, v := range column {
-		if !v.Defined {
-			continue
+		if v.Defined {
+			x = append(x, v.Value)
 		}
-		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
-			return nil, stats.Errorf(stats.NotFinite, "column", "holds a value that is not a finite number")
-		}
-		x = append(x, v.Value)
 	}
-	return x, nil
+	return x, stats.CheckFinite("column", x)
 }

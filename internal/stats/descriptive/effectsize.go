@@ -54,8 +54,12 @@ type PairedEffect struct {
 	DBaselineSD stats.Number `json:"d_baseline_sd"`
 }
 
-// SmallSampleFactor is Hedges' J, the exact factor that takes the bias out of a standardised mean.
+// SmallSampleFactor is Hedges' J, the exact factor that takes the bias out of a standardised mean; undefined with one
+// degree of freedom, where the mean of such estimates does not exist.
 func SmallSampleFactor(df float64) float64 {
+	if df <= 1 {
+		return math.NaN()
+	}
 	a, _ := math.Lgamma(df / 2)
 	b, _ := math.Lgamma((df - 1) / 2)
 	return math.Exp(a-b) / math.Sqrt(df/2)
@@ -66,17 +70,18 @@ func EffectIndependent(x, y []float64, level float64) (IndependentEffect, error)
 	if err := stats.CheckLevel(level); err != nil {
 		return IndependentEffect{}, err
 	}
-	for name, sample := range map[string][]float64{"group 1": x, "group 2": y} {
-		if err := checkSample(name, sample); err != nil {
-			return IndependentEffect{}, err
-		}
+	m1, v1, err := moments(groupNames[0], x)
+	if err != nil {
+		return IndependentEffect{}, err
+	}
+	m2, v2, err := moments(groupNames[1], y)
+	if err != nil {
+		return IndependentEffect{}, err
 	}
 	n1, n2 := float64(len(x)), float64(len(y))
-	m1, v1 := stat.MeanVariance(x, nil)
-	m2, v2 := stat.MeanVariance(y, nil)
 	df := n1 + n2 - 2
 	pooled := math.Sqrt(((n1-1)*v1 + (n2-1)*v2) / df)
-	if !(pooled > 0) {
+	if stats.NoSpread(pooled, math.Max(math.Abs(m1), math.Abs(m2))) {
 		return IndependentEffect{}, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so a difference cannot be standardised")
 	}
 	d, scale, j := (m1-m2)/pooled, math.Sqrt(n1*n2/(n1+n2)), SmallSampleFactor(df)
@@ -100,24 +105,31 @@ func EffectPaired(x, y []float64, level float64) (PairedEffect, error) {
 	if err != nil {
 		return PairedEffect{}, err
 	}
-	if err := checkSample("differences", d); err != nil {
+	mean, variance, err := moments("differences", d)
+	if err != nil {
 		return PairedEffect{}, err
 	}
-	n := float64(len(d))
-	mean, sd := stat.MeanStdDev(d, nil)
-	vx, vy := stat.Variance(x, nil), stat.Variance(y, nil)
-	covariance := stat.Covariance(x, y, nil)
-	if !(sd > 0) || !(vx+vy > 0) {
+	_, vx, err := moments("x", x)
+	if err != nil {
+		return PairedEffect{}, err
+	}
+	_, vy, err := moments("y", y)
+	if err != nil {
+		return PairedEffect{}, err
+	}
+	n, sd := float64(len(d)), math.Sqrt(variance)
+	if stats.NoSpread(sd, mean) {
 		return PairedEffect{}, stats.Errorf(stats.Constant, "differences", "do not vary, so their mean cannot be standardised")
 	}
+	covariance := stat.Covariance(x, y, nil)
 	r := covariance / math.Sqrt(vx*vy)
 	dz, average, j := mean/sd, math.Sqrt((vx+vy)/2), SmallSampleFactor(n-1)
 	low, high := stats.NoncentralityInterval(dz*math.Sqrt(n), n-1, level)
-	scale := math.Sqrt(2 * (vx + vy - 2*covariance) / (n * (vx + vy)))
+	scale := math.Sqrt(2 * variance / (n * (vx + vy)))
 	return PairedEffect{
 		N: len(d), MeanDiff: stats.Of(mean), SDDiff: stats.Of(sd), R: stats.Of(r),
 		DZ: stats.Of(dz), DZLower: stats.Of(low / math.Sqrt(n)), DZUpper: stats.Of(high / math.Sqrt(n)), J: stats.Of(j), GZ: stats.Of(j * dz),
 		SDAv: stats.Of(average), DAv: stats.Of(mean / average), DAvLower: stats.Of(low * scale), DAvUpper: stats.Of(high * scale), GAv: stats.Of(j * mean / average),
-		DAvMeanSD: stats.Of(mean / ((math.Sqrt(vx) + math.Sqrt(vy)) / 2)), DRM: stats.Of(dz * math.Sqrt(2*(1-r))), DBaselineSD: stats.Of(mean / math.Sqrt(vy)),
+		DAvMeanSD: stats.Of(mean / ((math.Sqrt(vx) + math.Sqrt(vy)) / 2)), DRM: stats.Of(dz * math.Sqrt(2*math.Max(0, 1-r))), DBaselineSD: stats.Of(mean / math.Sqrt(vy)),
 	}, nil
 }

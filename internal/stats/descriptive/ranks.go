@@ -7,270 +7,237 @@ import (
 	"afterglow/internal/stats"
 )
 
-// RankOptions say how a rank test is computed. Exact is used where there are neither ties nor zeros, as in
-// R; Correct takes half a unit off the normal approximation.
+// RankOptions say how a rank test is computed. Exact is used where there are neither ties nor zeros, as in R, and up to a
+// thousand pairs, or ten thousand pairs of one value from each sample; Correct takes half a unit off the normal
+// approximation. Mu is the location or shift under the hypothesis.
 type RankOptions struct {
 	Exact, Correct bool
+	Mu             float64
+	Alternative    Alternative
 	Level          float64
 }
 
-// mostExact bounds the samples of an exact test, whose distribution has a place for each value of the
-// statistic.
-const mostExact = 1000
+// The exact distributions have a place for each value of the statistic.
+const (
+	mostExactPairs = 1000
+	mostExactCells = 10_000
+)
 
-// SignedRank is Wilcoxon's signed-rank test of pairs. Statistic is V, the sum of the ranks of positive
-// differences; zeros are dropped before ranking (Wilcoxon's way, not Pratt's). The interval is exact and
-// given only with an exact test, Z only without.
+// RankResult is what both tests give. Exact says whether P is; Z is given where it is not. HodgesLehmann is the estimate of
+// the shift and the interval is the set of shifts that the test does not reject.
+type RankResult struct {
+	Statistic     stats.Number  `json:"statistic"`
+	PValue        stats.Number  `json:"p_value"`
+	Exact         bool          `json:"exact"`
+	Ties          bool          `json:"has_ties"`
+	Z             *stats.Number `json:"z,omitempty"`
+	HodgesLehmann stats.Number  `json:"hodges_lehmann"`
+	RankBiserial  stats.Number  `json:"rank_biserial"`
+	ShiftInterval
+}
+
+// ShiftInterval is the interval of the shift. An exact one has the level Achieved, below Level only where the samples are too
+// small for it; Achieved is undefined for the normal approximation. A limit that even the outermost shift does not reach
+// is undefined.
+type ShiftInterval struct {
+	Lower    stats.Number `json:"ci_lower"`
+	Upper    stats.Number `json:"ci_upper"`
+	Level    float64      `json:"ci_level"`
+	Achieved stats.Number `json:"ci_achieved_level"`
+}
+
+// SignedRank is Wilcoxon's signed-rank test of pairs. Statistic is V, the sum of the ranks of positive differences; zeros
+// are dropped before ranking (Wilcoxon's way, not Pratt's).
 type SignedRank struct {
-	Statistic     stats.Number  `json:"statistic"`
-	PValue        stats.Number  `json:"p_value"`
-	Pairs         int           `json:"n_pairs"`
-	Zeros         int           `json:"n_zero"`
-	Used          int           `json:"n_used"`
-	Ties          bool          `json:"has_ties"`
-	Z             *stats.Number `json:"z,omitempty"`
-	HodgesLehmann stats.Number  `json:"hodges_lehmann"`
-	RankBiserial  stats.Number  `json:"rank_biserial"`
-	*ExactInterval
+	Pairs int `json:"n_pairs"`
+	Zeros int `json:"n_zero"`
+	Used  int `json:"n_used"`
+	RankResult
 }
 
-// RankSum is Wilcoxon's rank-sum test, Mann and Whitney's U. Statistic is the U of the first sample;
-// Superiority is the share of pairs in which the first is larger, ties counting half.
+// RankSum is Wilcoxon's rank-sum test, Mann and Whitney's U. Statistic is the U of the first sample; Superiority is the share
+// of pairs in which the first is larger, ties counting half.
 type RankSum struct {
-	Statistic     stats.Number  `json:"statistic"`
-	PValue        stats.Number  `json:"p_value"`
-	N1            int           `json:"n1"`
-	N2            int           `json:"n2"`
-	Ties          bool          `json:"has_ties"`
-	Z             *stats.Number `json:"z,omitempty"`
-	HodgesLehmann stats.Number  `json:"hodges_lehmann"`
-	RankBiserial  stats.Number  `json:"rank_biserial"`
-	Superiority   stats.Number  `json:"prob_superiority"`
-	*ExactInterval
+	N1          int          `json:"n1"`
+	N2          int          `json:"n2"`
+	Superiority stats.Number `json:"prob_superiority"`
+	RankResult
 }
 
-// ExactInterval is the exact interval of the shift; its true level is at least Level.
-type ExactInterval struct {
-	Lower stats.Number `json:"ci_lower"`
-	Upper stats.Number `json:"ci_upper"`
-	Level float64      `json:"ci_level"`
-}
-
-// SignedRankTest tests whether x - y lies symmetrically about 0. The Hodges-Lehmann estimate is the median of
-// the averages of all pairs of differences (Hollander & Wolfe 1973, ch. 3). See docs/methods/tests.md.
+// SignedRankTest tests whether x - y lies symmetrically about options.Mu. The Hodges-Lehmann estimate is the median of the
+// averages of all pairs of differences (Hollander & Wolfe 1973, ch. 3). See docs/methods/tests.md.
 func SignedRankTest(x, y []float64, o RankOptions) (SignedRank, error) {
 	all, err := differences(x, y)
 	if err != nil {
 		return SignedRank{}, err
 	}
-	if err := checkFinite("differences", all); err != nil {
+	if err := o.check("differences", all); err != nil {
 		return SignedRank{}, err
 	}
-	d := slices.DeleteFunc(slices.Clone(all), func(v float64) bool { return v == 0 })
+	var d []float64
+	for _, v := range all {
+		if v != o.Mu {
+			d = append(d, v)
+		}
+	}
 	n := len(d)
 	if n == 0 {
-		return SignedRank{}, stats.Errorf(stats.TooFew, "differences", "all are 0, so there is nothing to rank")
+		return SignedRank{}, stats.Errorf(stats.TooFew, "differences", "none differs from the hypothesis, so there is nothing to rank")
 	}
-	sizes := make([]float64, n)
-	for i, v := range d {
-		sizes[i] = math.Abs(v)
+	v, total, variance, ties := signedRanks(d, o.Mu)
+	averages := walsh(d)
+	r := SignedRank{Pairs: len(all), Zeros: len(all) - n, Used: n, RankResult: RankResult{Statistic: stats.Of(v), Ties: ties,
+		RankBiserial: stats.Of((2*v - total) / total), HodgesLehmann: stats.Of(averages.median()), ShiftInterval: ShiftInterval{Level: o.Level}}}
+	if o.Exact && !ties && r.Zeros == 0 && n <= mostExactPairs {
+		r.exact(signedRankDistribution(n), v, averages, o)
+		return r, nil
 	}
-	ranks, ties := midranks(sizes)
-	v := 0.0
-	for i := range d {
-		if d[i] > 0 {
-			v += ranks[i]
-		}
-	}
-	total := float64(n) * float64(n+1) / 2
-	r := SignedRank{Statistic: stats.Of(v), Pairs: len(all), Zeros: len(all) - n, Used: n, Ties: ties.any,
-		RankBiserial: stats.Of((2*v - total) / total)}
-	walsh := make([]float64, 0, n*(n+1)/2)
-	for i := range d {
-		for j := i; j < n; j++ {
-			walsh = append(walsh, (d[i]+d[j])/2)
-		}
-	}
-	slices.Sort(walsh)
-	r.HodgesLehmann = stats.Of(quantile(walsh, 0.5, 7))
-	if o.Exact && !ties.any && r.Zeros == 0 && n <= mostExact {
-		probabilities := signedRankDistribution(n)
-		r.PValue = stats.Of(twoSided(probabilities, v))
-		r.ExactInterval = exactInterval(walsh, probabilities, o.Level)
-		return r, stats.CheckLevel(o.Level)
-	}
-	variance := float64(n)*float64(n+1)*float64(2*n+1)/24 - ties.cubes/48
-	z, p, err := normalRank(v-total/2, variance, o.Correct)
-	r.Z, r.PValue = &z, p
+	err = r.approximate(v-total/2, variance, o)
+	sorted := averages.a
+	r.invert(sorted[0], sorted[n-1], o, func(shift float64) float64 {
+		v, total, variance, _ := signedRanks(d, shift)
+		return o.z(v-total/2, variance)
+	})
 	return r, err
 }
 
-// RankSumTest tests whether x and y come from one distribution. The Hodges-Lehmann estimate is the median of
-// all differences x - y.
+// signedRanks gives V about a location, the sum of all ranks, V's variance and whether there are ties.
+func signedRanks(d []float64, location float64) (v, total, variance float64, ties bool) {
+	var sizes []float64
+	var positive []bool
+	for _, x := range d {
+		if x != location {
+			sizes, positive = append(sizes, math.Abs(x-location)), append(positive, x > location)
+		}
+	}
+	ranks, tied := midranks(sizes)
+	for i, rank := range ranks {
+		if positive[i] {
+			v += rank
+		}
+	}
+	n := float64(len(sizes))
+	return v, n * (n + 1) / 2, n*(n+1)*(2*n+1)/24 - tied.cubes/48, tied.any
+}
+
+// RankSumTest tests whether x lies above y by options.Mu. The Hodges-Lehmann estimate is the median of all differences
+// x - y.
 func RankSumTest(x, y []float64, o RankOptions) (RankSum, error) {
-	n1, n2 := len(x), len(y)
-	if n1 == 0 || n2 == 0 {
+	if len(x) == 0 || len(y) == 0 {
 		return RankSum{}, stats.Errorf(stats.EmptyCell, "groups", "one of the two has no value")
 	}
-	together := slices.Concat(x, y)
-	if err := checkFinite("values", together); err != nil {
-		return RankSum{}, err
-	}
-	ranks, ties := midranks(together)
-	w := -float64(n1) * float64(n1+1) / 2
-	for _, rank := range ranks[:n1] {
-		w += rank
-	}
-	pairs := float64(n1) * float64(n2)
-	r := RankSum{Statistic: stats.Of(w), N1: n1, N2: n2, Ties: ties.any, RankBiserial: stats.Of(2*w/pairs - 1), Superiority: stats.Of(w / pairs)}
-	shifts := make([]float64, 0, n1*n2)
-	for _, a := range x {
-		for _, b := range y {
-			shifts = append(shifts, a-b)
+	for i, sample := range [][]float64{x, y} {
+		if err := o.check(groupNames[i], sample); err != nil {
+			return RankSum{}, err
 		}
 	}
-	slices.Sort(shifts)
-	r.HodgesLehmann = stats.Of(quantile(shifts, 0.5, 7))
-	if o.Exact && !ties.any && n1*n2 <= mostExact {
-		probabilities := rankSumDistribution(n1, n2)
-		r.PValue = stats.Of(twoSided(probabilities, w))
-		r.ExactInterval = exactInterval(shifts, probabilities, o.Level)
-		return r, stats.CheckLevel(o.Level)
+	u, variance, ties := rankSums(x, y, o.Mu)
+	pairs := float64(len(x)) * float64(len(y))
+	shifts := differencesOf(x, y)
+	r := RankSum{N1: len(x), N2: len(y), Superiority: stats.Of(u / pairs), RankResult: RankResult{Statistic: stats.Of(u), Ties: ties,
+		RankBiserial: stats.Of(2*u/pairs - 1), HodgesLehmann: stats.Of(shifts.median()), ShiftInterval: ShiftInterval{Level: o.Level}}}
+	if o.Exact && !ties && shifts.count() <= mostExactCells {
+		r.exact(rankSumDistribution(len(x), len(y)), u, shifts, o)
+		return r, nil
 	}
-	n := float64(n1 + n2)
-	variance := pairs / 12 * (n + 1 - ties.cubes/(n*(n-1)))
-	z, p, err := normalRank(w-pairs/2, variance, o.Correct)
-	r.Z, r.PValue = &z, p
+	err := r.approximate(u-pairs/2, variance, o)
+	r.invert(shifts.a[0]+shifts.b[0], shifts.a[len(x)-1]+shifts.b[len(y)-1], o, func(shift float64) float64 {
+		u, variance, _ := rankSums(x, y, shift)
+		return o.z(u-pairs/2, variance)
+	})
 	return r, err
 }
 
-func normalRank(deviation, variance float64, correct bool) (z, p stats.Number, err error) {
-	if !(variance > 0) {
-		return z, p, stats.Errorf(stats.Constant, "values", "are all tied, so ranks tell nothing")
+// rankSums gives U of x - shift against y, its variance and whether there are ties.
+func rankSums(x, y []float64, shift float64) (u, variance float64, ties bool) {
+	together := make([]float64, 0, len(x)+len(y))
+	for _, v := range x {
+		together = append(together, v-shift)
 	}
-	if correct {
+	ranks, tied := midranks(append(together, y...))
+	n1, n2 := float64(len(x)), float64(len(y))
+	u = -n1 * (n1 + 1) / 2
+	for _, rank := range ranks[:len(x)] {
+		u += rank
+	}
+	n := n1 + n2
+	return u, n1 * n2 / 12 * (n + 1 - tied.cubes/(n*(n-1))), tied.any
+}
+
+func (o RankOptions) check(where string, x []float64) error {
+	if err := stats.CheckLevel(o.Level); err != nil {
+		return err
+	}
+	if err := o.Alternative.check(); err != nil {
+		return err
+	}
+	return stats.CheckFinite(where, append(slices.Clone(x), o.Mu))
+}
+
+// z is the normal deviate; 0 where nothing varies.
+func (o RankOptions) z(deviation, variance float64) float64 {
+	if !(variance > 0) {
+		return 0
+	}
+	if o.Correct {
 		switch {
-		case deviation > 0:
+		case o.Alternative == Greater, o.Alternative != Less && deviation > 0:
 			deviation -= 0.5
-		case deviation < 0:
+		case o.Alternative == Less, deviation < 0:
 			deviation += 0.5
 		}
 	}
-	value := deviation / math.Sqrt(variance)
-	return stats.Of(value), stats.Of(stats.TwoSidedNormal(value)), nil
+	return deviation / math.Sqrt(variance)
 }
 
-type tied struct {
-	any   bool
-	cubes float64 // the sum of t^3 - t over groups of t ties
-}
-
-// midranks ranks from 1; ties share their mean rank.
-func midranks(x []float64) ([]float64, tied) {
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
+func (r *RankResult) approximate(deviation, variance float64, o RankOptions) error {
+	if !(variance > 0) {
+		return stats.Errorf(stats.Constant, "values", "are all tied, so ranks tell nothing")
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return 0
-	})
-	ranks := make([]float64, len(x))
-	var ties tied
-	for start := 0; start < len(order); {
-		end := start + 1
-		for end < len(order) && x[order[end]] == x[order[start]] {
-			end++
-		}
-		for _, i := range order[start:end] {
-			ranks[i] = float64(start+end+1) / 2
-		}
-		if t := float64(end - start); t > 1 {
-			ties.any = true
-			ties.cubes += t*t*t - t
-		}
-		start = end
+	z := stats.Of(o.z(deviation, variance))
+	r.Z = &z
+	upper := math.Erfc(z.Value/math.Sqrt2) / 2
+	switch o.Alternative {
+	case Greater:
+		r.PValue = stats.Of(upper)
+	case Less:
+		r.PValue = stats.Of(math.Erfc(-z.Value/math.Sqrt2) / 2)
+	default:
+		r.PValue = stats.Of(stats.TwoSidedNormal(z.Value))
 	}
-	return ranks, ties
+	return nil
 }
 
-// signedRankDistribution gives P(V = v) for v from 0: each rank is positive with probability one half.
-func signedRankDistribution(n int) []float64 {
-	p := make([]float64, n*(n+1)/2+1)
-	p[0] = 1
-	for rank, largest := 1, 0; rank <= n; rank++ {
-		largest += rank
-		for v := largest; v >= 0; v-- {
-			p[v] /= 2
-			if v >= rank {
-				p[v] += p[v-rank] / 2
+// invert finds the shifts at which the deviate, which falls as the shift rises, passes the quantiles of the level (Bauer 1972,
+// JASA 67:687): what R's wilcox.test searches to 1e-4, here to the last digit.
+func (r *RankResult) invert(from, to float64, o RankOptions, z func(shift float64) float64) {
+	tail := 1 - o.Level
+	if o.Alternative != Less && o.Alternative != Greater {
+		tail /= 2
+	}
+	quantile := -stats.NormalQuantile(tail)
+	passes := func(goal float64) stats.Number {
+		if !(z(from) > goal && z(to) < goal) {
+			return stats.Number{}
+		}
+		low, high := from, to
+		for range 200 {
+			middle := low + (high-low)/2
+			if middle == low || middle == high {
+				break
+			}
+			if z(middle) > goal {
+				low = middle
+			} else {
+				high = middle
 			}
 		}
+		return stats.Of(high)
 	}
-	return p
-}
-
-// rankSumDistribution gives P(U = u) for u from 0, by the recurrence over which sample the largest value is
-// of (Mann & Whitney 1947).
-func rankSumDistribution(m, n int) []float64 {
-	// row[j] is the distribution with i values in the first sample and j in the second.
-	row := make([][]float64, n+1)
-	for j := range row {
-		row[j] = []float64{1}
+	if o.Alternative != Less {
+		r.Lower = passes(quantile)
 	}
-	for i := 1; i <= m; i++ {
-		next := make([][]float64, n+1)
-		next[0] = []float64{1}
-		for j := 1; j <= n; j++ {
-			p := make([]float64, i*j+1)
-			first := float64(i) / float64(i+j)
-			for u, q := range row[j] { // the largest is of the first sample: it beats all j
-				p[u+j] += first * q
-			}
-			for u, q := range next[j-1] {
-				p[u] += (1 - first) * q
-			}
-			next[j] = p
-		}
-		row = next
+	if o.Alternative != Greater {
+		r.Upper = passes(-quantile)
 	}
-	return row[n]
-}
-
-func twoSided(p []float64, statistic float64) float64 {
-	at := int(math.Round(statistic))
-	low, high := 0.0, 0.0
-	for v, q := range p {
-		if v <= at {
-			low += q
-		}
-		if v >= at {
-			high += q
-		}
-	}
-	return math.Min(1, 2*math.Min(low, high))
-}
-
-// exactInterval takes the values of the shift at which the test turns (Bauer 1972, JASA 67:687).
-func exactInterval(sorted, p []float64, level float64) *ExactInterval {
-	tail, sum := (1-level)/2, 0.0
-	at := 0
-	for at < len(p) {
-		sum += p[at]
-		if sum >= tail*(1-1e-14) {
-			break
-		}
-		at++
-	}
-	at = max(at, 1)
-	from, to := at-1, len(sorted)-at
-	if from > to {
-		from, to = to, from
-	}
-	return &ExactInterval{Lower: stats.Of(sorted[max(from, 0)]), Upper: stats.Of(sorted[min(to, len(sorted)-1)]), Level: level}
 }

@@ -2,6 +2,7 @@ package descriptive
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -39,13 +40,21 @@ type TTest struct {
 	N2        stats.Number `json:"n2"`
 }
 
+func (a Alternative) check() error {
+	switch a {
+	case TwoSided, Less, Greater, "":
+		return nil
+	}
+	return stats.Errorf(stats.BadInput, "alternative", "%q is not two.sided, less or greater", string(a))
+}
+
 // OneSampleT tests the mean of x against options.Mu. See docs/methods/tests.md.
 func OneSampleT(x []float64, options TOptions) (TTest, error) {
-	if err := checkSample("x", x); err != nil {
+	mean, variance, err := moments("x", x)
+	if err != nil {
 		return TTest{}, err
 	}
-	mean, variance := stat.MeanVariance(x, nil)
-	return tTest(mean, math.Sqrt(variance/float64(len(x))), float64(len(x)-1), options, TTest{N1: len(x)})
+	return tTest(mean, math.Abs(mean), math.Sqrt(variance/float64(len(x))), float64(len(x)-1), options, TTest{N1: len(x)})
 }
 
 // PairedT tests the mean of x - y over pairs.
@@ -54,59 +63,72 @@ func PairedT(x, y []float64, options TOptions) (TTest, error) {
 	if err != nil {
 		return TTest{}, err
 	}
-	t, err := OneSampleT(d, options)
-	t.N2 = stats.Of(float64(len(d)))
-	return t, err
+	mean, variance, err := moments("differences", d)
+	if err != nil {
+		return TTest{}, err
+	}
+	n := float64(len(d))
+	return tTest(mean, math.Abs(mean), math.Sqrt(variance/n), n-1, options, TTest{N1: len(d), N2: stats.Of(n)})
 }
+
+// groupNames are how failures name the samples of a comparison.
+var groupNames = [2]string{"group 1", "group 2"}
 
 // TwoSampleT tests mean(x) - mean(y) of independent samples: Welch's (1947) with its own variance for each,
 // or Student's with a pooled one.
 func TwoSampleT(x, y []float64, pooled bool, options TOptions) (TTest, error) {
-	for name, sample := range map[string][]float64{"group 1": x, "group 2": y} {
-		if err := checkSample(name, sample); err != nil {
-			return TTest{}, err
-		}
+	m1, v1, err := moments(groupNames[0], x)
+	if err != nil {
+		return TTest{}, err
+	}
+	m2, v2, err := moments(groupNames[1], y)
+	if err != nil {
+		return TTest{}, err
 	}
 	n1, n2 := float64(len(x)), float64(len(y))
-	m1, v1 := stat.MeanVariance(x, nil)
-	m2, v2 := stat.MeanVariance(y, nil)
 	se1, se2 := v1/n1, v2/n2
-	df := (se1 + se2) * (se1 + se2) / (se1*se1/(n1-1) + se2*se2/(n2-1))
+	// The shares of the squared error, so that the square of a tiny one does not vanish.
+	share := se1 / (se1 + se2)
+	df := 1 / (share*share/(n1-1) + (1-share)*(1-share)/(n2-1))
 	se := math.Sqrt(se1 + se2)
 	if pooled {
 		df = n1 + n2 - 2
 		se = math.Sqrt(((n1-1)*v1 + (n2-1)*v2) / df * (1/n1 + 1/n2))
 	}
-	return tTest(m1-m2, se, df, options, TTest{N1: len(x), N2: stats.Of(n2)})
+	return tTest(m1-m2, math.Max(math.Abs(m1), math.Abs(m2)), se, df, options, TTest{N1: len(x), N2: stats.Of(n2)})
 }
 
-func tTest(estimate, se, df float64, o TOptions, t TTest) (TTest, error) {
+// tTest refuses an error that is only rounding beside the means of this size.
+func tTest(estimate, size, se, df float64, o TOptions, t TTest) (TTest, error) {
 	if err := stats.CheckLevel(o.Level); err != nil {
 		return TTest{}, err
 	}
-	if !(se > 10*0x1p-52*math.Max(math.Abs(estimate), math.Abs(o.Mu))) {
+	if err := o.Alternative.check(); err != nil {
+		return TTest{}, err
+	}
+	if err := stats.CheckFinite("mu", []float64{o.Mu}); err != nil {
+		return TTest{}, err
+	}
+	if stats.NoSpread(se, size) {
 		return TTest{}, stats.Errorf(stats.Constant, "values", "do not vary, so there is nothing to test a mean against")
 	}
 	statistic := (estimate - o.Mu) / se
 	t.Estimate, t.SE, t.DF, t.Statistic = stats.Of(estimate), stats.Of(se), stats.Of(df), stats.Of(statistic)
-	upper := stats.TwoSidedT(statistic, df) / 2 // P(T >= |t|)
-	if statistic < 0 {
-		upper = 1 - upper
+	two := stats.TwoSidedT(statistic, df)
+	tail := func(beyond bool) stats.Number { // of the side on which the statistic lies, or of the other
+		if beyond {
+			return stats.Of(two / 2)
+		}
+		return stats.Of(1 - two/2)
 	}
 	switch o.Alternative {
-	case TwoSided, "":
-		half := stats.TQuantile(0.5+o.Level/2, df) * se
-		t.PValue, t.Lower, t.Upper = stats.Of(stats.TwoSidedT(statistic, df)), stats.Of(estimate-half), stats.Of(estimate+half)
 	case Greater:
-		t.PValue, t.Lower = stats.Of(upper), stats.Of(estimate-stats.TQuantile(o.Level, df)*se)
+		t.PValue, t.Lower = tail(statistic >= 0), stats.Of(estimate-stats.TQuantile(o.Level, df)*se)
 	case Less:
-		lower := 1 - upper
-		if statistic < 0 {
-			lower = stats.TwoSidedT(statistic, df) / 2
-		}
-		t.PValue, t.Upper = stats.Of(lower), stats.Of(estimate+stats.TQuantile(o.Level, df)*se)
+		t.PValue, t.Upper = tail(statistic <= 0), stats.Of(estimate+stats.TQuantile(o.Level, df)*se)
 	default:
-		return TTest{}, stats.Errorf(stats.BadInput, "alternative", "%q is not two.sided, less or greater", o.Alternative)
+		half := stats.TQuantile(0.5+o.Level/2, df) * se
+		t.PValue, t.Lower, t.Upper = stats.Of(two), stats.Of(estimate-half), stats.Of(estimate+half)
 	}
 	return t, nil
 }
@@ -122,18 +144,17 @@ func differences(x, y []float64) ([]float64, error) {
 	return d, nil
 }
 
-func checkSample(name string, x []float64) error {
+// moments gives mean and variance of two or more values; where all are the same, the variance is 0, not rounding.
+func moments(name string, x []float64) (mean, variance float64, err error) {
 	if len(x) < 2 {
-		return stats.Errorf(stats.TooFew, name, "has %d values; two are the least", len(x))
+		return 0, 0, stats.Errorf(stats.TooFew, name, "has %d values; two are the least", len(x))
 	}
-	return checkFinite(name, x)
-}
-
-func checkFinite(name string, x []float64) error {
-	for _, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return stats.Errorf(stats.NotFinite, name, "holds a value that is not a finite number")
-		}
+	if err := stats.CheckFinite(name, x); err != nil {
+		return 0, 0, err
 	}
-	return nil
+	if slices.Min(x) == slices.Max(x) {
+		return x[0], 0, nil
+	}
+	mean, variance = stat.MeanVariance(x, nil)
+	return mean, variance, nil
 }

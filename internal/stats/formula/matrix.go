@@ -24,6 +24,15 @@ func (m Matrix) P() int { return len(m.Names) }
 // Row gives one row of X.
 func (m Matrix) Row(i int) []float64 { return m.X[i*m.P() : (i+1)*m.P()] }
 
+// Column gives one column of X.
+func (m Matrix) Column(j int) []float64 {
+	out := make([]float64, m.N())
+	for i := range out {
+		out[i] = m.X[i*m.P()+j]
+	}
+	return out
+}
+
 // Length is how many rows the frame has.
 func (d Frame) Length() int {
 	for _, c := range d.Numbers {

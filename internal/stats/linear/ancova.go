@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -142,7 +143,10 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	if err != nil {
 		return Ancova{}, err
 	}
-	if err := everyLevel(frame, matrix.Rows, model.Factors); err != nil {
+	if !slices.Contains(parsed.Columns(), model.Arm) {
+		return Ancova{}, stats.Errorf(stats.BadInput, model.Arm, "the arm is not in the formula, so its levels cannot be compared")
+	}
+	if err := everyLevel(frame, matrix.Rows, model.Factors, parsed.Columns()); err != nil {
 		return Ancova{}, err
 	}
 	response, ok := frame.Numbers[model.Response]
@@ -154,6 +158,10 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		y[i] = response[row].Value
 	}
 	fit, err := Least(matrix, y)
+	var failure *stats.Failure
+	if errors.As(err, &failure) && failure.Where == "response" {
+		return Ancova{}, stats.Errorf(failure.Kind, model.Response, "%s", failure.Message)
+	}
 	if err != nil {
 		return Ancova{}, err
 	}
@@ -173,15 +181,16 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	return a, a.compare(fit, model, arms, rows)
 }
 
-func everyLevel(frame formula.Frame, rows []int, factors map[string][]string) error {
-	for column, levels := range factors {
+func everyLevel(frame formula.Frame, rows []int, factors map[string][]string, columns []string) error {
+	for _, column := range columns {
+		levels := factors[column]
 		text, ok := frame.Texts[column]
 		if !ok {
 			continue
 		}
 		for _, level := range levels {
 			if !slices.ContainsFunc(rows, func(row int) bool { return text[row] == level }) {
-				return stats.Errorf(stats.EmptyCell, column+level, "no complete row has this level")
+				return stats.Errorf(stats.EmptyCell, column+" "+level, "no complete row has this level")
 			}
 		}
 	}
@@ -263,14 +272,18 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 		e := stats.TEstimate(estimate, se, df, model.Level)
 		a.LSMeans = append(a.LSMeans, LSMean{arm, e.Estimate, e.SE, f.DF, e.Lower, e.Upper})
 	}
-	var p []float64
+	var p []stats.Number
 	for i := range arms {
 		for j := i + 1; j < len(arms); j++ {
 			estimate, se := f.Combination(minus(rows[i], rows[j]))
 			e := stats.TEstimate(estimate, se, df, model.Level)
+			tukey := stats.Number{} // where a contrast has no error, as that of slopes at a covariate of 0
+			if e.Statistic.Defined {
+				tukey = stats.Of(multiplicity.TukeyP(e.Statistic.Value, len(arms), float64(f.DF)))
+			}
 			a.Contrasts = append(a.Contrasts, Contrast{Contrast: arms[i] + " - " + arms[j], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue,
-				Lower: e.Lower, Upper: e.Upper, Tukey: stats.Of(multiplicity.TukeyP(e.Statistic.Value, len(arms), float64(f.DF)))})
-			p = append(p, e.PValue.Value)
+				Lower: e.Lower, Upper: e.Upper, Tukey: tukey})
+			p = append(p, e.PValue)
 		}
 	}
 	adjusted := multiplicity.Adjust(p)
@@ -289,6 +302,7 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 
 func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control int, level float64) error {
 	var contrasts [][]float64
+	tested := true
 	for i, arm := range arms {
 		if i == control {
 			continue
@@ -298,6 +312,10 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 		estimate, se := f.Combination(l)
 		e := stats.TEstimate(estimate, se, stats.Of(float64(f.DF)), level)
 		a.VersusControl = append(a.VersusControl, WithControl{Contrast: arm + " - " + arms[control], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue})
+		tested = tested && e.Statistic.Defined
+	}
+	if !tested {
+		return nil // a comparison without an error has no correlation with the others
 	}
 	correlation := mat.NewSymDense(len(contrasts), nil)
 	for i := range contrasts {

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -24,88 +25,53 @@ type Fit struct {
 	RSS, TSS float64
 }
 
-// collinearBelow is the share of a column's length that must be left beside the earlier columns, as in R's
-// qr().
-const collinearBelow = 1e-7
-
-// Least fits by Householder's QR decomposition; a column that earlier ones make up is named. TSS is about the
-// mean.
+// Least fits in an orthonormal basis of the columns; a column that earlier ones make up is named. TSS is about the mean.
 func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	n, p := m.N(), m.P()
 	if len(y) != n {
 		return nil, stats.Errorf(stats.BadInput, "response", "has %d values for %d rows", len(y), n)
 	}
+	if p == 0 {
+		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
+	}
 	if n <= p {
 		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
 	}
-	for _, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, stats.Errorf(stats.NotFinite, "response", "holds a value that is not a finite number")
+	if err := stats.CheckFinite("response", y); err != nil {
+		return nil, err
+	}
+	for j, name := range m.Names {
+		if err := stats.CheckFinite(name, m.Column(j)); err != nil {
+			return nil, err
 		}
 	}
-	var qr mat.QR
-	x := mat.NewDense(n, p, m.X)
-	qr.Factorize(x)
-	var r mat.Dense
-	qr.RTo(&r)
+	orthonormal, err := basis.Of(m.Names, m.X, n)
+	if err != nil {
+		return nil, err
+	}
+	along := make([]float64, p) // Q'y
+	for i := range n {
+		basis.Add(along, y[i], orthonormal.Row(i))
+	}
+	one := mat.NewDiagDense(p, nil)
 	for j := range p {
-		length := 0.0
-		for i := range j + 1 {
-			length = math.Hypot(length, r.At(i, j))
-		}
-		if math.Abs(r.At(j, j)) <= collinearBelow*length || length == 0 {
-			return nil, stats.Errorf(stats.Collinear, m.Names[j], "is a combination of the columns before it in the rows that are there")
-		}
+		one.SetDiag(j, 1)
 	}
-	var beta mat.Dense
-	if err := qr.SolveTo(&beta, false, mat.NewDense(n, 1, y)); err != nil {
-		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
-	}
-	upper := mat.NewTriDense(p, mat.Upper, nil)
-	for i := range p {
-		for j := i; j < p; j++ {
-			upper.SetTri(i, j, r.At(i, j))
-		}
-	}
-	var inverse mat.TriDense
-	if err := inverse.InverseTri(upper); err != nil {
-		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
-	}
-	f := &Fit{Matrix: m, DF: n - p, Residual: make([]float64, n), Leverage: make([]float64, n), Unscaled: mat.NewSymDense(p, nil)}
-	for i := range p {
-		f.Beta = append(f.Beta, beta.At(i, 0))
-		for j := range i + 1 {
-			sum := 0.0
-			for k := i; k < p; k++ {
-				sum += inverse.At(i, k) * inverse.At(j, k)
-			}
-			f.Unscaled.SetSym(i, j, sum)
-		}
-	}
-	mean := 0.0
+	f := &Fit{Matrix: m, DF: n - p, Beta: orthonormal.Coefficients(along), Residual: make([]float64, n), Leverage: make([]float64, n), Unscaled: orthonormal.Covariance(one)}
+	mean, size := 0.0, 0.0
 	for _, v := range y {
 		mean += v / float64(n)
+		size = math.Max(size, math.Abs(v))
 	}
-	w := make([]float64, p)
 	for i := range n {
-		row := m.Row(i)
-		fitted := 0.0
-		for j, v := range row {
-			fitted += v * f.Beta[j]
-		}
-		f.Residual[i] = y[i] - fitted
+		row := orthonormal.Row(i)
+		f.Residual[i] = y[i] - basis.Dot(row, along)
 		f.RSS += f.Residual[i] * f.Residual[i]
 		f.TSS += (y[i] - mean) * (y[i] - mean)
-		for k := range p { // w = R^-T x, whose squared length is the leverage
-			w[k] = 0
-			for j := range k + 1 {
-				w[k] += inverse.At(j, k) * row[j]
-			}
-			f.Leverage[i] += w[k] * w[k]
-		}
+		f.Leverage[i] = basis.Dot(row, row)
 	}
 	f.Sigma = math.Sqrt(f.RSS / float64(f.DF))
-	if !(f.RSS > 1e-20*f.TSS) || !(f.TSS > 0) {
+	if stats.NoSpread(f.Sigma, size) || !(f.RSS > 1e-20*f.TSS) {
 		return nil, stats.Errorf(stats.Constant, "response", "has no variation left beside the columns, so there is no error to judge by")
 	}
 	return f, nil

@@ -73,17 +73,24 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 	if err := stats.CheckLevel(level); err != nil {
 		return Comparisons{}, err
 	}
+	if len(groups) != len(levels) {
+		return Comparisons{}, stats.Errorf(stats.BadInput, "levels", "there are %d names for %d groups", len(levels), len(groups))
+	}
 	if len(groups) < 2 {
 		return Comparisons{}, stats.Errorf(stats.OneLevel, "group", "there is one group; two are the least")
 	}
 	var c Comparisons
-	var n, grand, within, between float64
+	var n, grand, within, between, size float64
 	means := make([]float64, len(groups))
 	for i, g := range groups {
 		if len(g) == 0 {
 			return c, stats.Errorf(stats.EmptyCell, levels[i], "the group has no value")
 		}
+		if err := stats.CheckFinite(levels[i], g); err != nil {
+			return c, err
+		}
 		means[i] = stat.Mean(g, nil)
+		size = math.Max(size, math.Abs(means[i]))
 		n += float64(len(g))
 		grand += float64(len(g)) * means[i]
 		for _, v := range g {
@@ -100,8 +107,8 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 		return c, stats.Errorf(stats.TooFew, "values", "no group has two values, so there is no error to judge by")
 	}
 	mse := within / float64(df2)
-	if !(mse > 1e-20*(within+between)) {
-		return c, stats.Errorf(stats.Constant, "values", "do not vary within the groups")
+	if stats.NoSpread(math.Sqrt(mse), size) || !(mse > 1e-20*(within+between)) {
+		return c, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so there is no error to judge by")
 	}
 	f := between / float64(df1) / mse
 	c.Anova = Anova{stats.Of(f), df1, df2, stats.Of(stats.UpperF(f, float64(df1), float64(df2))), stats.Of(mse)}
@@ -120,13 +127,13 @@ func (c *Comparisons) pairs(groups [][]float64, means []float64, levels []string
 	df := float64(c.Anova.DF2)
 	critical := multiplicity.TukeyCritical(level, len(groups), df)
 	c.TukeyCritical = stats.Of(critical)
-	var p []float64
+	var p []stats.Number
 	for i := range groups {
 		for j := i + 1; j < len(groups); j++ {
 			estimate, se := means[i]-means[j], math.Sqrt(mse*(1/float64(len(groups[i]))+1/float64(len(groups[j]))))
 			t := estimate / se
 			raw := stats.TwoSidedT(t, df)
-			p = append(p, raw)
+			p = append(p, stats.Of(raw))
 			c.AllPairs = append(c.AllPairs, PairOfMeans{Contrast: levels[i] + " - " + levels[j], Estimate: stats.Of(estimate), SE: stats.Of(se), DF: c.Anova.DF2,
 				T: stats.Of(t), PRaw: stats.Of(raw), Tukey: stats.Of(multiplicity.TukeyP(t, len(groups), df)), Lower: stats.Of(estimate - critical*se), Upper: stats.Of(estimate + critical*se)})
 		}

@@ -11,7 +11,7 @@ import (
 
 // Adjusted are p-values corrected for their number, in the order of the originals. Bonferroni, Holm (1979),
 // Hochberg (1988) and Hommel (1988) bound the chance of any false finding; Benjamini & Hochberg (1995) and
-// Benjamini & Yekutieli (2001) the share of false findings.
+// Benjamini & Yekutieli (2001) the share of false findings; None is the originals.
 type Adjusted struct {
 	Bonferroni []stats.Number `json:"bonferroni"`
 	Holm       []stats.Number `json:"holm"`
@@ -19,23 +19,32 @@ type Adjusted struct {
 	Hommel     []stats.Number `json:"hommel"`
 	BH         []stats.Number `json:"bh"`
 	BY         []stats.Number `json:"by"`
+	None       []stats.Number `json:"none"`
 }
 
 // Check refuses p-values outside [0, 1].
-func Check(p []float64) error {
+func Check(p []stats.Number) error {
 	if len(p) == 0 {
 		return stats.Errorf(stats.TooFew, "p", "there is no p-value")
 	}
 	for _, v := range p {
-		if !(v >= 0 && v <= 1) {
+		if v.Defined && !(v.Value >= 0 && v.Value <= 1) {
 			return stats.Errorf(stats.BadInput, "p", "a p-value must lie between 0 and 1")
 		}
 	}
 	return nil
 }
 
-// Adjust corrects p-values. See docs/methods/multiplicity.md.
-func Adjust(p []float64) Adjusted {
+// Adjust corrects p-values; an undefined one stays undefined and does not count, as in R's p.adjust. See
+// docs/methods/multiplicity.md.
+func Adjust(all []stats.Number) Adjusted {
+	var p []float64
+	var places []int
+	for i, v := range all {
+		if v.Defined {
+			p, places = append(p, v.Value), append(places, i)
+		}
+	}
 	n := len(p)
 	order := make([]int, n)
 	for i := range order {
@@ -55,9 +64,9 @@ func Adjust(p []float64) Adjusted {
 		sorted[rank] = p[i]
 	}
 	back := func(values []float64) []stats.Number {
-		out := make([]stats.Number, n)
+		out := make([]stats.Number, len(all))
 		for rank, i := range order {
-			out[i] = stats.Of(math.Min(1, values[rank]))
+			out[places[i]] = stats.Of(math.Min(1, values[rank]))
 		}
 		return out
 	}
@@ -73,6 +82,7 @@ func Adjust(p []float64) Adjusted {
 		Hommel:     back(hommel(sorted)),
 		BH:         back(falling(each(sorted, func(rank int, v float64) float64 { return size / float64(rank+1) * v }))),
 		BY:         back(falling(each(sorted, func(rank int, v float64) float64 { return harmonic * size / float64(rank+1) * v }))),
+		None:       back(sorted),
 	}
 }
 

@@ -6,6 +6,12 @@ import (
 	"afterglow/internal/stats"
 )
 
+// likelier lets tables that are as likely but for rounding count as equal, as R does.
+const likelier = 1 + 1e-7
+
+// mostTables bounds the tables with the same margins that are enumerated.
+const mostTables = 1_000_000
+
 // conditional is the distribution of the first cell given both margins, which depends on the odds ratio
 // alone: Fisher's noncentral hypergeometric distribution.
 type conditional struct {
@@ -48,6 +54,10 @@ func (d conditional) at(logOdds float64) []float64 {
 // fisher fills in Fisher's exact test (1935): the conditional maximum likelihood odds ratio, its exact limits
 // and the two-sided p of all tables no likelier than this one.
 func (two *Two) fisher(t Table, level float64) {
+	if min(t.A+t.B, t.A+t.C)-max(0, t.A-t.D) > mostTables {
+		two.Notes = append(two.Notes, "Fisher's test is left out: more than a million tables have these margins")
+		return
+	}
 	d := newConditional(t)
 	place := t.A - d.low
 	p := d.at(0)

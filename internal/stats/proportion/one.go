@@ -26,6 +26,9 @@ type One struct {
 	ExactPHalf          stats.Number `json:"exact_p_half"`
 }
 
+// mostCounted bounds counts, so that their sums are exact.
+const mostCounted = 1_000_000_000_000_000
+
 // Interval gives the intervals of x events in n trials. Sources: Wilson (1927); Newcombe (1998), Statistics in
 // Medicine 17:857, for the continuity correction, which stops at |x - n/2| as in R; Clopper & Pearson (1934);
 // Agresti & Coull (1998), whose limits may lie outside [0, 1]. See docs/methods/proportions.md.
@@ -33,8 +36,11 @@ func Interval(x, n int, level float64) (One, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return One{}, err
 	}
-	if n < 1 || x < 0 || x > n {
-		return One{}, stats.Errorf(stats.BadInput, "x", "there must be 0 <= x <= n and n > 0")
+	if n < 1 || n > mostCounted {
+		return One{}, stats.Errorf(stats.BadInput, "n", "must be at least 1 and at most 10^15")
+	}
+	if x < 0 || x > n {
+		return One{}, stats.Errorf(stats.BadInput, "x", "must lie between 0 and n")
 	}
 	z := stats.NormalQuantile(0.5 + level/2)
 	alpha := 1 - level
@@ -85,22 +91,16 @@ func score(p, n, z float64) (lower, upper float64) {
 	return (p + h - half) / (1 + 2*h), (p + h + half) / (1 + 2*h)
 }
 
-// likelier lets outcomes that are as likely but for rounding count as equal, as R does.
-const likelier = 1 + 1e-7
-
+// exactHalf is the exact test of one half, by the incomplete beta function, since both sides mirror each other: a count of
+// millions takes no longer than one of ten.
 func exactHalf(x, n int) float64 {
-	observed := binomialHalf(x, n) * likelier
-	p := 0.0
-	for k := 0; k <= n; k++ {
-		if q := binomialHalf(k, n); q <= observed {
-			p += q
-		}
+	k := float64(min(x, n-x))
+	if 2*int(k) == n {
+		return 1
 	}
-	return math.Min(1, p)
-}
-
-func binomialHalf(k, n int) float64 {
-	return math.Exp(logChoose(n, k) - float64(n)*math.Ln2)
+	// P(X <= k) is the upper tail of the beta distribution with shapes k + 1 and n - k at one half, which is an F tail.
+	d1, d2 := 2*(k+1), 2*(float64(n)-k)
+	return math.Min(1, 2*stats.UpperF(d2/d1, d1, d2))
 }
 
 func logChoose(n, k int) float64 {

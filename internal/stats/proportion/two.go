@@ -40,6 +40,7 @@ type Two struct {
 	ChiSquareP         stats.Number `json:"chisq_p"`
 	Yates              stats.Number `json:"chisq_yates"`
 	YatesP             stats.Number `json:"chisq_yates_p"`
+	Notes              []string     `json:"notes,omitempty"`
 }
 
 // Compare compares the shares of events. The difference's interval is Newcombe's (1998), Statistics in
@@ -49,11 +50,13 @@ func Compare(t Table, level float64) (Two, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return Two{}, err
 	}
-	if min(t.A, t.B, t.C, t.D) < 0 {
-		return Two{}, stats.Errorf(stats.BadInput, "table", "a count is below 0")
+	if min(t.A, t.B, t.C, t.D) < 0 || max(t.A, t.B, t.C, t.D) > mostCounted {
+		return Two{}, stats.Errorf(stats.BadInput, "table", "a count is below 0 or above 10^15")
 	}
-	if t.A+t.B == 0 || t.C+t.D == 0 {
-		return Two{}, stats.Errorf(stats.EmptyCell, "table", "one of the two groups is empty")
+	for i, size := range []int{t.A + t.B, t.C + t.D} {
+		if size == 0 {
+			return Two{}, stats.Errorf(stats.EmptyCell, []string{"group 1", "group 2"}[i], "nobody is in the group")
+		}
 	}
 	a, b, c, d := float64(t.A), float64(t.B), float64(t.C), float64(t.D)
 	n1, n2 := a+b, c+d
@@ -76,10 +79,11 @@ func Compare(t Table, level float64) (Two, error) {
 	return two, nil
 }
 
-// ratio gives a ratio with its interval on the log scale, undefined where a cell is empty.
+// ratio gives a ratio with its interval on the log scale, undefined where a cell is empty or where the error is 0 because
+// everyone in both groups has the event.
 func ratio(r, variance, z float64) (estimate, se, lower, upper stats.Number) {
 	estimate, se = stats.Of(r), stats.Of(math.Sqrt(variance))
-	if !estimate.Defined || !se.Defined || r == 0 {
+	if !estimate.Defined || !(se.Value > 0) || r == 0 {
 		return estimate, stats.Number{}, stats.Number{}, stats.Number{}
 	}
 	return estimate, se, stats.Of(r * math.Exp(-z*se.Value)), stats.Of(r * math.Exp(z*se.Value))

@@ -118,18 +118,24 @@ func covariances(items [][]float64, names []string) (*mat.SymDense, error) {
 		return nil, stats.Errorf(stats.TooFew, "items", "there are %d; two are the least", k)
 	}
 	n := len(items[0])
+	if len(names) != k {
+		return nil, stats.Errorf(stats.BadInput, "items", "there are %d names for %d items", len(names), k)
+	}
 	if n < 3 {
 		return nil, stats.Errorf(stats.TooFew, "items", "%d persons answered every item; three are the least", n)
 	}
 	v := mat.NewSymDense(k, nil)
 	for i := range k {
+		if len(items[i]) != n {
+			return nil, stats.Errorf(stats.BadInput, names[i], "has %d answers where the first item has %d", len(items[i]), n)
+		}
+		if err := stats.CheckFinite(names[i], items[i]); err != nil {
+			return nil, err
+		}
 		for j := range i + 1 {
 			v.SetSym(i, j, stat.Covariance(items[i], items[j], nil))
 		}
-		if math.IsNaN(v.At(i, i)) || math.IsInf(v.At(i, i), 0) {
-			return nil, stats.Errorf(stats.NotFinite, names[i], "holds a value that is not a finite number")
-		}
-		if !(v.At(i, i) > 0) {
+		if stats.NoSpread(math.Sqrt(v.At(i, i)), stat.Mean(items[i], nil)) {
 			return nil, stats.Errorf(stats.OneLevel, names[i], "has the same answer from everyone")
 		}
 	}

@@ -70,6 +70,9 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 	if !(o.FunctionalSD > 0) || !(o.Z > 0) {
 		return Change{}, stats.Errorf(stats.BadInput, "functional_sd", "the functional standard deviation and z must be above 0")
 	}
+	if err := stats.CheckFinite("functional_mean", []float64{o.FunctionalMean, o.FunctionalSD, o.Z}); err != nil {
+		return Change{}, err
+	}
 	if len(pre) != len(post) {
 		return Change{}, stats.Errorf(stats.BadInput, "post", "has another length than pre")
 	}
@@ -79,11 +82,14 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 			before = append(before, v.Value)
 		}
 	}
+	if err := stats.CheckFinite("pre", before); err != nil {
+		return Change{}, err
+	}
 	if len(before) < 2 {
 		return Change{}, stats.Errorf(stats.TooFew, "pre", "has fewer than two scores")
 	}
 	mean, sd := stat.MeanStdDev(before, nil)
-	if !(sd > 0) {
+	if stats.NoSpread(sd, mean) {
 		return Change{}, stats.Errorf(stats.Constant, "pre", "does not vary, so no change can be told from error")
 	}
 	toHealth := 1.0
@@ -102,6 +108,9 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 		if !pre[i].Defined || !post[i].Defined {
 			continue
 		}
+		if err := stats.CheckFinite("post", []float64{post[i].Value}); err != nil {
+			return Change{}, err
+		}
 		p := Person{Row: i, Pre: pre[i].Value, Post: post[i].Value, RCI: (post[i].Value - pre[i].Value) / sDiff, Class: Unchanged}
 		switch better := toHealth * p.RCI; {
 		case better > o.Z && toHealth*(p.Post-cutC) > 0 && toHealth*(p.Pre-cutC) < 0:
@@ -115,5 +124,8 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 		c.Persons = append(c.Persons, p)
 	}
 	c.N = len(c.Persons)
+	if c.N == 0 {
+		return Change{}, stats.Errorf(stats.TooFew, "post", "nobody has a score before and after")
+	}
 	return c, nil
 }

@@ -2,6 +2,9 @@ package psychometric
 
 import (
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
 
 	"afterglow/internal/stats"
 )
@@ -43,8 +46,18 @@ func Intraclass(columns [][]float64, level float64) (Agreement, error) {
 	if len(columns) < 2 || len(columns[0]) < 3 {
 		return Agreement{}, stats.Errorf(stats.TooFew, "columns", "two ratings of three persons are the least")
 	}
+	size := 0.0
+	for _, column := range columns {
+		if len(column) != len(columns[0]) {
+			return Agreement{}, stats.Errorf(stats.BadInput, "columns", "are not of one length")
+		}
+		if err := stats.CheckFinite("columns", column); err != nil {
+			return Agreement{}, err
+		}
+		size = math.Max(size, math.Max(slices.Max(column), -slices.Min(column)))
+	}
 	m := meanSquares(columns)
-	if !(m.within > 0) || !(m.err > 0) {
+	if stats.NoSpread(math.Sqrt(m.within), size) || stats.NoSpread(math.Sqrt(m.err), size) {
 		return Agreement{}, stats.Errorf(stats.Constant, "columns", "every person's ratings agree, so there is no error to compare with")
 	}
 	n, k := float64(len(columns[0])), float64(len(columns))
@@ -88,10 +101,10 @@ func meanSquares(columns [][]float64) squares {
 	k, n := len(columns), len(columns[0])
 	rowMeans, columnMeans, grand := make([]float64, n), make([]float64, k), 0.0
 	for j, column := range columns {
+		columnMeans[j] = stat.Mean(column, nil)
+		grand += columnMeans[j] / float64(k)
 		for i, v := range column {
 			rowMeans[i] += v / float64(k)
-			columnMeans[j] += v / float64(n)
-			grand += v / float64(n*k)
 		}
 	}
 	var s squares
