@@ -41,6 +41,9 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 			strata[0] = append(strata[0], i)
 		}
 	} else {
+		if err := eachOnce("levels of "+in.Group, []string{in.Group1, in.Group2}); err != nil {
+			return bootstrap.Result{}, err
+		}
 		columns, err := j.numbers(in.Response)
 		if err != nil {
 			return bootstrap.Result{}, err

@@ -1,12 +1,36 @@
 package analyze
 
 import (
+	"errors"
+	"math"
 	"slices"
 
 	"afterglow/internal/stats"
 )
 
-// numbers gives columns of numbers.
+// placed gives a failure the places as the case names them: a room knows only its arguments.
+func placed(err error, places map[string]string) error {
+	var failure *stats.Failure
+	if errors.As(err, &failure) && places[failure.Where] != "" {
+		return stats.Errorf(failure.Kind, places[failure.Where], "%s", failure.Message)
+	}
+	return err
+}
+
+// eachOnce refuses a name that stands twice, or is empty, where each must be another one; where is the field of the input.
+func eachOnce(where string, names []string) error {
+	for i, name := range names {
+		if name == "" {
+			return stats.Errorf(stats.BadInput, where, "an empty name, which means missing")
+		}
+		if slices.Contains(names[:i], name) {
+			return stats.Errorf(stats.BadInput, where, "%q is named twice", name)
+		}
+	}
+	return nil
+}
+
+// numbers gives columns of numbers, each of them finite or missing.
 func (j job) numbers(names ...string) ([][]stats.Number, error) {
 	frame := j.data.Frame()
 	columns := make([][]stats.Number, len(names))
@@ -17,6 +41,11 @@ func (j job) numbers(names ...string) ([][]stats.Number, error) {
 				return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
 			}
 			return nil, stats.Errorf(stats.BadInput, name, "no such column")
+		}
+		for row, v := range column {
+			if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+				return nil, stats.Errorf(stats.NotFinite, name, "row %d of those that are left is not a finite number", row+1)
+			}
 		}
 		columns[i] = column
 	}
@@ -55,6 +84,9 @@ func (j job) text(name string) ([]string, error) {
 
 // groups gives a response by the levels of a group, rows without a response left out.
 func (j job) groups(response, group string, levels ...string) ([][]float64, error) {
+	if err := eachOnce("levels of "+group, levels); err != nil {
+		return nil, err
+	}
 	columns, err := j.numbers(response)
 	if err != nil {
 		return nil, err

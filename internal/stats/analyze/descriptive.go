@@ -23,7 +23,8 @@ func describe(j job, in describeInput) (descriptive.Summary, error) {
 	if err != nil {
 		return descriptive.Summary{}, err
 	}
-	return descriptive.Describe(columns[0], in.Level, in.Probs...)
+	summary, err := descriptive.Describe(columns[0], in.Level, in.Probs...)
+	return summary, placed(err, map[string]string{"column": in.Column})
 }
 
 // twoColumns is the input of what compares two columns (paired: x, y) or two groups of one.
@@ -36,6 +37,18 @@ type twoColumns struct {
 	Group1   string  `json:"group1"`
 	Group2   string  `json:"group2"`
 	Level    float64 `json:"level"`
+}
+
+// places are the names that this case gives to what is compared.
+func (in twoColumns) places() map[string]string {
+	if in.Response != "" {
+		return map[string]string{"group 1": in.Group + " " + in.Group1, "group 2": in.Group + " " + in.Group2, "values": in.Response, "groups": in.Group}
+	}
+	difference := in.X
+	if in.Y != "" {
+		difference += " - " + in.Y
+	}
+	return map[string]string{"x": in.X, "y": in.Y, "differences": difference, "values": difference}
 }
 
 func (in twoColumns) pairs(j job) ([][]float64, error) { return j.complete(in.X, in.Y) }
@@ -59,19 +72,22 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 		if err != nil {
 			return none, err
 		}
-		return descriptive.OneSampleT(x[0], options)
+		result, err := descriptive.OneSampleT(x[0], options)
+		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
 		if err != nil {
 			return none, err
 		}
-		return descriptive.PairedT(pairs[0], pairs[1], options)
+		result, err := descriptive.PairedT(pairs[0], pairs[1], options)
+		return result, placed(err, in.places())
 	case "welch", "student":
 		samples, err := in.samples(j)
 		if err != nil {
 			return none, err
 		}
-		return descriptive.TwoSampleT(samples[0], samples[1], in.Type == "student", options)
+		result, err := descriptive.TwoSampleT(samples[0], samples[1], in.Type == "student", options)
+		return result, placed(err, in.places())
 	}
 	return none, unknownType(in.Type, "one_sample, paired, welch or student")
 }
@@ -92,13 +108,15 @@ func wilcoxon(j job, in wilcoxonInput) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return descriptive.SignedRankTest(pairs[0], pairs[1], options)
+		result, err := descriptive.SignedRankTest(pairs[0], pairs[1], options)
+		return result, placed(err, in.places())
 	case "rank_sum":
 		samples, err := in.samples(j)
 		if err != nil {
 			return nil, err
 		}
-		return descriptive.RankSumTest(samples[0], samples[1], options)
+		result, err := descriptive.RankSumTest(samples[0], samples[1], options)
+		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "signed_rank or rank_sum")
 }
@@ -110,13 +128,15 @@ func effectSize(j job, in twoColumns) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return descriptive.EffectIndependent(samples[0], samples[1], in.Level)
+		result, err := descriptive.EffectIndependent(samples[0], samples[1], in.Level)
+		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
 		if err != nil {
 			return nil, err
 		}
-		return descriptive.EffectPaired(pairs[0], pairs[1], in.Level)
+		result, err := descriptive.EffectPaired(pairs[0], pairs[1], in.Level)
+		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "independent or paired")
 }

@@ -25,15 +25,23 @@ type ancovaInput struct {
 }
 
 func ancova(j job, in ancovaInput) (linear.Ancova, error) {
+	if in.Arm == "" {
+		return linear.Ancova{}, stats.Errorf(stats.BadInput, "arm", "name the column whose levels are compared")
+	}
 	factors := map[string][]string{}
 	var texts []string
 	for name, levels := range in.Factors {
 		factors[name] = levels
 		texts = append(texts, name)
 	}
-	if len(in.ArmLevels) > 0 {
+	if len(in.ArmLevels) > 0 || factors[in.Arm] == nil {
 		factors[in.Arm] = in.ArmLevels
 		texts = append(texts, in.Arm)
+	}
+	for name, levels := range factors {
+		if err := eachOnce("levels of "+name, levels); err != nil {
+			return linear.Ancova{}, err
+		}
 	}
 	return linear.FitAncova(linear.Model{Formula: in.Formula, Response: in.Response, Arm: in.Arm, Control: in.Control, Factors: factors,
 		Baseline: in.Baseline, BaselineAt: in.BaselineAt, Level: in.Level}, j.data.Frame(texts...))
@@ -52,7 +60,8 @@ func multipleComparisons(j job, in comparisonsInput) (linear.Comparisons, error)
 	if err != nil {
 		return linear.Comparisons{}, err
 	}
-	return linear.CompareMeans(groups, in.Levels, in.Control, in.Level)
+	result, err := linear.CompareMeans(groups, in.Levels, in.Control, in.Level)
+	return result, placed(err, map[string]string{"values": in.Response, "group": in.Group})
 }
 
 type adjustInput struct {

@@ -15,13 +15,13 @@ var psychometricsKinds = []kind{
 }
 
 type changeInput struct {
-	Pre            string  `json:"pre"`
-	Post           string  `json:"post"`
-	Reliability    float64 `json:"reliability"`
-	FunctionalMean float64 `json:"functional_mean"`
-	FunctionalSD   float64 `json:"functional_sd"`
-	LowerIsBetter  bool    `json:"lower_is_better"`
-	Z              float64 `json:"z"`
+	Pre            string       `json:"pre"`
+	Post           string       `json:"post"`
+	Reliability    float64      `json:"reliability"`
+	FunctionalMean stats.Number `json:"functional_mean"`
+	FunctionalSD   float64      `json:"functional_sd"`
+	LowerIsBetter  bool         `json:"lower_is_better"`
+	Z              float64      `json:"z"`
 }
 
 // changeResult adds the first persons by name.
@@ -42,14 +42,17 @@ type changePerson struct {
 const firstPersons = 12
 
 func reliableChange(j job, in changeInput) (changeResult, error) {
+	if !in.FunctionalMean.Defined {
+		return changeResult{}, stats.Errorf(stats.BadInput, "functional_mean", "is missing")
+	}
 	columns, err := j.numbers(in.Pre, in.Post)
 	if err != nil {
 		return changeResult{}, err
 	}
 	change, err := psychometric.ReliableChange(columns[0], columns[1], psychometric.ChangeOptions{
-		Reliability: in.Reliability, FunctionalMean: in.FunctionalMean, FunctionalSD: in.FunctionalSD, LowerIsBetter: in.LowerIsBetter, Z: in.Z})
+		Reliability: in.Reliability, FunctionalMean: in.FunctionalMean.Value, FunctionalSD: in.FunctionalSD, LowerIsBetter: in.LowerIsBetter, Z: in.Z})
 	if err != nil {
-		return changeResult{}, err
+		return changeResult{}, placed(err, map[string]string{"pre": in.Pre, "post": in.Post})
 	}
 	subjects, err := j.text("subject")
 	if err != nil {
@@ -76,6 +79,14 @@ type itemsInput struct {
 func (in itemsInput) columns(j job) ([][]float64, error) {
 	if in.Missing != "" && in.Missing != "listwise" {
 		return nil, stats.Errorf(stats.BadInput, "missing", "%q is not listwise", in.Missing)
+	}
+	if err := eachOnce("items", in.Items); err != nil {
+		return nil, err
+	}
+	for _, name := range in.Reversed {
+		if !slices.Contains(in.Items, name) {
+			return nil, stats.Errorf(stats.BadInput, "reversed", "%q is not one of the items", name)
+		}
 	}
 	items, err := j.complete(in.Items...)
 	if err != nil {
@@ -113,6 +124,9 @@ type iccInput struct {
 }
 
 func intraclass(j job, in iccInput) (psychometric.Agreement, error) {
+	if err := eachOnce("columns", in.Columns); err != nil {
+		return psychometric.Agreement{}, err
+	}
 	columns, err := j.complete(in.Columns...)
 	if err != nil {
 		return psychometric.Agreement{}, err

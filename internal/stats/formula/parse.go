@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// notation is what a formula may hold, for messages.
+const notation = "a formula may hold names (in backticks where they are not plain), + - : *, 0 and 1, parentheses, I(name^k) and random parts (terms | group)"
+
 type tokenKind int
 
 const (
@@ -118,6 +121,9 @@ func (p *parser) formula() (Formula, error) {
 	if p.token.kind == tokenName {
 		f.Response = p.token.text
 		p.next()
+		if p.is("(") {
+			return f, p.fail(p.token.at, "%s() of the response is not read: make a column of it first", f.Response)
+		}
 	}
 	if err := p.expect("~"); err != nil {
 		return f, err
@@ -127,7 +133,7 @@ func (p *parser) formula() (Formula, error) {
 		return f, err
 	}
 	if p.token.kind != tokenEnd {
-		return f, p.fail(p.token.at, "unexpected %q", p.token.text)
+		return f, p.fail(p.token.at, "unexpected %q: %s", p.token.text, notation)
 	}
 	f.Intercept, f.Terms, f.Random = s.intercept, p.vars.terms(s.terms), s.random
 	return f, nil
@@ -252,7 +258,7 @@ func (p *parser) operand(random bool) (sets, error) {
 	case p.is("("):
 		return p.parenthesis(random)
 	case t.kind == tokenBad:
-		return sets{}, p.fail(t.at, "unexpected %q", t.text)
+		return sets{}, p.fail(t.at, "unexpected %q: %s", t.text, notation)
 	}
 	return sets{}, p.fail(t.at, "expected a term, found %q", t.text)
 }
@@ -264,7 +270,7 @@ func (p *parser) variable() (sets, error) {
 	v := Variable{Column: name.text, Power: 1}
 	if p.is("(") {
 		if name.text != "I" {
-			return sets{}, p.fail(name.at, "the only function is I(name^k), found %q", name.text)
+			return sets{}, p.fail(name.at, "%s() is not read, the only function is I(name^k): make a column of it first", name.text)
 		}
 		p.next()
 		var err error
@@ -285,8 +291,8 @@ func (p *parser) power() (Variable, error) {
 		return Variable{}, p.fail(name.at, "expected a column inside I(), found %q", name.text)
 	}
 	p.next()
-	if err := p.expect("^"); err != nil {
-		return Variable{}, err
+	if !p.accept("^") {
+		return Variable{}, p.fail(p.token.at, "only a power, I(name^k), may stand inside I(), found %q", p.token.text)
 	}
 	k, err := strconv.Atoi(p.token.text)
 	if p.token.kind != tokenNumber || err != nil || k < 2 || k > 9 {

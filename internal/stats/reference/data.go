@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -27,12 +26,17 @@ type Data struct {
 
 // ReadCSV reads a data set with a header row.
 func ReadCSV(file []byte) (Data, error) {
-	rows, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\ufeff")))).ReadAll()
 	if err != nil {
-		return Data{}, fmt.Errorf("read a data set: %w", err)
+		return Data{}, stats.Errorf(stats.BadInput, "dataset", "is not a table of comma-separated values: %v", err)
 	}
 	if len(rows) == 0 {
-		return Data{}, stats.Errorf(stats.BadInput, "data set", "no header row")
+		return Data{}, stats.Errorf(stats.BadInput, "dataset", "no header row")
+	}
+	for i, name := range rows[0] {
+		if slices.Contains(rows[0][:i], name) {
+			return Data{}, stats.Errorf(stats.BadInput, name, "two columns have this name")
+		}
 	}
 	return Data{rows[0], rows[1:]}, nil
 }
@@ -40,61 +44,86 @@ func ReadCSV(file []byte) (Data, error) {
 // Keep gives the rows that pass all filters.
 func (d Data) Keep(filters []Filter) (Data, error) {
 	out := Data{names: d.names}
-	var bad error
+	for _, f := range filters {
+		if err := f.check(); err != nil {
+			return out, err
+		}
+		if !slices.Contains(d.names, f.Column) {
+			return out, stats.Errorf(stats.BadInput, f.Column, "no such column")
+		}
+	}
 	for _, row := range d.rows {
 		keep := true
 		for _, f := range filters {
-			i := slices.Index(d.names, f.Column)
-			if i < 0 {
-				return out, stats.Errorf(stats.BadInput, f.Column, "no such column")
-			}
-			pass, err := f.passes(row[i])
-			if err != nil {
-				bad = err
-			}
-			keep = keep && pass
+			keep = keep && f.passes(row[slices.Index(d.names, f.Column)])
 		}
 		if keep {
 			out.rows = append(out.rows, row)
 		}
 	}
-	return out, bad
+	return out, nil
 }
 
-func (f Filter) passes(cell string) (bool, error) {
+// check refuses a relation that there is not, and a value that it cannot take.
+func (f Filter) check() error {
+	value := f.value()
+	switch f.Op {
+	case "not_missing":
+		return nil
+	case "in":
+		if _, ok := value.([]any); !ok {
+			return stats.Errorf(stats.BadInput, f.Column, "the filter in takes a list of values")
+		}
+		return nil
+	case "==", "!=", "<", "<=", ">", ">=":
+		switch value.(type) {
+		case float64, string:
+			return nil
+		}
+		return stats.Errorf(stats.BadInput, f.Column, "the filter %s takes a number or a text", f.Op)
+	}
+	return stats.Errorf(stats.BadInput, f.Column, "no filter %q; there are ==, !=, <, <=, >, >=, in and not_missing", f.Op)
+}
+
+// value is the filter's value, nil where it is none.
+func (f Filter) value() any {
+	var value any
+	if json.Unmarshal(f.Value, &value) != nil {
+		return nil
+	}
+	return value
+}
+
+// passes tells whether a cell stands in the relation; a cell that is missing, or no number where the value is one, does not.
+func (f Filter) passes(cell string) bool {
 	if cell == "" {
-		return false, nil
+		return false
 	}
 	if f.Op == "not_missing" {
-		return true, nil
+		return true
 	}
-	var value any
-	if err := json.Unmarshal(f.Value, &value); err != nil {
-		return false, fmt.Errorf("read the value of a filter on %s: %w", f.Column, err)
-	}
+	value := f.value()
 	if f.Op == "in" {
 		list, _ := value.([]any)
-		return slices.ContainsFunc(list, func(v any) bool { c, ok := compare(cell, v); return ok && c == 0 }), nil
+		return slices.ContainsFunc(list, func(v any) bool { c, ok := compare(cell, v); return ok && c == 0 })
 	}
 	c, ok := compare(cell, value)
 	if !ok {
-		return false, nil
+		return false
 	}
 	switch f.Op {
 	case "==":
-		return c == 0, nil
+		return c == 0
 	case "!=":
-		return c != 0, nil
+		return c != 0
 	case "<":
-		return c < 0, nil
+		return c < 0
 	case "<=":
-		return c <= 0, nil
+		return c <= 0
 	case ">":
-		return c > 0, nil
-	case ">=":
-		return c >= 0, nil
+		return c > 0
 	}
-	return false, stats.Errorf(stats.BadInput, f.Column, "no filter %q", f.Op)
+	return c >= 0
 }
 
 // compare orders a cell against a number or a text.
