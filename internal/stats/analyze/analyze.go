@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/reference"
 )
 
@@ -48,12 +49,20 @@ func Run(cases []reference.Case, files Files) []Result {
 	return results
 }
 
-// failure says of err what kind it is; what no method named is bad input.
+// failure says of err what kind it is and where; what no method named is bad input, and a name that the input left empty is
+// in the input.
 func failure(err error) *Failure {
 	out := &Failure{Kind: stats.BadInput, Message: err.Error()}
 	var named *stats.Failure
-	if errors.As(err, &named) {
+	var syntax *formula.SyntaxError
+	switch {
+	case errors.As(err, &named):
 		out.Kind, out.Where = named.Kind, named.Where
+	case errors.As(err, &syntax):
+		out.Where = "formula"
+	}
+	if out.Where == "" {
+		out.Where, out.Message = "input", "input: "+out.Message
 	}
 	return out
 }

@@ -35,6 +35,9 @@ func (j job) numbers(names ...string) ([][]stats.Number, error) {
 	frame := j.data.Frame()
 	columns := make([][]stats.Number, len(names))
 	for i, name := range names {
+		if name == "" {
+			return nil, stats.Errorf(stats.BadInput, "input", "a column that is needed is not named")
+		}
 		column, ok := frame.Numbers[name]
 		if !ok {
 			if _, text := frame.Texts[name]; text {
@@ -75,6 +78,9 @@ func (j job) complete(names ...string) ([][]float64, error) {
 
 // text gives a column as text, also where its cells look like numbers.
 func (j job) text(name string) ([]string, error) {
+	if name == "" {
+		return nil, stats.Errorf(stats.BadInput, "input", "a column that is needed is not named")
+	}
 	column, ok := j.data.Frame(name).Texts[name]
 	if !ok {
 		return nil, stats.Errorf(stats.BadInput, name, "no such column")

@@ -27,7 +27,8 @@ func answered(t testing.TB, cases []reference.Case, results []analyze.Result) {
 		require.Equal(t, cases[i].ID, got.ID)
 		if got.Error != nil {
 			require.Contains(t, known, got.Error.Kind, got.Error.Message)
-			require.NotEmpty(t, got.Error.Message)
+			require.NotEmpty(t, got.Error.Where)
+			require.Contains(t, got.Error.Message, got.Error.Where)
 			require.Nil(t, got.Result)
 		} else {
 			require.NotNil(t, got.Result)

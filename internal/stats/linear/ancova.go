@@ -272,6 +272,7 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 		e := stats.TEstimate(estimate, se, df, model.Level)
 		a.LSMeans = append(a.LSMeans, LSMean{arm, e.Estimate, e.SE, f.DF, e.Lower, e.Upper})
 	}
+	pairwise := multiplicity.Tukey(len(arms))
 	var p []stats.Number
 	for i := range arms {
 		for j := i + 1; j < len(arms); j++ {
@@ -279,7 +280,7 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 			e := stats.TEstimate(estimate, se, df, model.Level)
 			tukey := stats.Number{} // where a contrast has no error, as that of slopes at a covariate of 0
 			if e.Statistic.Defined {
-				tukey = stats.Of(multiplicity.TukeyP(e.Statistic.Value, len(arms), float64(f.DF)))
+				tukey = stats.Of(pairwise.P(e.Statistic.Value, float64(f.DF)))
 			}
 			a.Contrasts = append(a.Contrasts, Contrast{Contrast: arms[i] + " - " + arms[j], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue,
 				Lower: e.Lower, Upper: e.Upper, Tukey: tukey})
@@ -329,12 +330,12 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 			correlation.SetSym(i, j, sum*f.Sigma*f.Sigma/(a.VersusControl[i].SE.Value*a.VersusControl[j].SE.Value))
 		}
 	}
+	dunnett, err := multiplicity.Dunnett(correlation)
+	if err != nil {
+		return err
+	}
 	for i := range a.VersusControl {
-		p, err := multiplicity.DunnettP(a.VersusControl[i].T.Value, correlation, float64(f.DF))
-		if err != nil {
-			return err
-		}
-		a.VersusControl[i].Dunnett = stats.Of(p)
+		a.VersusControl[i].Dunnett = stats.Of(dunnett.P(a.VersusControl[i].T.Value, float64(f.DF)))
 	}
 	return nil
 }

@@ -125,7 +125,8 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 
 func (c *Comparisons) pairs(groups [][]float64, means []float64, levels []string, mse, level float64) {
 	df := float64(c.Anova.DF2)
-	critical := multiplicity.TukeyCritical(level, len(groups), df)
+	tukey := multiplicity.Tukey(len(groups))
+	critical := tukey.Critical(level, df)
 	c.TukeyCritical = stats.Of(critical)
 	var p []stats.Number
 	for i := range groups {
@@ -135,7 +136,7 @@ func (c *Comparisons) pairs(groups [][]float64, means []float64, levels []string
 			raw := stats.TwoSidedT(t, df)
 			p = append(p, stats.Of(raw))
 			c.AllPairs = append(c.AllPairs, PairOfMeans{Contrast: levels[i] + " - " + levels[j], Estimate: stats.Of(estimate), SE: stats.Of(se), DF: c.Anova.DF2,
-				T: stats.Of(t), PRaw: stats.Of(raw), Tukey: stats.Of(multiplicity.TukeyP(t, len(groups), df)), Lower: stats.Of(estimate - critical*se), Upper: stats.Of(estimate + critical*se)})
+				T: stats.Of(t), PRaw: stats.Of(raw), Tukey: stats.Of(tukey.P(t, df)), Lower: stats.Of(estimate - critical*se), Upper: stats.Of(estimate + critical*se)})
 		}
 	}
 	adjusted := multiplicity.Adjust(p)
@@ -160,10 +161,11 @@ func (c *Comparisons) fromControl(groups [][]float64, means []float64, levels []
 			correlation.SetSym(i, j, loadings[i]*loadings[j])
 		}
 	}
-	critical, err := multiplicity.DunnettCritical(level, correlation, df)
+	dunnett, err := multiplicity.Dunnett(correlation)
 	if err != nil {
 		return err
 	}
+	critical := dunnett.Critical(level, df)
 	c.DunnettCritical = stats.Of(critical)
 	for i, g := range groups {
 		if i == control {
@@ -171,12 +173,8 @@ func (c *Comparisons) fromControl(groups [][]float64, means []float64, levels []
 		}
 		estimate, se := means[i]-means[control], math.Sqrt(mse*(1/float64(len(g))+1/n0))
 		t := estimate / se
-		p, err := multiplicity.DunnettP(t, correlation, df)
-		if err != nil {
-			return err
-		}
 		c.VersusControl = append(c.VersusControl, FromControl{Contrast: levels[i] + " - " + levels[control], Estimate: stats.Of(estimate), SE: stats.Of(se),
-			DF: c.Anova.DF2, T: stats.Of(t), PRaw: stats.Of(stats.TwoSidedT(t, df)), Dunnett: stats.Of(p), Lower: stats.Of(estimate - critical*se), Upper: stats.Of(estimate + critical*se)})
+			DF: c.Anova.DF2, T: stats.Of(t), PRaw: stats.Of(stats.TwoSidedT(t, df)), Dunnett: stats.Of(dunnett.P(t, df)), Lower: stats.Of(estimate - critical*se), Upper: stats.Of(estimate + critical*se)})
 	}
 	return nil
 }

@@ -17,51 +17,48 @@ func rangeBelow(w float64, k int) float64 {
 	if w <= 0 {
 		return 0
 	}
-	const far = 8.5
+	const far = 9
 	inner := func(z float64) float64 {
 		return phi(z) * math.Pow(cumulative(z)-cumulative(z-w), float64(k-1))
 	}
-	return math.Min(1, float64(k)*stats.Integrate(inner, -far, far+math.Min(w, far), 7))
+	return math.Min(1, float64(k)*stats.Integrate(inner, -far, far, 8))
 }
 
-// TukeyP is the p-value of the difference of two of k means with t = difference / standard error: P(Q >= |t|
-// sqrt 2) of the studentised range (Tukey 1953; Kramer 1956 for unequal sizes).
-func TukeyP(t float64, k int, df float64) float64 {
-	q := math.Abs(t) * math.Sqrt2
-	if math.IsNaN(q) {
+// Studentised is the distribution of the largest of several comparisons that share an estimated standard deviation.
+type Studentised struct {
+	// curve is the distribution of the largest where the standard deviation is known, at unit times |t|.
+	curve curve
+	unit  float64
+}
+
+// Tukey compares all pairs of k means: the studentised range (Tukey 1953; Kramer 1956 for unequal sizes).
+func Tukey(k int) Studentised {
+	return Studentised{newCurve(func(w float64) float64 { return rangeBelow(w, k) }), math.Sqrt2}
+}
+
+// Dunnett compares several means with a control: the largest of |T_i| of the multivariate t distribution with the
+// comparisons' correlation (Dunnett 1955, JASA 50:1096). Where the correlation is the product of one loading for each
+// comparison, as with independent groups, it is a double integral; else an integral over a lattice.
+func Dunnett(correlation *mat.SymDense) (Studentised, error) {
+	below, err := normalRectangle(correlation)
+	if err != nil {
+		return Studentised{}, err
+	}
+	return Studentised{newCurve(below), 1}, nil
+}
+
+// P is the chance, without any difference, that the largest |t| of all is at least this one.
+func (s Studentised) P(t, df float64) float64 {
+	w := s.unit * math.Abs(t)
+	if math.IsNaN(w) {
 		return math.NaN()
 	}
-	return math.Max(0, stats.MeanOverScale(func(s float64) float64 { return 1 - rangeBelow(q*s, k) }, df))
+	return math.Min(1, stats.MeanOverScale(func(scale float64) float64 { return s.curve.upper(w * scale) }, df))
 }
 
-// TukeyCritical is the t beyond which Tukey's p is below 1 - level.
-func TukeyCritical(level float64, k int, df float64) float64 {
-	return critical(func(t float64) float64 { return TukeyP(t, k, df) }, 1-level)
-}
-
-// DunnettP is the two-sided p-value of one of several comparisons with a control: P(max |T_i| >= |t|) of the
-// multivariate t distribution with the comparisons' correlation (Dunnett 1955, JASA 50:1096). Where the
-// correlation is the product of one loading for each comparison, as with independent groups, it is a double
-// integral; else an integral over a lattice.
-func DunnettP(t float64, correlation *mat.SymDense, df float64) (float64, error) {
-	below, err := normalRectangle(correlation)
-	if err != nil {
-		return 0, err
-	}
-	t = math.Abs(t)
-	p := stats.MeanOverScale(func(s float64) float64 { return 1 - below(t*s) }, df)
-	return math.Max(0, math.Min(1, p)), nil
-}
-
-// DunnettCritical is the t beyond which Dunnett's p is below 1 - level.
-func DunnettCritical(level float64, correlation *mat.SymDense, df float64) (float64, error) {
-	below, err := normalRectangle(correlation)
-	if err != nil {
-		return 0, err
-	}
-	return critical(func(t float64) float64 {
-		return stats.MeanOverScale(func(s float64) float64 { return 1 - below(t*s) }, df)
-	}, 1-level), nil
+// Critical is the |t| beyond which P is below 1 - level.
+func (s Studentised) Critical(level, df float64) float64 {
+	return critical(func(t float64) float64 { return s.P(t, df) }, 1-level)
 }
 
 // normalRectangle gives P(all |Z_i| < w) as a function of w.

@@ -2,6 +2,7 @@ package psychometric
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -137,7 +138,7 @@ func fitFactor(r *mat.SymDense, names []string) (factor, error) {
 		}
 		step, err := newtonStep(r, at, f)
 		if err != nil {
-			return factor{}, err
+			break
 		}
 		next, better := f, false
 		for scale := 1.0; scale > 1e-9; scale /= 2 {
@@ -159,7 +160,7 @@ func fitFactor(r *mat.SymDense, names []string) (factor, error) {
 		f, ok = next, true
 	}
 	for i, u := range at[k:] {
-		if u < 1e-3 {
+		if u == slices.Min(at[k:]) && u < 1e-3 {
 			return factor{}, stats.Errorf(stats.NotConverged, names[i], "the item leaves no error of its own (a Heywood case), so one factor does not fit")
 		}
 	}
