@@ -10,6 +10,9 @@ import (
 // normal distribution (Abramowitz & Stegun 26.7.5, 26.7.8), whose next term, of order t^7/df^3, is below rounding there.
 const manyDF = 1e6
 
+// mostDF stands for any number of degrees of freedom above it, infinity among them: F does not change by more than 1e-10.
+const mostDF = 1e11
+
 // TwoSidedT is P(|T| >= |t|) for Student's t with df > 0 degrees of freedom. See docs/methods/distributions.md.
 func TwoSidedT(t, df float64) float64 {
 	t = math.Abs(t)
@@ -50,17 +53,19 @@ func UpperF(f, d1, d2 float64) float64 {
 	if f <= 0 {
 		return 1
 	}
+	d1, d2 = math.Min(d1, mostDF), math.Min(d2, mostDF)
 	// Both shares are computed from the ratio, so that it may be very large or small.
 	ratio := f * (d1 / d2)
-	_, upper := betaTails(ratio/(1+ratio), 1/(1+ratio), d1/2, d2/2)
 	if math.IsInf(ratio, 1) {
 		return 0
 	}
+	_, upper := betaTails(ratio/(1+ratio), 1/(1+ratio), d1/2, d2/2)
 	return upper
 }
 
 // FQuantile is the quantile of the F distribution with d1 and d2 degrees of freedom at p in (0, 1).
 func FQuantile(p, d1, d2 float64) float64 {
+	d1, d2 = math.Min(d1, mostDF), math.Min(d2, mostDF)
 	return d2 / d1 * math.Exp(betaLogit(math.Min(p, 1-p), d1/2, d2/2, p <= 0.5))
 }
 

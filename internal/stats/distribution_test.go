@@ -54,6 +54,28 @@ func TestDistributionsAreRs(t *testing.T) {
 	require.Len(t, seen, len(functions))
 }
 
+// Any argument has a tail between 0 and 1, and a quantile is taken back to it; what is no argument gives NaN, and soon.
+func FuzzDistributions(f *testing.F) {
+	f.Add(0.3, 2.0, 7.5, 1.0)
+	f.Add(1e-300, 1e300, math.Inf(1), -3.0)
+	f.Add(math.NaN(), 1.0, 0.0, 1e9)
+	f.Add(0.999999, 1e12, 3e-3, 40.0)
+	f.Fuzz(func(t *testing.T, p, a, b, x float64) {
+		for name, tail := range map[string]float64{"t": stats.TwoSidedT(x, a), "F": stats.UpperF(x, a, b), "chi-square": stats.UpperChiSquare(x, math.Min(a, 1e9)),
+			"normal": stats.TwoSidedNormal(x), "noncentral t": stats.NoncentralT(math.Mod(x, 1000), math.Max(0.5, math.Min(math.Abs(a), 1e6)), math.Mod(b, 1000))} {
+			require.True(t, math.IsNaN(tail) || tail >= 0 && tail <= 1, "%s: %g", name, tail)
+		}
+		if !(p > 1e-12 && p < 1-1e-12 && a > 0.2 && a < 1e6 && b > 0.2 && b < 1e6) {
+			_ = stats.FQuantile(p, a, b) + stats.TQuantile(p, a) + stats.BetaQuantile(p, a, b)
+			return
+		}
+		if q := stats.FQuantile(p, a, b); q > 1e-100 && q < 1e100 {
+			require.InDelta(t, 1-p, stats.UpperF(q, a, b), 1e-9)
+		}
+		require.InEpsilon(t, 2*math.Min(p, 1-p), math.Min(1, stats.TwoSidedT(stats.TQuantile(p, a), a)), 1e-8)
+	})
+}
+
 // Beyond the noncentrality to which R goes, the two integrals must meet each other and the series.
 func TestTheNoncentralIntegralsMeetTheSeries(t *testing.T) {
 	for _, df := range []float64{1, 3, 20, 400, 1e5} {

@@ -69,6 +69,8 @@ func lgammaRatio(a, b float64) float64 {
 // neither end loses digits.
 func betaTails(x, y, a, b float64) (lower, upper float64) {
 	switch {
+	case !shaped(a, b) || math.IsNaN(x) || math.IsNaN(y):
+		return math.NaN(), math.NaN()
 	case x <= 0:
 		return 0, 1
 	case y <= 0:
@@ -96,6 +98,11 @@ func betaTails(x, y, a, b float64) (lower, upper float64) {
 	return lower, 1 - lower
 }
 
+// shaped tells whether both are shapes of a beta distribution: without this a NaN would run through every term of a series.
+func shaped(a, b float64) bool {
+	return a > 0 && b > 0 && !math.IsInf(a, 1) && !math.IsInf(b, 1)
+}
+
 func nonZero(v, tiny float64) float64 {
 	if math.Abs(v) < tiny {
 		return tiny
@@ -108,6 +115,9 @@ func nonZero(v, tiny float64) float64 {
 func betaLogit(tail, a, b float64, lower bool) float64 {
 	if !lower {
 		return -betaLogit(tail, b, a, true)
+	}
+	if !shaped(a, b) || !(tail > 0) {
+		return math.NaN()
 	}
 	goal := math.Log(tail)
 	low, high := math.Inf(-1), math.Inf(1)
@@ -146,6 +156,9 @@ func between(low, high, u float64) float64 {
 
 // gammaUpper is the upper tail of the gamma distribution with shape a at x > 0.
 func gammaUpper(a, x float64) float64 {
+	if !shaped(a, a) || math.IsNaN(x) {
+		return math.NaN()
+	}
 	weight := math.Exp(a*math.Log(x) - x - lgamma(a)) // x^a e^-x / Gamma(a)
 	if a >= 1 {
 		weight = math.Sqrt(a/(2*math.Pi)) * math.Exp(-stirlingError(a)-deviance(a, x, a-x))

@@ -26,8 +26,12 @@ func Integrate(f func(float64) float64, a, b float64, panels int) float64 {
 
 // MeanOverScale is the mean of f(s) over the scale s of an estimated standard deviation: df s^2 is chi-square with df
 // degrees of freedom. The integral runs over log s, where the density is smooth however few the degrees of freedom are, and
-// is divided by that of the density, so that no constant loses digits however many they are.
+// is divided by that of the density, so that no constant loses digits however many they are. Below a thousandth of a degree
+// it is NaN.
 func MeanOverScale(f func(s float64) float64, df float64) float64 {
+	if !(df >= 1e-3) || math.IsInf(df, 1) {
+		return math.NaN()
+	}
 	// The density of x = log s is highest at 0.
 	log := func(x float64) float64 { return df * (x + 0.5 - math.Exp(2*x)/2) }
 	const negligible = -38

@@ -2,6 +2,7 @@ package formula_test
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -76,6 +77,55 @@ func TestErrorsNameThePosition(t *testing.T) {
 			require.ErrorAs(t, err, &syntax)
 			require.Equal(t, c.position, syntax.Position, err)
 		})
+	}
+}
+
+// What R reads and we do not is refused with what would be read, never taken for something else.
+func TestNotationThatIsNotReadIsSaid(t *testing.T) {
+	for text, want := range map[string]string{
+		"y ~ log(x)": "log() is not read", "log(y) ~ x": "make a column of it first", "y ~ x / a": "may hold", "y ~ (a + b)^2": "may hold", "y ~ x %in% a": "may hold",
+		"y ~ .": "may hold", "y ~ poly(x, 2)": "poly() is not read", "y ~ I(x * 2)": "only a power", "y ~ x - offset(z)": "offset() is not read", "y ~ x = z": "may hold",
+	} {
+		_, err := formula.Parse(text)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+// R: model.matrix(~ x + I(x^2) + a:b, data.frame(x = c(1, 2, NA, 3), a = c("a2", "a1", "a1", "a2"), b = c("b3", "b1", "b2", ""))),
+// the last row without b: rows with something missing leave, the rest are products of what the names say.
+func TestTheMatrixIsThatOfModelMatrix(t *testing.T) {
+	f, err := formula.Parse("~ x + I(x^2) + a:b")
+	require.NoError(t, err)
+	two := map[string][]string{"a": levels["a"], "b": levels["b"]}
+	design, err := f.Design(two)
+	require.NoError(t, err)
+	frame := formula.Frame{Numbers: map[string][]stats.Number{"x": {stats.Of(1), stats.Of(2), {}, stats.Of(3)}},
+		Texts: map[string][]string{"a": {"a2", "a1", "a1", "a2"}, "b": {"b3", "b1", "b2", ""}}}
+	m, err := frame.Evaluate(design, two)
+	require.NoError(t, err)
+	require.Equal(t, []string{"(Intercept)", "x", "I(x^2)", "aa1:bb1", "aa2:bb1", "aa1:bb2", "aa2:bb2", "aa1:bb3", "aa2:bb3"}, m.Names)
+	require.Equal(t, []int{0, 1}, m.Rows)
+	require.Equal(t, []float64{1, 1, 1, 0, 0, 0, 0, 0, 1}, m.Row(0))
+	require.Equal(t, []float64{1, 2, 4, 1, 0, 0, 0, 0, 0}, m.Row(1))
+	require.Equal(t, []float64{1, 4}, m.Column(2))
+}
+
+func TestValuesThatCannotBeUsedAreNamed(t *testing.T) {
+	frame := formula.Frame{Numbers: map[string][]stats.Number{"x": {stats.Of(1), {Value: math.NaN(), Defined: true}}}, Texts: map[string][]string{"a": {"a1", "a2"}}}
+	for text, want := range map[string]struct {
+		kind  stats.Kind
+		where string
+	}{"~ x": {stats.NotFinite, "x"}, "~ z": {stats.BadInput, "z"}, "~ b": {stats.BadInput, "b"}, "~ I(a^2)": {stats.BadInput, "I(a^2)"}} {
+		f, err := formula.Parse(text)
+		require.NoError(t, err)
+		design, err := f.Design(levels)
+		if err == nil {
+			_, err = frame.Evaluate(design, levels)
+		}
+		var failure *stats.Failure
+		require.ErrorAs(t, err, &failure, text)
+		require.Equal(t, want.kind, failure.Kind, text)
+		require.Equal(t, want.where, failure.Where, text)
 	}
 }
 

@@ -90,6 +90,58 @@ func TestPValuesThatAreNone(t *testing.T) {
 	}
 }
 
+// Holm's p rises with the raw one, and a p that is not there is not counted: R, p.adjust(c(0.02, NA, 0.01, 0.03), "holm") is
+// 0.04, NA, 0.03, 0.04.
+func TestWhatIsMissingIsNotCounted(t *testing.T) {
+	p := []stats.Number{stats.Of(0.02), {}, stats.Of(0.01), stats.Of(0.03)}
+	a := Adjust(p)
+	for i, want := range []float64{0.04, 0, 0.03, 0.04} {
+		require.Equal(t, p[i].Defined, a.Holm[i].Defined)
+		require.InDelta(t, want, a.Holm[i].Value, 1e-15)
+	}
+	require.Equal(t, p, a.None)
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SliceOfN(rapid.Float64Range(0, 1), 2, 9).Draw(t, "p")
+		a := Adjust(numbers(p...))
+		for i := range p {
+			for j := range p {
+				if p[i] <= p[j] {
+					require.LessOrEqual(t, a.Holm[i].Value, a.Holm[j].Value)
+					require.LessOrEqual(t, a.BH[i].Value, a.BH[j].Value)
+					require.LessOrEqual(t, a.Hommel[i].Value, a.Hommel[j].Value+1e-15)
+				}
+			}
+		}
+	})
+}
+
+// Any p-values are corrected to p-values, or refused.
+func FuzzAdjust(f *testing.F) {
+	f.Add([]byte{1, 200, 30, 30, 0, 255})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 200 {
+			return
+		}
+		var p []stats.Number
+		for _, b := range data {
+			p = append(p, stats.Number{Value: math.Pow(float64(b)/250, 9), Defined: b%7 > 0})
+		}
+		if err := Check(p); err != nil {
+			var failure *stats.Failure
+			require.ErrorAs(t, err, &failure)
+			return
+		}
+		a := Adjust(p)
+		for _, list := range [][]stats.Number{a.Bonferroni, a.Holm, a.Hochberg, a.Hommel, a.BH, a.BY, a.None} {
+			require.Len(t, list, len(p))
+			for i, v := range list {
+				require.Equal(t, p[i].Defined, v.Defined)
+				require.True(t, v.Value >= p[i].Value*(1-1e-12) && v.Value <= 1)
+			}
+		}
+	})
+}
+
 func numbers(p ...float64) []stats.Number {
 	var out []stats.Number
 	for _, v := range p {

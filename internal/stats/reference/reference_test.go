@@ -75,3 +75,48 @@ func TestFiltersDropRowsWithoutTheColumn(t *testing.T) {
 	_, err = data.Keep([]reference.Filter{{Column: "nowhere", Op: "not_missing"}})
 	require.Error(t, err)
 }
+
+func TestFiltersThatMakeNoSenseAreRefused(t *testing.T) {
+	data, err := reference.ReadCSV([]byte("id,x\na,1\n"))
+	require.NoError(t, err)
+	for name, filter := range map[string]reference.Filter{
+		"no relation": {Column: "x", Value: []byte("1")}, "no value": {Column: "x", Op: "=="}, "a list": {Column: "x", Op: "<", Value: []byte("[1]")},
+		"in without a list": {Column: "x", Op: "in", Value: []byte("1")}, "a truth": {Column: "x", Op: "!=", Value: []byte("true")}, "no JSON": {Column: "x", Op: "==", Value: []byte("{")},
+	} {
+		_, err := data.Keep([]reference.Filter{filter})
+		var failure *stats.Failure
+		require.ErrorAs(t, err, &failure, name)
+		require.Equal(t, "x", failure.Where, name)
+	}
+}
+
+func TestTablesThatAreNone(t *testing.T) {
+	for name, text := range map[string]string{"nothing": "", "a short row": "a,b\n1\n", "a quote": "a,b\n\"1,2\n", "a column twice": "a,b,a\n1,2,3\n"} {
+		_, err := reference.ReadCSV([]byte(text))
+		var failure *stats.Failure
+		require.ErrorAs(t, err, &failure, name)
+		require.NotEmpty(t, failure.Where, name)
+	}
+	data, err := reference.ReadCSV([]byte("\ufeffx,y\n1,\n"))
+	require.NoError(t, err)
+	require.Contains(t, data.Frame().Numbers, "x", "a byte order mark is no part of the name")
+}
+
+// Any text is read or refused, and a filter of any kind keeps no more rows than there are.
+func FuzzData(f *testing.F) {
+	f.Add("id,x\na,1\nb,\n", "x", "<", "2")
+	f.Add("x\n\n1\n", "x", "in", "[1, \"a\", null]")
+	f.Fuzz(func(t *testing.T, text, column, op, value string) {
+		data, err := reference.ReadCSV([]byte(text))
+		if err != nil {
+			return
+		}
+		all := data.Frame()
+		kept, err := data.Keep([]reference.Filter{{Column: column, Op: op, Value: []byte(value)}})
+		if err != nil {
+			return
+		}
+		require.LessOrEqual(t, kept.Frame().Length(), all.Length())
+		_, _ = data.Integers()
+	})
+}
