@@ -94,8 +94,13 @@ func UpperChiSquare(x, df float64) float64 {
 // TwoSidedNormal is P(|Z| >= |z|) of the standard normal distribution.
 func TwoSidedNormal(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) }
 
-// NormalQuantile is the standard normal quantile at p in (0, 1).
-func NormalQuantile(p float64) float64 { return mathext.NormalQuantile(p) }
+// NormalQuantile is the standard normal quantile at p in [0, 1], infinite at its ends.
+func NormalQuantile(p float64) float64 {
+	if !(p >= 0 && p <= 1) {
+		return math.NaN()
+	}
+	return mathext.NormalQuantile(p)
+}
 
 func lgamma(x float64) float64 {
 	v, _ := math.Lgamma(x)

@@ -65,3 +65,9 @@ func TestAnIntervalWithoutErrorIsUndefined(t *testing.T) {
 	require.False(t, e.Statistic.Defined || e.Lower.Defined)
 	require.Error(t, stats.CheckLevel(math.NaN()))
 }
+
+func TestWhatIsNoProbabilityHasNoQuantile(t *testing.T) {
+	for _, p := range []float64{-46, 1.5, math.NaN()} {
+		require.True(t, math.IsNaN(stats.NormalQuantile(p)), "%g", p)
+	}
+}

@@ -49,7 +49,7 @@ type Result struct {
 const MostPositions = 50_000_000
 
 // Draw gives b resamples: within each stratum as many positions as it has, with replacement. A caller keeps b times the number
-// of positions within MostPositions.
+// of positions within MostPositions. See docs/methods/bootstrap.md.
 func Draw(strata [][]int, b int, source *rand.Rand) [][]int {
 	out := make([][]int, b)
 	for i := range out {
@@ -138,9 +138,13 @@ func (r *Result) accelerated(statistic Statistic, all []int, sorted []float64, z
 		r.Jackknife = append(r.Jackknife, t)
 		mean += t / float64(len(all))
 	}
+	largest := 0.0 // the acceleration has no unit, and a tiny one must not vanish when it is cubed
+	for _, t := range r.Jackknife {
+		largest = math.Max(largest, math.Abs(mean-t))
+	}
 	cubes, squares := 0.0, 0.0
 	for _, t := range r.Jackknife {
-		l := mean - t
+		l := (mean - t) / largest
 		cubes, squares = cubes+l*l*l, squares+l*l
 	}
 	below := 0
@@ -149,7 +153,7 @@ func (r *Result) accelerated(statistic Statistic, all []int, sorted []float64, z
 			below++
 		}
 	}
-	if squares == 0 || below == 0 || below == r.B {
+	if largest == 0 || below == 0 || below == r.B {
 		return
 	}
 	a, z0 := cubes/(6*math.Pow(squares, 1.5)), stats.NormalQuantile(float64(below)/float64(r.B))

@@ -97,6 +97,17 @@ func TestLimitsFollowTheScale(t *testing.T) {
 	require.InDelta(t, plain.BCaType7Upper.Value, math.Exp(logged.BCaType7Upper.Value), 0.05, "but for the jackknife's own scale")
 }
 
+// Found by FuzzRun: the cubes of a jackknife in a unit of 1e-150 vanished, and so did the interval.
+func TestATinyUnitKeepsItsAcceleration(t *testing.T) {
+	x := []float64{1, 2, 4, 9, 3}
+	resamples := Draw(one(5), 200, rand.New(rand.NewPCG(1, 1)))
+	plain, err := Run(5, meanOf(x), resamples, 0.9)
+	require.NoError(t, err)
+	tiny, err := Run(5, func(rows []int) float64 { return 1e-140 * meanOf(x)(rows) }, resamples, 0.9)
+	require.NoError(t, err)
+	require.InDelta(t, plain.Acceleration.Value, tiny.Acceleration.Value, 1e-9)
+}
+
 func TestTheSameSeedDrawsTheSameRows(t *testing.T) {
 	strata := [][]int{{0, 1, 2}, {3, 4}}
 	a, b := Draw(strata, 50, rand.New(rand.NewPCG(3, 3))), Draw(strata, 50, rand.New(rand.NewPCG(3, 3)))

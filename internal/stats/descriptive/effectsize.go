@@ -96,7 +96,8 @@ func EffectIndependent(x, y []float64, level float64) (IndependentEffect, error)
 }
 
 // EffectPaired standardises the mean of x - y; y is the earlier value. The interval of DAv is that of Algina &
-// Keselman (2003), Educational and Psychological Measurement 63:537.
+// Keselman (2003), Educational and Psychological Measurement 63:537. See
+// docs/methods/effect-sizes.md.
 func EffectPaired(x, y []float64, level float64) (PairedEffect, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return PairedEffect{}, err

@@ -4,10 +4,11 @@ import "math"
 
 // Quantile is the quantile of sorted values by one of the nine definitions of Hyndman & Fan (1996), The American
 // Statistician 50:361, numbered as there and in R: 1 to 3 step, 4 to 9 interpolate. An index that is whole but for rounding
-// is whole, as in R, whose fuzz is four units of rounding.
+// is whole, as in R, whose fuzz is four units of rounding. Anything else is NaN. See
+// docs/methods/descriptives.md.
 func Quantile(sorted []float64, p float64, definition int) float64 {
 	n := len(sorted)
-	if n == 0 || definition < 1 || definition > 9 {
+	if n == 0 || !(p >= 0 && p <= 1) || definition < 1 || definition > 9 {
 		return math.NaN()
 	}
 	at := func(i float64) float64 { return sorted[int(min(max(i, 1), float64(n)))-1] }

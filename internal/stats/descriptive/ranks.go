@@ -121,7 +121,7 @@ func signedRanks(d []float64, location float64) (v, total, variance float64, tie
 }
 
 // RankSumTest tests whether x lies above y by options.Mu. The Hodges-Lehmann estimate is the median of all differences
-// x - y.
+// x - y. See docs/methods/tests.md.
 func RankSumTest(x, y []float64, o RankOptions) (RankSum, error) {
 	if len(x) == 0 || len(y) == 0 {
 		return RankSum{}, stats.Errorf(stats.EmptyCell, "groups", "one of the two has no value")

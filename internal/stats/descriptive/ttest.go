@@ -57,7 +57,7 @@ func OneSampleT(x []float64, options TOptions) (TTest, error) {
 	return tTest(mean, math.Abs(mean), math.Sqrt(variance/float64(len(x))), float64(len(x)-1), options, TTest{N1: len(x)})
 }
 
-// PairedT tests the mean of x - y over pairs.
+// PairedT tests the mean of x - y over pairs. See docs/methods/tests.md.
 func PairedT(x, y []float64, options TOptions) (TTest, error) {
 	d, err := differences(x, y)
 	if err != nil {
@@ -75,7 +75,7 @@ func PairedT(x, y []float64, options TOptions) (TTest, error) {
 var groupNames = [2]string{"group 1", "group 2"}
 
 // TwoSampleT tests mean(x) - mean(y) of independent samples: Welch's (1947) with its own variance for each,
-// or Student's with a pooled one.
+// or Student's with a pooled one. See docs/methods/tests.md.
 func TwoSampleT(x, y []float64, pooled bool, options TOptions) (TTest, error) {
 	m1, v1, err := moments(groupNames[0], x)
 	if err != nil {

@@ -75,7 +75,8 @@ type Formula struct {
 }
 
 // Parse reads "response ~ terms" or "~ terms" with + - : *, 0 and 1, parentheses, I(x^k), names in
-// backticks, and random parts (terms | group) and (terms || group). The error is a *SyntaxError.
+// backticks, and random parts (terms | group) and (terms || group). The error is a *SyntaxError. See
+// docs/methods/formula.md.
 func Parse(text string) (Formula, error) {
 	p := &parser{text: text}
 	p.next()

@@ -25,7 +25,8 @@ type Fit struct {
 	RSS, TSS float64
 }
 
-// Least fits in an orthonormal basis of the columns; a column that earlier ones make up is named. TSS is about the mean.
+// Least fits in an orthonormal basis of the columns; a column that earlier ones make up is named. TSS is about the mean. See
+// docs/methods/ancova.md.
 func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	n, p := m.N(), m.P()
 	if len(y) != n {

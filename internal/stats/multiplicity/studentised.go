@@ -31,14 +31,15 @@ type Studentised struct {
 	unit  float64
 }
 
-// Tukey compares all pairs of k means: the studentised range (Tukey 1953; Kramer 1956 for unequal sizes).
+// Tukey compares all pairs of k means: the studentised range (Tukey 1953; Kramer 1956 for unequal sizes). See
+// docs/methods/multiplicity.md.
 func Tukey(k int) Studentised {
 	return Studentised{newCurve(func(w float64) float64 { return rangeBelow(w, k) }), math.Sqrt2}
 }
 
 // Dunnett compares several means with a control: the largest of |T_i| of the multivariate t distribution with the
 // comparisons' correlation (Dunnett 1955, JASA 50:1096). Where the correlation is the product of one loading for each
-// comparison, as with independent groups, it is a double integral; else an integral over a lattice.
+// comparison, as with independent groups, it is a double integral; else an integral over a lattice. See docs/methods/multiplicity.md.
 func Dunnett(correlation *mat.SymDense) (Studentised, error) {
 	below, err := normalRectangle(correlation)
 	if err != nil {

@@ -73,7 +73,7 @@ func Interval(x, n int, level float64) (One, error) {
 	return one, nil
 }
 
-// Wilson gives the score interval of x out of n > 0.
+// Wilson gives the score interval of x out of n > 0. See docs/methods/proportions.md.
 func Wilson(x, n int, level float64) (lower, upper float64) {
 	lower, upper = score(float64(x)/float64(n), float64(n), stats.NormalQuantile(0.5+level/2))
 	if x == 0 {
