@@ -44,7 +44,7 @@ for (n in names(pairs)) for (side in sides) for (level in c(0.5, 0.999)) for (mu
   d <- pairs[[n]]; ok <- complete.cases(d); i <- list(level = unbox(level), alternative = unbox(side), mu = unbox(mu))
   id <- paste(n, side, level, mu)
   put(paste("paired", id), "t_test", d, c(s(type = "paired", x = "x", y = "y"), i), "t.test(x, y, paired = TRUE, mu, alternative, conf.level)",
-    tt(t.test(d$x[ok], d$y[ok], paired = TRUE, mu = mu, alternative = side, conf.level = level), sum(ok), sum(ok)))
+    c(tt(t.test(d$x[ok], d$y[ok], paired = TRUE, mu = mu, alternative = side, conf.level = level), sum(ok), sum(ok)), s(n_excluded = sum(!ok))))
   x <- d$x[!is.na(d$x)]; y <- c(d$y[!is.na(d$y)], d$y[1] + 2, d$y[1] * 1.5)
   put(paste("one", id), "t_test", data.frame(x = x), c(s(type = "one_sample", x = "x"), i), "t.test(x, mu, alternative, conf.level)",
     tt(t.test(x, mu = mu, alternative = side, conf.level = level), length(x), NA))
@@ -134,7 +134,7 @@ for (unit in c(1, 1e-8, 1e8)) {
   d <- scale * unit; full <- d[complete.cases(d), ]; turned <- full; turned$i4 <- 6 * unit - turned$i4
   a <- quiet(psych::alpha(turned, check.keys = FALSE, warnings = FALSE))
   put(paste("alpha", unit), "cronbach_alpha", d, list(items = names(d), reversed = I("i4"), min = unbox(unit), max = unbox(5 * unit), missing = unbox("listwise"), level = unbox(0.95)),
-    "psych::alpha(complete rows, i4 reversed)", s(n = nrow(full), k = 4, alpha = a$total$raw_alpha, alpha_standardised = a$total$std.alpha, mean_r = a$total$average_r,
+    "psych::alpha(complete rows, i4 reversed)", s(n = nrow(full), n_excluded = 2, k = 4, alpha = a$total$raw_alpha, alpha_standardised = a$total$std.alpha, mean_r = a$total$average_r,
       alpha_if_dropped = a$alpha.drop$raw_alpha, item_rest_r = a$item.stats$r.drop))
 }
 ratings <- list(shifted = data.frame(a = c(1, 4, 6, 2, 7), b = c(3, 5, 9, 4, 8)), three = data.frame(a = c(9, 6, 8, 7, 10, 6), b = c(2, 1, 4, 1, 5, 2), c = c(5, 3, 6, 2, 6, 4)),
@@ -169,7 +169,7 @@ for (unit in c(1, 1e-8, 1e8)) for (formula in c("y ~ arm", "y ~ base + arm", "y 
   grid <- suppressMessages(emmeans(f, "arm", at = list(base = mean(used$base, na.rm = TRUE)), level = level))
   g <- summary(grid, level = level); p <- function(m) suppressMessages(summary(pairs(grid), adjust = m)$p.value); pr <- suppressMessages(summary(pairs(grid), adjust = "none"))
   hc <- lapply(0:3, function(k) sqrt(diag(vcovHC(f, type = paste0("HC", k)))))
-  e <- list(n = u(nobs(f)), sigma = u(sigma(f)), r_squared = u(summary(f)$r.squared), loglik = u(as.numeric(logLik(f))), aic = u(AIC(f)), bic = u(BIC(f)),
+  e <- list(n = u(nobs(f)), n_excluded = u(nrow(d) - nobs(f)), sigma = u(sigma(f)), r_squared = u(summary(f)$r.squared), loglik = u(as.numeric(logLik(f))), aic = u(AIC(f)), bic = u(BIC(f)),
     coefficients = lapply(seq_along(coef(f)), function(k) list(name = unbox(names(coef(f))[k]), estimate = u(coef(f)[k]), se = u(sm[k, 2]), t = u(sm[k, 3]), p_value = u(sm[k, 4]),
       ci_lower = u(ci[k, 1]), ci_upper = u(ci[k, 2]), se_hc0 = u(hc[[1]][k]), se_hc1 = u(hc[[2]][k]))),
     ls_means = lapply(seq_len(nrow(g)), function(k) list(level = unbox(as.character(g$arm[k])), estimate = u(g$emmean[k]), se = u(g$SE[k]), ci_lower = u(g$lower.CL[k]), ci_upper = u(g$upper.CL[k]))),

@@ -76,7 +76,13 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 	if err != nil {
 		return bootstrap.Result{}, err
 	}
-	return bootstrap.Run(len(x), statistic, resamples, in.Level)
+	result, err := bootstrap.Run(len(x), statistic, resamples, in.Level)
+	if bootstrap.Paired(in.Statistic) {
+		result.Excluded = j.open(in.X, in.Y)
+	} else {
+		result.Excluded = j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
+	}
+	return result, err
 }
 
 // resamples reads stored positions, a replicate a row, or draws them from the case's seed.

@@ -114,3 +114,28 @@ func (j job) groups(response, group string, levels ...string) ([][]float64, erro
 	}
 	return out, nil
 }
+
+// open counts the rows in which one of the columns is missing: those that complete leaves out.
+func (j job) open(names ...string) int {
+	count := 0
+	columns, _ := j.numbers(names...)
+	for row := 0; len(columns) > 0 && row < len(columns[0]); row++ {
+		if slices.ContainsFunc(columns, func(c []stats.Number) bool { return !c[row].Defined }) {
+			count++
+		}
+	}
+	return count
+}
+
+// unanswered counts the rows of the levels that have no response: those that groups leaves out.
+func (j job) unanswered(response, group string, levels ...string) int {
+	count := 0
+	columns, _ := j.numbers(response)
+	belongs, _ := j.text(group)
+	for row, level := range belongs {
+		if slices.Contains(levels, level) && !columns[0][row].Defined {
+			count++
+		}
+	}
+	return count
+}

@@ -51,6 +51,17 @@ func (in twoColumns) places() map[string]string {
 	return map[string]string{"x": in.X, "y": in.Y, "differences": difference, "values": difference}
 }
 
+// excluded counts the rows that are left out because a value is missing.
+func (in twoColumns) excluded(j job) int {
+	switch {
+	case in.Response != "":
+		return j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
+	case in.Y != "":
+		return j.open(in.X, in.Y)
+	}
+	return j.open(in.X)
+}
+
 func (in twoColumns) pairs(j job) ([][]float64, error) { return j.complete(in.X, in.Y) }
 
 func (in twoColumns) samples(j job) ([][]float64, error) {
@@ -73,6 +84,7 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.OneSampleT(x[0], options)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
@@ -80,6 +92,7 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.PairedT(pairs[0], pairs[1], options)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "welch", "student":
 		samples, err := in.samples(j)
@@ -87,38 +100,54 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.TwoSampleT(samples[0], samples[1], in.Type == "student", options)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return none, unknownType(in.Type, "one_sample, paired, welch or student")
 }
 
+// fewExact is how many values R takes for few enough to be exact where the case does not say.
+const fewExact = 50
+
+// wilcoxonInput is as R's wilcox.test: where exact is not given it is with fewer than 50 values, and correct is yes.
 type wilcoxonInput struct {
 	twoColumns
-	Exact       bool                    `json:"exact"`
-	Correct     bool                    `json:"correct"`
+	Exact       *bool                   `json:"exact"`
+	Correct     *bool                   `json:"correct"`
 	Mu          float64                 `json:"mu"`
 	Alternative descriptive.Alternative `json:"alternative"`
 }
 
 func wilcoxon(j job, in wilcoxonInput) (any, error) {
-	options := descriptive.RankOptions{Exact: in.Exact, Correct: in.Correct, Mu: in.Mu, Alternative: in.Alternative, Level: in.Level}
+	options := descriptive.RankOptions{Correct: in.Correct == nil || *in.Correct, Mu: in.Mu, Alternative: in.Alternative, Level: in.Level}
 	switch in.Type {
 	case "signed_rank":
 		pairs, err := in.pairs(j)
 		if err != nil {
 			return nil, err
 		}
+		options.Exact = in.exact(len(pairs[0]))
 		result, err := descriptive.SignedRankTest(pairs[0], pairs[1], options)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "rank_sum":
 		samples, err := in.samples(j)
 		if err != nil {
 			return nil, err
 		}
+		options.Exact = in.exact(max(len(samples[0]), len(samples[1])))
 		result, err := descriptive.RankSumTest(samples[0], samples[1], options)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "signed_rank or rank_sum")
+}
+
+func (in wilcoxonInput) exact(n int) bool {
+	if in.Exact != nil {
+		return *in.Exact
+	}
+	return n < fewExact
 }
 
 func effectSize(j job, in twoColumns) (any, error) {
@@ -129,6 +158,7 @@ func effectSize(j job, in twoColumns) (any, error) {
 			return nil, err
 		}
 		result, err := descriptive.EffectIndependent(samples[0], samples[1], in.Level)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
@@ -136,6 +166,7 @@ func effectSize(j job, in twoColumns) (any, error) {
 			return nil, err
 		}
 		result, err := descriptive.EffectPaired(pairs[0], pairs[1], in.Level)
+		result.Excluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "independent or paired")

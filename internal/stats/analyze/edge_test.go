@@ -42,3 +42,20 @@ func TestTheEdgesAreRs(t *testing.T) {
 		})
 	}
 }
+
+// As in R's wilcox.test, a case that does not say is exact with fewer than 50 values and no ties, and else corrected.
+func TestARankTestWithoutOptionsIsRs(t *testing.T) {
+	const data = "x,y\n1.1,2\n2.4,1.15\n3.05,7.3\n4.7,8.8\n5.2,3.9\n"
+	run := func(input string) map[string]any {
+		got := analyze.Run([]reference.Case{{Kind: "wilcoxon", Dataset: "d", Input: json.RawMessage(input)}}, func(string) ([]byte, error) { return []byte(data), nil })[0]
+		require.Nil(t, got.Error)
+		text, err := json.Marshal(got.Result)
+		require.NoError(t, err)
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal(text, &fields))
+		return fields
+	}
+	// R 4.2.2: wilcox.test(x, y, paired = TRUE)$p.value is 0.625, with exact = FALSE 0.5896385516.
+	require.InDelta(t, 0.625, run(`{"type": "signed_rank", "x": "x", "y": "y", "level": 0.95}`)["p_value"], 1e-12)
+	require.InDelta(t, 0.5896385516, run(`{"type": "signed_rank", "x": "x", "y": "y", "level": 0.95, "exact": false}`)["p_value"], 1e-9)
+}

@@ -107,7 +107,9 @@ func cronbachAlpha(j job, in itemsInput) (psychometric.Alpha, error) {
 	if err != nil {
 		return psychometric.Alpha{}, err
 	}
-	return psychometric.CronbachAlpha(items, in.Items, in.Level)
+	result, err := psychometric.CronbachAlpha(items, in.Items, in.Level)
+	result.Excluded = j.open(in.Items...)
+	return result, err
 }
 
 func mcdonaldOmega(j job, in itemsInput) (psychometric.Omega, error) {
@@ -115,7 +117,9 @@ func mcdonaldOmega(j job, in itemsInput) (psychometric.Omega, error) {
 	if err != nil {
 		return psychometric.Omega{}, err
 	}
-	return psychometric.McDonaldOmega(items, in.Items)
+	result, err := psychometric.McDonaldOmega(items, in.Items)
+	result.Excluded = j.open(in.Items...)
+	return result, err
 }
 
 type iccInput struct {
@@ -131,5 +135,7 @@ func intraclass(j job, in iccInput) (psychometric.Agreement, error) {
 	if err != nil {
 		return psychometric.Agreement{}, err
 	}
-	return psychometric.Intraclass(columns, in.Level)
+	result, err := psychometric.Intraclass(columns, in.Level)
+	result.Excluded = j.open(in.Columns...)
+	return result, err
 }

@@ -26,9 +26,11 @@ type Model struct {
 }
 
 // Ancova is a fitted analysis of covariance. LS-means stand at the means of numeric columns over the analysed
-// rows (the baseline where the model says) and give the levels of other factors equal weights.
+// rows (the baseline where the model says) and give the levels of other factors equal weights. Excluded are rows with
+// something missing, or with a level that is not among those compared.
 type Ancova struct {
 	N             int           `json:"n"`
+	Excluded      int           `json:"n_excluded"`
 	Coefficients  []Coefficient `json:"coefficients"`
 	VCov          NamedMatrix   `json:"vcov"`
 	Sigma         stats.Number  `json:"sigma"`
@@ -85,7 +87,8 @@ type LSMean struct {
 	Upper    stats.Number `json:"ci_upper"`
 }
 
-// Contrast is the difference of two LS-means, the earlier level first, with p adjusted for all pairs.
+// Contrast is the difference of two LS-means, the earlier level first, with p adjusted for all pairs; the interval named ci is
+// of this pair alone, that named tukey of all pairs together.
 type Contrast struct {
 	Contrast   string       `json:"contrast"`
 	Estimate   stats.Number `json:"estimate"`
@@ -96,12 +99,14 @@ type Contrast struct {
 	Lower      stats.Number `json:"ci_lower"`
 	Upper      stats.Number `json:"ci_upper"`
 	Tukey      stats.Number `json:"p_tukey"`
+	TukeyLower stats.Number `json:"tukey_lower"`
+	TukeyUpper stats.Number `json:"tukey_upper"`
 	Bonferroni stats.Number `json:"p_bonferroni"`
 	Holm       stats.Number `json:"p_holm"`
 	BH         stats.Number `json:"p_bh"`
 }
 
-// WithControl is the difference of an arm from the control, with Dunnett's p.
+// WithControl is the difference of an arm from the control, with Dunnett's p and interval.
 type WithControl struct {
 	Contrast string       `json:"contrast"`
 	Estimate stats.Number `json:"estimate"`
@@ -110,6 +115,8 @@ type WithControl struct {
 	T        stats.Number `json:"t"`
 	PRaw     stats.Number `json:"p_raw"`
 	Dunnett  stats.Number `json:"p_dunnett"`
+	Lower    stats.Number `json:"dunnett_lower"`
+	Upper    stats.Number `json:"dunnett_upper"`
 }
 
 // CovariateAt says where a numeric column stands in the LS-means.
@@ -166,6 +173,7 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		return Ancova{}, err
 	}
 	a := fit.summary(model.Level)
+	a.Excluded = frame.Length() - matrix.N()
 	for _, term := range design.Terms {
 		if term.Label == "" || term.Label == "(Intercept)" {
 			continue
@@ -273,17 +281,20 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 		a.LSMeans = append(a.LSMeans, LSMean{arm, e.Estimate, e.SE, f.DF, e.Lower, e.Upper})
 	}
 	pairwise := multiplicity.Tukey(len(arms))
+	critical := pairwise.Critical(model.Level, float64(f.DF))
 	var p []stats.Number
 	for i := range arms {
 		for j := i + 1; j < len(arms); j++ {
 			estimate, se := f.Combination(minus(rows[i], rows[j]))
 			e := stats.TEstimate(estimate, se, df, model.Level)
 			tukey := stats.Number{} // where a contrast has no error, as that of slopes at a covariate of 0
+			half := math.NaN()
 			if e.Statistic.Defined {
+				half = critical * se
 				tukey = stats.Of(pairwise.P(e.Statistic.Value, float64(f.DF)))
 			}
 			a.Contrasts = append(a.Contrasts, Contrast{Contrast: arms[i] + " - " + arms[j], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue,
-				Lower: e.Lower, Upper: e.Upper, Tukey: tukey})
+				Lower: e.Lower, Upper: e.Upper, Tukey: tukey, TukeyLower: stats.Of(estimate - half), TukeyUpper: stats.Of(estimate + half)})
 			p = append(p, e.PValue)
 		}
 	}
@@ -334,8 +345,11 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 	if err != nil {
 		return err
 	}
+	critical := dunnett.Critical(level, float64(f.DF))
 	for i := range a.VersusControl {
-		a.VersusControl[i].Dunnett = stats.Of(dunnett.P(a.VersusControl[i].T.Value, float64(f.DF)))
+		v := &a.VersusControl[i]
+		v.Dunnett = stats.Of(dunnett.P(v.T.Value, float64(f.DF)))
+		v.Lower, v.Upper = stats.Of(v.Estimate.Value-critical*v.SE.Value), stats.Of(v.Estimate.Value+critical*v.SE.Value)
 	}
 	return nil
 }

@@ -64,10 +64,12 @@ func TestWithoutACovariateItIsOneWay(t *testing.T) {
 			require.Equal(t, p.Contrast, a.Contrasts[i].Contrast)
 			require.InDelta(t, p.SE.Value, a.Contrasts[i].SE.Value, 1e-9)
 			require.InDelta(t, p.Tukey.Value, a.Contrasts[i].Tukey.Value, 1e-9)
+			require.InDelta(t, p.Lower.Value, a.Contrasts[i].TukeyLower.Value, 1e-7)
 			require.Equal(t, p.Tukey.Value < 0.05, p.Lower.Value > 0 || p.Upper.Value < 0, "the interval goes with the p")
 		}
 		for i, d := range c.VersusControl {
 			require.InDelta(t, d.Dunnett.Value, a.VersusControl[i].Dunnett.Value, 1e-8)
+			require.InDelta(t, d.Upper.Value, a.VersusControl[i].Upper.Value, 1e-6)
 			require.LessOrEqual(t, d.PRaw.Value, d.Dunnett.Value+1e-9)
 		}
 	})

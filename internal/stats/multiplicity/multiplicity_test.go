@@ -50,7 +50,7 @@ func TestTheLatticeAgreesWithTheIntegral(t *testing.T) {
 		require.NoError(t, err)
 		for _, w := range []float64{0.5, 1.5, 2.4, 4} {
 			allowed := 1e-5
-			if len(loadings) == 3 {
+			if len(loadings) < 5 {
 				allowed = 1e-9 // no lattice, but quadrature
 			}
 			require.InDelta(t, within(w, loadings), lattice.within(w), allowed, "%v, %g", loadings, w)
@@ -136,7 +136,7 @@ func FuzzAdjust(f *testing.F) {
 			require.Len(t, list, len(p))
 			for i, v := range list {
 				require.Equal(t, p[i].Defined, v.Defined)
-				require.True(t, v.Value >= p[i].Value*(1-1e-12) && v.Value <= 1)
+				require.True(t, !v.Defined || v.Value >= p[i].Value*(1-1e-12) && v.Value <= 1)
 			}
 		}
 	})

@@ -50,8 +50,11 @@ func (r rectangle) within(w float64) float64 {
 	if w <= 0 {
 		return 0
 	}
-	if k == 3 {
-		return r.three(w)
+	switch k {
+	case 3:
+		return r.nested(w, 3)
+	case 4:
+		return r.nested(w, 2)
 	}
 	y := make([]float64, k)
 	sum := 0.0
@@ -78,22 +81,30 @@ func (r rectangle) within(w float64) float64 {
 	return sum / latticePoints
 }
 
-// three integrates over two variables and takes the third in closed form: four arms need no lattice.
-func (r rectangle) three(w float64) float64 {
+// nested integrates over all variables but the last, which has a closed form: up to five arms need no lattice.
+func (r rectangle) nested(w float64, panels int) float64 {
 	const far = 8.5
-	over := func(row []float64, centre float64, f func(y float64) float64) float64 {
-		scale := row[len(row)-1]
-		low, high := math.Max(-far, (-w-centre)/scale), math.Min(far, (w-centre)/scale)
-		if low >= high {
+	y := make([]float64, 0, len(r.chol))
+	var over func() float64
+	over = func() float64 {
+		row, centre := r.chol[len(y)], 0.0
+		for j, v := range y {
+			centre += row[j] * v
+		}
+		scale := row[len(y)]
+		low, high := (-w-centre)/scale, (w-centre)/scale
+		if len(y) == len(r.chol)-1 {
+			return cumulative(high) - cumulative(low)
+		}
+		if low, high = math.Max(-far, low), math.Min(far, high); low >= high {
 			return 0
 		}
-		return stats.Integrate(func(y float64) float64 { return phi(y) * f(y) }, low, high, 3)
+		return stats.Integrate(func(v float64) float64 {
+			y = append(y, v)
+			p := phi(v) * over()
+			y = y[:len(y)-1]
+			return p
+		}, low, high, panels)
 	}
-	second, third := r.chol[1], r.chol[2]
-	return over(r.chol[0], 0, func(a float64) float64 {
-		return over(second, second[0]*a, func(b float64) float64 {
-			centre := third[0]*a + third[1]*b
-			return cumulative((w-centre)/third[2]) - cumulative((-w-centre)/third[2])
-		})
-	})
+	return over()
 }
