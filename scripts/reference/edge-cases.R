@@ -2,7 +2,7 @@
 # effect sizes, proportions, reliability, analysis of covariance and multiplicity, with R's results. Run from the root:
 #   Rscript scripts/reference/edge-cases.R > internal/stats/analyze/testdata/edge-cases.json
 # The shape is that of testdata/reference; data sets are in the file itself, by name.
-suppressMessages({library(jsonlite); library(psych); library(emmeans); library(sandwich)})
+suppressMessages({library(jsonlite); library(psych); library(emmeans); library(sandwich); library(mvtnorm)})
 u <- function(x) { x <- unname(x); if (length(x) == 1 && (is.na(x) || is.infinite(x))) NULL else unbox(x) }
 cases <- list(); data <- list()
 text <- function(v) if (is.numeric(v)) sprintf("%.17g", v) else as.character(v)
@@ -176,8 +176,16 @@ for (unit in c(1, 1e-8, 1e8)) for (formula in c("y ~ arm", "y ~ base + arm", "y 
     contrasts = lapply(seq_len(nrow(pr)), function(k) list(contrast = unbox(as.character(pr$contrast[k])), estimate = u(pr$estimate[k]), se = u(pr$SE[k]), t = u(pr$t.ratio[k]), p_raw = u(pr$p.value[k]),
       p_holm = u(p("holm")[k]), p_bh = u(p("BH")[k]), p_bonferroni = u(p("bonferroni")[k]), p_tukey = u(p("tukey")[k]))))
   if (small) e$ls_means <- NULL
+  if (unit == 1 && level == 0.5) {
+    ct <- contrast(grid, "trt.vs.ctrl", ref = 1, adjust = "none"); st <- summary(ct); R <- cov2cor(vcov(ct))
+    # mvtnorm's pmvt draws at random and is good for 1e-6; Miwa's pmvnorm, integrated over the scale, has no chance in it.
+    v <- f$df.residual
+    dunnett <- function(t) integrate(function(x) sapply(x, function(x) exp(log(2) + v / 2 * log(v / 2) - lgamma(v / 2) + v * x - v * exp(2 * x) / 2) *
+      (1 - pmvnorm(-rep(t * exp(x), 3), rep(t * exp(x), 3), corr = R, algorithm = Miwa(steps = 256))[1])), -4, 1.3, rel.tol = 1e-6)$value
+    e$versus_control <- lapply(1:3, function(k) list(t = u(st$t.ratio[k]), p_raw = u(st$p.value[k]), p_dunnett = u(dunnett(abs(st$t.ratio[k])))))
+  }
   put(paste("ancova", formula, unit, level), "ancova", d, list(formula = unbox(formula), response = unbox("y"), arm = unbox("arm"), factors = list(arm = c("a", "b", "c", "d"), site = c("n", "s")), level = unbox(level), control = unbox("a")),
-    sprintf("lm(%s), emmeans, vcovHC", formula), e, tolerance = list(p_tukey = list(rel = unbox(0), abs = unbox(2e-6))), rel = 1e-7)
+    sprintf("lm(%s), emmeans, vcovHC, pmvnorm(algorithm = Miwa)", formula), e, tolerance = list(p_tukey = list(rel = unbox(0), abs = unbox(2e-6)), p_dunnett = list(rel = unbox(0), abs = unbox(1e-6))), rel = 1e-7)
 }
 for (level in c(0.5, 0.95, 0.999)) {
   d <- trial[!is.na(trial$y), ]; a <- anova(lm(y ~ arm, d)); m <- tapply(d$y, d$arm, mean); n <- table(d$arm); mse <- a[2, 3]; df <- a[2, 1]

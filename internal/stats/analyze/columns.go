@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 
 	"afterglow/internal/stats"
 )
@@ -40,8 +41,12 @@ func (j job) numbers(names ...string) ([][]stats.Number, error) {
 		}
 		column, ok := frame.Numbers[name]
 		if !ok {
-			if _, text := frame.Texts[name]; text {
-				return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
+			if text, found := frame.Texts[name]; found {
+				row := slices.IndexFunc(text, func(cell string) bool {
+					_, err := strconv.ParseFloat(cell, 64)
+					return cell != "" && err != nil
+				})
+				return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers: row %d of those that are left holds text; a missing value is an empty cell", row+1)
 			}
 			return nil, stats.Errorf(stats.BadInput, name, "no such column")
 		}

@@ -225,7 +225,7 @@ func (r *RankResult) invert(from, to float64, o RankOptions, z func(shift float6
 		low, high := from, to
 		for range 200 {
 			middle := low + (high-low)/2
-			if middle == low || middle == high {
+			if high-low <= 1e-14*math.Max(math.Abs(low), math.Abs(high)) || middle == low || middle == high {
 				break
 			}
 			if z(middle) > goal {
