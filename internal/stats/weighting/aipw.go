@@ -9,6 +9,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
+	"afterglow/internal/stats/multiplicity"
 )
 
 // Models are two or more groups with a propensity model and outcome models: Names and X the columns of the propensity model,
@@ -272,7 +273,7 @@ func (out *Robust) withhold(missing map[string][]string) error {
 	for i, c := range out.Contrasts {
 		p[i] = c.PValue
 	}
-	for i, v := range holm(p) {
+	for i, v := range multiplicity.Adjust(p).Holm {
 		out.Contrasts[i].PHolm = v
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
+	"afterglow/internal/stats/multiplicity"
 )
 
 // Groups are two or more groups to compare: Names and X the columns of the propensity model with the intercept among them,
@@ -264,7 +265,7 @@ func (out *Weighted) correct() {
 	for i, c := range out.Contrasts {
 		p[i] = c.PValue
 	}
-	for i, v := range holm(p) {
+	for i, v := range multiplicity.Adjust(p).Holm {
 		out.Contrasts[i].PHolm = v
 	}
 }

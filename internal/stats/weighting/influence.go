@@ -4,7 +4,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/multiplicity"
 )
 
 // Contrast is a group's mean minus another's. The main error is that of the stacked estimating equations; the HC0 error
@@ -83,22 +82,3 @@ func checkClusters(cluster []int, n int) error {
 
 // difference is the variance of estimate a minus estimate b.
 func difference(v mat.Symmetric, a, b int) float64 { return v.At(a, a) + v.At(b, b) - 2*v.At(a, b) }
-
-// holm corrects the p-values of the comparisons that are given for their number; the others stay undefined.
-func holm(p []stats.Number) []stats.Number {
-	var given []float64
-	for _, v := range p {
-		if v.Defined {
-			given = append(given, v.Value)
-		}
-	}
-	out, next := make([]stats.Number, len(p)), 0
-	adjusted := multiplicity.Adjust(given).Holm
-	for i, v := range p {
-		if v.Defined {
-			out[i] = adjusted[next]
-			next++
-		}
-	}
-	return out
-}
