@@ -74,7 +74,7 @@ type Formula struct {
 	Random    []Random
 }
 
-// Parse reads "response ~ terms" or "~ terms" with + - : *, 0 and 1, parentheses, I(x^k), names in
+// Parse reads "response ~ terms" or "~ terms" with + - : *, 0 and 1, parentheses, (terms)^k, I(x^k), names in
 // backticks, and random parts (terms | group) and (terms || group). The error is a *SyntaxError. See
 // docs/methods/formula.md.
 func Parse(text string) (Formula, error) {

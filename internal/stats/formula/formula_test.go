@@ -37,6 +37,8 @@ func TestColumnsAreThoseOfModelMatrix(t *testing.T) {
 		{"y ~ x + a * b", []string{"(Intercept)", "x", "aa2", "bb2", "bb3", "aa2:bb2", "aa2:bb3"}},
 		{"y ~ a * b - a:b", []string{"(Intercept)", "aa2", "bb2", "bb3"}},
 		{"y ~ (a + x):b", []string{"(Intercept)", "aa1:bb1", "aa2:bb1", "aa1:bb2", "aa2:bb2", "aa1:bb3", "aa2:bb3", "x:bb1", "x:bb2", "x:bb3"}},
+		{"y ~ (a + x + b)^2", []string{"(Intercept)", "aa2", "x", "bb2", "bb3", "aa2:x", "aa2:bb2", "aa2:bb3", "x:bb2", "x:bb3"}},
+		{"y ~ (x + b)^2 - x:b", []string{"(Intercept)", "x", "bb2", "bb3"}},
 		{"y ~ x + x + a:a", []string{"(Intercept)", "x", "aa2"}},
 	}
 	for _, c := range cases {
@@ -69,6 +71,7 @@ func TestErrorsNameThePosition(t *testing.T) {
 		{"", 1}, {"y", 2}, {"y ~", 4}, {"y ~ x +", 8}, {"y ~ x $ z", 7}, {"y ~ log(x)", 5}, {"y ~ I(x)", 8},
 		{"y ~ I(x^1)", 9}, {"y ~ 2", 5}, {"y ~ x:1", 6}, {"y ~ (x", 7}, {"y ~ x)", 6}, {"y ~ (1 | )", 10},
 		{"y ~ a:(1 | g)", 10}, {"y ~ `x", 5}, {"y ~ x - (1 | g)", 9},
+		{"y ~ (x + z)^0", 13}, {"y ~ (x + z)^y", 13},
 	}
 	for _, c := range cases {
 		t.Run(c.formula, func(t *testing.T) {

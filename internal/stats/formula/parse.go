@@ -213,17 +213,43 @@ func (p *parser) product(random bool) (sets, error) {
 }
 
 func (p *parser) interaction(random bool) (sets, error) {
-	left, err := p.operand(random)
+	left, err := p.raised(random)
 	for err == nil && p.is(":") {
 		at := p.token.at
 		p.next()
 		var right sets
-		if right, err = p.operand(false); err != nil {
+		if right, err = p.raised(false); err != nil {
 			break
 		}
 		left, err = p.cross(left, right, at)
 	}
 	return left, err
+}
+
+// raised reads (terms)^k, the terms and their interactions of up to k of them, which binds more tightly than the colon.
+func (p *parser) raised(random bool) (sets, error) {
+	base, err := p.operand(random)
+	if err != nil || !p.is("^") {
+		return base, err
+	}
+	at := p.token.at
+	p.next()
+	k, err := strconv.Atoi(p.token.text)
+	if p.token.kind != tokenNumber || err != nil || k < 1 || k > 9 {
+		return sets{}, p.fail(p.token.at, "terms are raised to a whole number from 1 to 9, found %q", p.token.text)
+	}
+	p.next()
+	power := base
+	for range k - 1 {
+		crossed, err := p.cross(power, base, at)
+		if err != nil {
+			return sets{}, err
+		}
+		if err := p.combine(&power, crossed, false, at); err != nil {
+			return sets{}, err
+		}
+	}
+	return power, nil
 }
 
 func (p *parser) cross(a, b sets, at int) (sets, error) {
