@@ -185,7 +185,7 @@ func (f *RandomFit) gridContrasts(g Grid) (GridResult, error) {
 			if err != nil {
 				return out, err
 			}
-			out.Rows = append(out.Rows, GridRow{Contrast: placeName(over[both[0]]) + " - " + placeName(over[both[1]]), Place: within, Inference: i})
+			out.Rows = append(out.Rows, GridRow{Contrast: f.placeName(over[both[0]]) + " - " + f.placeName(over[both[1]]), Place: within, Inference: i})
 		}
 	}
 	return out, nil
@@ -220,16 +220,50 @@ func compared(method string, n int) ([][2]int, error) {
 	return out, nil
 }
 
-func placeName(place []PlaceOf) string {
+// placeName names a place as emmeans does: values that are numbers, and levels that all look like numbers, are led by
+// their column; a name that could be read as a sum or a ratio stands in parentheses.
+func (f *RandomFit) placeName(place []PlaceOf) string {
 	var names []string
 	for _, p := range place {
-		if p.Factor {
-			names = append(names, p.Level)
-		} else {
+		switch {
+		case !p.Factor:
 			names = append(names, p.Column+strconv.FormatFloat(p.Value, 'g', -1, 64))
+		case slices.ContainsFunc(f.factors[p.Column], isNoNumber):
+			names = append(names, p.Level)
+		default:
+			names = append(names, p.Column+p.Level)
 		}
 	}
-	return strings.Join(names, " ")
+	name := strings.Join(names, " ")
+	if strings.ContainsAny(name, "-+/*") {
+		return "(" + name + ")"
+	}
+	return name
+}
+
+func isNoNumber(level string) bool {
+	_, err := strconv.ParseFloat(level, 64)
+	return err != nil
+}
+
+// hypothesis gives the rows of a term's test as lmerTest states them: of type III, which for a model's only term is what
+// its columns add to those before them.
+func (f *RandomFit) hypothesis(term formula.TermColumns) [][]float64 {
+	if len(f.design.Terms) > 1 {
+		return marginal(f.design, f.factors, term)
+	}
+	const negligible = 1e-6
+	rows := make([][]float64, term.Count)
+	for i := range rows {
+		c := term.First + i
+		rows[i] = make([]float64, len(f.names))
+		for other := c; other < len(f.names); other++ {
+			if share := f.r.At(c, other) / f.r.At(c, c); math.Abs(share) >= negligible {
+				rows[i][other] = share
+			}
+		}
+	}
+	return rows
 }
 
 // marginal gives the rows of a term's hypothesis of type III under treatment coding: its coefficients, averaged with

@@ -94,7 +94,7 @@ func (f *RandomFit) Result(means, contrasts []Grid, subjects []string) (RandomRe
 	}
 	r.VCov, r.VCovKR = NamedMatrix{f.names, all.Plain}, all.KR
 	for _, term := range f.design.Terms {
-		test, err := f.FTest(term.Label, marginal(f.design, f.factors, term))
+		test, err := f.FTest(term.Label, f.hypothesis(term))
 		if err != nil {
 			return r, err
 		}
