@@ -52,6 +52,15 @@ func TestBeforeAnyEventTheLogLogLimitsAreUndefined(t *testing.T) {
 	require.False(t, c.RMST.Lower.Defined, "no event: no error to build an interval from")
 }
 
+// The expected limits are those of summary(survfit(Surv(time, status) ~ 1, conf.type = "log-log"), times = 0.5) in R.
+func TestReadBeforeTheFirstTimeTheCurveAndItsLimitsAreOne(t *testing.T) {
+	o := plain()
+	o.At = []float64{0.5, 1}
+	c := estimate(t, o, survival.Count{Time: 1, Censored: 1}, survival.Count{Time: 2, Events: 1}, survival.Count{Time: 3, Censored: 1})
+	require.Equal(t, survival.Point{Time: 0.5, NRisk: 3, Surv: stats.Of(1), SE: stats.Of(0), LowerLogLog: stats.Of(1), UpperLogLog: stats.Of(1)}, c.At[0])
+	require.False(t, c.At[1].LowerLogLog.Defined)
+}
+
 func TestAFlatStretchGivesItsMiddle(t *testing.T) {
 	c := estimate(t, plain(), survival.Count{Time: 1, Events: 2}, survival.Count{Time: 2, Censored: 1}, survival.Count{Time: 5, Events: 1})
 	require.Equal(t, stats.Of(3), c.Quantiles[1].Estimate, "S is 0.5 from 1 to 5")

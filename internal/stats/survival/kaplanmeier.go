@@ -50,7 +50,8 @@ type Row struct {
 }
 
 // Point is the curve read at a time asked for. NRisk counts those still followed at that time; past the
-// last observation the curve is undefined unless it has reached 0.
+// last observation the curve is undefined unless it has reached 0. Before the first one S and its limits are 1, as
+// in R's summary.
 type Point struct {
 	Time        float64      `json:"time"`
 	NRisk       int          `json:"n_risk"`
@@ -155,7 +156,7 @@ func (r *Row) limits(relative, z float64) {
 
 // read gives the curve at t.
 func (c Curve) read(t, tolerance float64) Point {
-	p := Point{Time: t, Surv: stats.Of(1), SE: stats.Of(0)}
+	p := Point{Time: t, Surv: stats.Of(1), SE: stats.Of(0), LowerLogLog: stats.Of(1), UpperLogLog: stats.Of(1)}
 	p.NRisk = c.N
 	for _, r := range c.Table {
 		if r.Time < t-tolerance {
