@@ -172,6 +172,8 @@ func (c *constraint) step(chol *mat.Cholesky, q, score []float64) ([]float64, er
 
 // flatDeviance is the relative change of the deviance at which glm in R with its strictest useful setting stops; the
 // covariance is that of the weights with which its last step was made, which differ from those at the optimum by 1e-7.
+// Where the link is not canonical these steps shrink only by a constant share, so a fit that went on would leave R's
+// coefficients by some 1e-7 standard errors: such a fit stops where R's does.
 const flatDeviance = 1e-14
 
 // climb maximises the likelihood, under a constraint where there is one, and leaves q and the point there.
@@ -214,6 +216,10 @@ func (f *Fit) climb(q []float64, at point, hold *constraint) error {
 		}
 		if f.flat == nil && math.Abs(next.logLik-at.logLik) < flatDeviance*(0.05+math.Abs(next.logLik)) {
 			f.flat = at.info
+			if f.Family == CLogLog && hold == nil && next.chol.Factorize(next.info) {
+				f.q, f.at = moved, next
+				return nil
+			}
 		}
 		q, at = moved, next
 		if f.Family.Binary() && hold == nil && at.maxEta > separatedEta && iteration > 20 {

@@ -62,6 +62,8 @@ func FitDiscreteHazard(s Spells, cuts []float64, level float64) (DiscreteHazard,
 		seen, event := followed(t, s.Event[i], cuts)
 		if seen == 0 {
 			out.NWithoutPeriod++
+		} else {
+			out.NSubjects++
 		}
 		for k := range seen {
 			row := make([]float64, intervals+p)
@@ -77,7 +79,7 @@ func FitDiscreteHazard(s Spells, cuts []float64, level float64) (DiscreteHazard,
 			out.AtRisk[k]++
 		}
 	}
-	out.NSubjects, out.NPersonPeriods = len(s.Stop), len(data.Y)
+	out.NPersonPeriods = len(data.Y)
 	for k := range intervals {
 		if out.AtRisk[k] == 0 {
 			return out, stats.Errorf(stats.EmptyCell, data.Names[k], "nobody was followed into the interval from %g to %g", cuts[k], cuts[k+1])
