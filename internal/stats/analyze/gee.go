@@ -39,7 +39,7 @@ func estimatingEquations(j job, in geeInput) (gee.Result, error) {
 	if data.Cluster, err = coded(in.Subject, frame.Texts[in.Subject], firstSeen(frame.Texts[in.Subject], m.Rows), m.Rows); err != nil {
 		return gee.Result{}, err
 	}
-	if data.Wave, err = waves(frame, in.Wave, m.Rows); err != nil {
+	if data.Wave, err = waves(frame, in.Wave, in.Factors[in.Wave], m.Rows); err != nil {
 		return gee.Result{}, err
 	}
 	fit, err := gee.New(family, in.Corstr, data)
@@ -49,8 +49,8 @@ func estimatingEquations(j job, in geeInput) (gee.Result, error) {
 	return fit.Report(m.Names, m.N(), in.Level)
 }
 
-// waves numbers the sorted distinct values of the wave column.
-func waves(frame formula.Frame, name string, rows []int) ([]int, error) {
+// waves numbers the values of the wave column: of a factor in the order of its levels, else sorted.
+func waves(frame formula.Frame, name string, levels []string, rows []int) ([]int, error) {
 	out := make([]int, len(rows))
 	if numbers, ok := frame.Numbers[name]; ok {
 		var distinct []float64
@@ -64,7 +64,12 @@ func waves(frame formula.Frame, name string, rows []int) ([]int, error) {
 		}
 		return out, nil
 	}
-	return coded(name, frame.Texts[name], distinct(frame.Texts[name]), rows)
+	column := frame.Texts[name]
+	there := distinct(column)
+	if levels != nil {
+		there = slices.DeleteFunc(slices.Clone(levels), func(l string) bool { return !slices.Contains(column, l) })
+	}
+	return coded(name, column, there, rows)
 }
 
 func firstSeen(column []string, rows []int) []string {

@@ -81,15 +81,24 @@ func (f *Fit) Logistic(level float64) (Logistic, error) {
 			r.FittedFirst = append(r.FittedFirst, stats.Of(f.Fitted(i)))
 		}
 	}
-	share := float64(r.Events) / float64(n)
-	null := 2 * float64(n) * (share*math.Log(share) + (1-share)*math.Log1p(-share))
+	null, df := f.null(float64(r.Events) / float64(n))
 	r.NullDeviance, r.Brier, r.AUC = stats.Of(-null), stats.Of(brier), stats.Of(f.auc())
 	r.AIC, r.BIC = stats.Of(-2*f.LogLik+2*float64(p)), stats.Of(-2*f.LogLik+math.Log(float64(n))*float64(p))
-	if p > 1 {
-		t := stats.ChiSquareTest(2*f.LogLik-null, p-1)
-		r.LRTest = ChiSquare{t.Statistic, p - 1, t.PValue}
+	if df > 0 {
+		t := stats.ChiSquareTest(2*f.LogLik-null, df)
+		r.LRTest = ChiSquare{t.Statistic, df, t.PValue}
 	}
 	return r, nil
+}
+
+// null gives twice the log-likelihood of the model without covariates, and how many coefficients it lacks: a share of
+// events common to all or, where the fit has no intercept either, one half, as in R's glm.
+func (f *Fit) null(share float64) (twice float64, df int) {
+	n := float64(f.basis.N)
+	if !slices.Contains(f.data.Names, "(Intercept)") {
+		return -2 * n * math.Ln2, f.basis.P
+	}
+	return 2 * n * (share*math.Log(share) + (1-share)*math.Log1p(-share)), f.basis.P - 1
 }
 
 // auc is the share of pairs of a 1 and a 0 in which the 1 has the higher linear predictor, ties half.
