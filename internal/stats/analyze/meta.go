@@ -17,12 +17,34 @@ type sitesInput struct {
 }
 
 type metaInput struct {
-	Measure  meta.Measure      `json:"measure"`
-	Columns  map[string]string `json:"columns"`
-	Mods     string            `json:"mods"`
-	Methods  []meta.Estimator  `json:"methods"`
-	Adjusted []meta.Estimator  `json:"methods_knha"`
-	Level    float64           `json:"level"`
+	Measure  meta.Measure        `json:"measure"`
+	Columns  map[string]string   `json:"columns"`
+	Mods     string              `json:"mods"`
+	Factors  map[string][]string `json:"factors"`
+	Methods  []meta.Estimator    `json:"methods"`
+	Adjusted []meta.Estimator    `json:"methods_knha"`
+	Level    float64             `json:"level"`
+}
+
+// groupSizes are the arguments that may stand in place of the counts without the event.
+var groupSizes = map[string]string{"bi": "n1i", "di": "n2i"}
+
+// factors gives the levels of the text columns of a formula's right side: those that are given, else sorted as in R.
+func (j job) factors(right string, given map[string][]string) map[string][]string {
+	out := map[string][]string{}
+	parsed, err := formula.Parse("~ " + right)
+	if err != nil {
+		return given
+	}
+	frame := j.data.Frame()
+	for _, name := range parsed.Columns() {
+		if levels, ok := given[name]; ok {
+			out[name] = levels
+		} else if column, text := frame.Texts[name]; text {
+			out[name] = distinct(column)
+		}
+	}
+	return out
 }
 
 func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
@@ -31,8 +53,13 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 		return meta.Analysis{}, stats.Errorf(stats.BadInput, "measure", "no measure %q; there are RR, OR, RD, MD, SMD and GEN", in.Measure)
 	}
 	var names []string
-	for _, argument := range arguments {
+	sized := make([]bool, len(arguments)) // the group's size is given in place of those without the event
+	for c, argument := range arguments {
 		name, given := in.Columns[argument]
+		if size, one := groupSizes[argument]; one && !given {
+			name, given = in.Columns[size]
+			sized[c] = true
+		}
 		if !given {
 			return meta.Analysis{}, stats.Errorf(stats.BadInput, "columns", "%s needs %s", in.Measure, argument)
 		}
@@ -41,7 +68,7 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 	design, frame := formula.Matrix{}, j.data.Frame()
 	if in.Mods != "" {
 		var err error
-		if design, frame, err = j.covariates(in.Mods, nil, nil, names...); err != nil {
+		if design, frame, err = j.covariates(in.Mods, j.factors(in.Mods, in.Factors), nil, names...); err != nil {
 			return meta.Analysis{}, err
 		}
 	} else {
@@ -59,6 +86,9 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 				return meta.Analysis{}, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
 			}
 			x[c] = column[row].Value
+			if sized[c] {
+				x[c] -= x[c-1]
+			}
 		}
 		e, err := in.Measure.Compute(x, i)
 		if err != nil {

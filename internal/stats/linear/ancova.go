@@ -205,11 +205,29 @@ func everyLevel(frame formula.Frame, rows []int, factors map[string][]string, co
 	return nil
 }
 
+// explained is the share of the response's squares that the fit explains, plain and adjusted: about the mean or, without
+// an intercept, about zero, as in R.
+func (f *Fit) explained() (share, adjusted float64) {
+	n, total, lost := f.Matrix.N(), f.TSS, 1
+	if !slices.Contains(f.Matrix.Names, "(Intercept)") {
+		total, lost = f.RSS, 0
+		for i := range n {
+			fitted := 0.0
+			for j, v := range f.Matrix.Row(i) {
+				fitted += v * f.Beta[j]
+			}
+			total += fitted * fitted
+		}
+	}
+	share = 1 - f.RSS/total
+	return share, 1 - (1-share)*float64(n-lost)/float64(f.DF)
+}
+
 func (f *Fit) summary(level float64) Ancova {
 	n, p := f.Matrix.N(), f.Matrix.P()
-	r2 := 1 - f.RSS/f.TSS
+	r2, adjusted := f.explained()
 	ll := f.LogLikelihood()
-	a := Ancova{N: n, Sigma: stats.Of(f.Sigma), DFResidual: f.DF, RSquared: stats.Of(r2), AdjRSquared: stats.Of(1 - (1-r2)*float64(n-1)/float64(f.DF)),
+	a := Ancova{N: n, Sigma: stats.Of(f.Sigma), DFResidual: f.DF, RSquared: stats.Of(r2), AdjRSquared: stats.Of(adjusted),
 		LogLikelihood: stats.Of(ll), AIC: stats.Of(-2*ll + 2*float64(p+1)), BIC: stats.Of(-2*ll + math.Log(float64(n))*float64(p+1))}
 	covariance := f.Covariance()
 	robust := [4][]stats.Number{f.Robust(0), f.Robust(1), f.Robust(2), f.Robust(3)}
