@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/mixed"
@@ -36,9 +38,14 @@ type mmrmFullInput struct {
 	Area *mixed.Area `json:"area"`
 }
 
+// texts are the columns that hold names also where they look like numbers.
+func (in mmrmInput) texts(more ...string) []string {
+	return slices.AppendSeq(append([]string{in.Subject, in.Visit, in.Arm}, more...), maps.Keys(in.Factors))
+}
+
 // plan gives the design, the rows and the options of an input.
 func (in mmrmInput) plan(j job) (*mixed.Design, mixed.Rows, mixed.Options, error) {
-	rows := mixed.Rows{Data: j.data.Frame(in.Subject, in.Visit), Subject: in.Subject, Weight: in.Weights}
+	rows := mixed.Rows{Data: j.data.Frame(in.texts()...), Subject: in.Subject, Weight: in.Weights}
 	options := mixed.Options{Covariance: in.Covariance, Method: in.Method, Times: in.Times, Level: in.Level}
 	model := mixed.Model{Formula: in.Formula, Visit: in.Visit, Visits: in.Visits, Arm: in.Arm, Factors: in.Factors}
 	model, err := model.Classify(rows.Data, in.Subject)
@@ -115,7 +122,7 @@ func mmrmPooled(j job, in mmrmPooledInput) (mmrmPooledResult, error) {
 	if err != nil {
 		return mmrmPooledResult{}, err
 	}
-	rows.Data = j.data.Frame(in.Subject, in.Visit, in.Site)
+	rows.Data = j.data.Frame(in.texts(in.Site)...)
 	names, sums, err := design.SumBy(rows, in.Site)
 	if err != nil {
 		return mmrmPooledResult{}, err
