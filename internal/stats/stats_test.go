@@ -36,6 +36,7 @@ func TestDistributionsHaveTheirClosedForms(t *testing.T) {
 		require.InEpsilon(t, stats.NormalQuantile(p), stats.TQuantile(p, 1e9), 1e-7)
 		require.InDelta(t, -stats.TQuantile(p, 7.3), stats.TQuantile(1-p, 7.3), 1e-5)
 	}
+	require.InEpsilon(t, 14225.193011958556, stats.TQuantile(0.995, 0.43722933461124119), 1e-12, "qt(0.995, 0.43722933461124119) in R")
 	require.InEpsilon(t, math.Exp(-3), stats.UpperChiSquare(6, 2), 1e-12)
 	require.InEpsilon(t, 1.959963984540054, stats.NormalQuantile(0.975), 1e-14)
 	require.InEpsilon(t, 2/math.Pi*1e-30, stats.TwoSidedT(1e30, 1), 1e-12) // the Cauchy tail
