@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
@@ -164,12 +166,58 @@ type kind struct {
 func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kind {
 	return kind{name: name, about: about, input: reflect.TypeFor[In](), results: []reflect.Type{reflect.TypeFor[Out]()}, run: func(j job) (any, error) {
 		var in In
+		if len(j.input) == 0 {
+			return nil, stats.Errorf(stats.BadInput, "input", "the case has none")
+		}
 		decoder := json.NewDecoder(bytes.NewReader(j.input))
 		if err := decoder.Decode(&in); err != nil {
 			return nil, stats.Errorf(stats.BadInput, "input", "is not what %s takes: %v", name, err)
 		}
+		if err := noGaps(j.input, reflect.TypeFor[In]()); err != nil {
+			return nil, err
+		}
 		return adapter(j, in)
 	}}
+}
+
+// noGaps refuses a list with a null in it, which would be read as 0 or as an empty name; lists whose numbers may be missing
+// take it.
+func noGaps(input json.RawMessage, of reflect.Type) error {
+	var members map[string]any
+	if err := json.Unmarshal(input, &members); err != nil {
+		return stats.Errorf(stats.BadInput, "input", "is no object: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if hasGap(members[name]) && !takesGaps(of, name) {
+			return stats.Errorf(stats.BadInput, name, "a value of the list is missing (null)")
+		}
+	}
+	return nil
+}
+
+func takesGaps(of reflect.Type, name string) bool {
+	for i := range of.NumField() {
+		tag, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		if tag != name {
+			continue
+		}
+		element := of.Field(i).Type
+		for element.Kind() == reflect.Slice {
+			element = element.Elem()
+		}
+		return element == number
+	}
+	return false
+}
+
+func hasGap(value any) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return e == nil || hasGap(e) })
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), hasGap)
+	}
+	return false
 }
 
 // giving names the forms that the result takes, by the input.

@@ -212,7 +212,7 @@ func TestTheDataAsTheyAreHaveResults(t *testing.T) {
 // A formula that is not read says what would be.
 func TestAFormulaThatIsNotReadSaysWhatIs(t *testing.T) {
 	for formula, want := range map[string]string{
-		"post ~ log(pre) + arm": "the only function is I(name^k)", "log(post) ~ arm": "make a column of it first", "post ~ pre / arm": "may hold", "post ~ (pre + arm)^2": "may hold",
+		"post ~ log(pre) + arm": "the only function is I(name^k)", "log(post) ~ arm": "make a column of it first", "post ~ pre / arm": "may hold", "post ~ (pre + arm)^x": "a whole number",
 		"post ~ I(pre * 2) + arm": "only a power", "post ~ pre %in% arm": "may hold", "post ~ .": "may hold",
 	} {
 		cases := []reference.Case{{Kind: "ancova", Dataset: "trial.csv", Input: json.RawMessage(model(formula, "a", "b"))}}

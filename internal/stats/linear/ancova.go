@@ -138,6 +138,9 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	if model.Response == "" {
 		model.Response = parsed.Response
 	}
+	if !slices.Contains(parsed.Columns(), model.Arm) {
+		return Ancova{}, stats.Errorf(stats.BadInput, "arm", "%q is no column of the formula, so there is nothing to compare", model.Arm)
+	}
 	arms := model.Factors[model.Arm]
 	if len(arms) < 2 {
 		return Ancova{}, stats.Errorf(stats.OneLevel, model.Arm, "the arm needs at least two levels")

@@ -94,7 +94,7 @@ func (f Filter) value() any {
 	return value
 }
 
-// passes tells whether a cell stands in the relation; a cell that is missing, or no number where the value is one, does not.
+// passes tells whether a cell stands in the relation; a missing cell stands in none.
 func (f Filter) passes(cell string) bool {
 	if cell == "" {
 		return false
@@ -108,8 +108,8 @@ func (f Filter) passes(cell string) bool {
 		return slices.ContainsFunc(list, func(v any) bool { c, ok := compare(cell, v); return ok && c == 0 })
 	}
 	c, ok := compare(cell, value)
-	if !ok {
-		return false
+	if !ok { // a number and a text are different and not ordered
+		return f.Op == "!="
 	}
 	switch f.Op {
 	case "==":

@@ -56,12 +56,13 @@ func TestFiltersDropRowsWithoutTheColumn(t *testing.T) {
 		filter reference.Filter
 		kept   []string
 	}{
-		"not missing": {reference.Filter{Column: "x", Op: "not_missing"}, []string{"a", "c"}},
-		"equal":       {reference.Filter{Column: "g", Op: "==", Value: []byte(`"v"`)}, []string{"c"}},
-		"not equal":   {reference.Filter{Column: "x", Op: "!=", Value: []byte(`1`)}, []string{"c"}},
-		"less":        {reference.Filter{Column: "x", Op: "<", Value: []byte(`3`)}, []string{"a"}},
-		"at least":    {reference.Filter{Column: "x", Op: ">=", Value: []byte(`1`)}, []string{"a", "c"}},
-		"among":       {reference.Filter{Column: "g", Op: "in", Value: []byte(`["u", "w"]`)}, []string{"a", "b"}},
+		"not missing":            {reference.Filter{Column: "x", Op: "not_missing"}, []string{"a", "c"}},
+		"equal":                  {reference.Filter{Column: "g", Op: "==", Value: []byte(`"v"`)}, []string{"c"}},
+		"not equal":              {reference.Filter{Column: "x", Op: "!=", Value: []byte(`1`)}, []string{"c"}},
+		"a text is not a number": {reference.Filter{Column: "g", Op: "!=", Value: []byte(`1`)}, []string{"a", "b", "c"}},
+		"less":                   {reference.Filter{Column: "x", Op: "<", Value: []byte(`3`)}, []string{"a"}},
+		"at least":               {reference.Filter{Column: "x", Op: ">=", Value: []byte(`1`)}, []string{"a", "c"}},
+		"among":                  {reference.Filter{Column: "g", Op: "in", Value: []byte(`["u", "w"]`)}, []string{"a", "b"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
