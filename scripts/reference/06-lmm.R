@@ -97,5 +97,7 @@ lmm_case("lmm-epil-three-way", "three-way interaction of two factors and a numbe
 lmm_case("lmm-epil-minus-term", "a term taken out", "epil.csv", "logy ~ (trt + period + lbase)^2 - trt:lbase + (1 | subject)", factors = list(trt = c("placebo", "progabide"), period = c("1", "2", "3", "4")))
 lmm_case("lmm-epil-a-colon-b", "interaction without main effects", "epil.csv", "logy ~ 0 + lbase + trt:period + (1 | subject)", factors = list(trt = c("placebo", "progabide"), period = c("1", "2", "3", "4")))
 lmm_case("lmm-btheb-missing", "rows with a missing response, covariates", "btheb.csv", "bdi ~ bdi_pre + drug * length + treatment * visit + (1 | subject)", rows = list(filter("bdi_pre", ">", 12L)), factors = list(treatment = c("TAU", "BtheB"), drug = c("No", "Yes"), length = c("lt6m", "gt6m"), visit = c("2m", "3m", "5m", "8m")), means = list(g("treatment", "visit"), g(c("drug", "length"))), contrasts = list(g("treatment", c("visit", "drug"), method = "revpairwise")))
+lmm_case("lmm-machines-factor-slopes", "a factor among the random effects", "machines.csv", "score ~ machine + (machine | worker)", factors = list(machine = c("A", "B", "C")), means = list(g("machine")))
+lmm_case("lmm-machines-cell-slopes-ml", "a factor without intercept among the random effects, ML", "machines.csv", "score ~ machine + (0 + machine | worker)", "ML", factors = list(machine = c("A", "B", "C")))
 lmm_case("lmm-loblolly", "trees by seed", "loblolly.csv", "height ~ age + (1 | seed)", "ML")
 save_cases("06-lmm.json", "linear mixed models")
