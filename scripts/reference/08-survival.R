@@ -104,6 +104,7 @@ cox_case("cox-veteran-interaction", "factor by number", "veteran.csv", "celltype
 cox_case("cox-veteran-a-colon-b", "interaction without main effect of the number", "veteran.csv", "celltype + celltype:karno", "time", "status", factors = list(celltype = cell4))
 cox_case("cox-veteran-square", "square of a number", "veteran.csv", "karno + I(karno^2) + trt", "time", "status", factors = list(trt = c("1", "2")))
 cox_case("cox-veteran-strata-cluster", "strata and clusters together", "veteran.csv", "trt + karno", "time", "status", strata = "prior", cluster = "celltype")
+cox_case("cox-veteran-strata-of-two", "rows outside the strata's levels leave", "veteran.csv", "karno + age", "time", "status", strata = "celltype", factors = list(celltype = c("squamous", "adeno")))
 cox_case("cox-kidney-cluster", "two infections a patient, disease factor", "kidney.csv", "age + sex + disease", "time", "status", cluster = "id", factors = list(disease = c("Other", "GN", "AN", "PKD"), sex = c("1", "2")))
 cox_case("cox-kidney-breslow-cluster", "Breslow and clusters", "kidney.csv", "age + sex", "time", "status", ties = "breslow", cluster = "id")
 cox_case("cox-rats-cluster-strata", "litters within sex", "rats.csv", "rx", "time", "status", strata = "sex", cluster = "litter")

@@ -61,7 +61,7 @@ save_cases <- function(file, topic) {
   folder <- file.path(home, "reference")
   dir.create(folder, showWarnings = FALSE)
   doc <- list(schema = "afterglow-reference/1", file = file, topic = topic, cases = .cases)
-  writeLines(toJSON(doc, auto_unbox = TRUE, digits = I(12), null = "null", na = "null", pretty = 0), file.path(folder, file))
+  writeLines(toJSON(doc, auto_unbox = TRUE, digits = I(12), null = "null", na = "null"), file.path(folder, file))
   cat(file, length(.cases), "cases\n")
 }
 

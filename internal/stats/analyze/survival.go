@@ -232,6 +232,11 @@ func (j job) covariates(right string, levels map[string][]string, texts []string
 			texts = append(texts, name)
 		}
 	}
+	for _, name := range needed {
+		if names, ok := levels[name]; ok && slices.Contains(texts, name) {
+			factors[name] = names
+		}
+	}
 	parsed.Intercept = true
 	design, err := parsed.Design(factors)
 	if err != nil {

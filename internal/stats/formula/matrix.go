@@ -64,6 +64,9 @@ func (d Frame) Evaluate(design Design, levels map[string][]string, further ...st
 		if _, text := d.Texts[name]; !number && !text {
 			return m, stats.Errorf(stats.BadInput, name, "no such column")
 		}
+		if given, factor := levels[name]; factor {
+			factors[name] = given
+		}
 	}
 	row := make([]float64, len(design.Columns))
 	for i := range d.Length() {
