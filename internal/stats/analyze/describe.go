@@ -55,9 +55,18 @@ func fields(t reflect.Type) []Field {
 		return nil
 	}
 	out := []Field{}
-	for _, f := range reflect.VisibleFields(t) {
+	for i := range t.NumField() {
+		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || f.Anonymous || name == "-" {
+		if f.Anonymous && name == "" { // its fields stand among the struct's own, as in JSON; an own one of the same name wins
+			for _, inner := range fields(f.Type) {
+				if !slices.ContainsFunc(out, func(g Field) bool { return g.Name == inner.Name }) {
+					out = append(out, inner)
+				}
+			}
+			continue
+		}
+		if !f.IsExported() || name == "-" {
 			continue
 		}
 		if name == "" {

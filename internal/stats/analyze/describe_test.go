@@ -74,3 +74,25 @@ func TestOneFailingCaseDoesNotStopTheRest(t *testing.T) {
 		require.Contains(t, got.Error.Message, want.where, "the message names the place")
 	}
 }
+
+// An embedded result's fields are described also where one of them is called as the embedded struct is.
+func TestFieldsOfEmbeddedResultsAreDescribed(t *testing.T) {
+	for _, d := range analyze.Kinds() {
+		if d.Kind != "decay_fit" {
+			continue
+		}
+		for _, f := range d.Result {
+			if f.Name != "half_life_known" && f.Name != "gls" {
+				continue
+			}
+			names := []string{}
+			for _, inner := range f.Fields {
+				names = append(names, inner.Name)
+			}
+			require.Contains(t, names, "half_life", f.Name)
+			require.Contains(t, names, "half_life_profile_upper", f.Name)
+		}
+		return
+	}
+	require.Fail(t, "decay_fit is gone")
+}

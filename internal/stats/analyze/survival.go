@@ -152,6 +152,22 @@ var baselineTimes = []float64{90, 365, 730}
 
 const baselineAtRisk = 10
 
+// numberOf gives a column of numbers in the given rows; no name gives none.
+func numberOf(frame formula.Frame, name string, rows []int) ([]float64, error) {
+	if name == "" {
+		return nil, nil
+	}
+	column, number := frame.Numbers[name]
+	if !number {
+		return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
+	}
+	out := make([]float64, len(rows))
+	for i, row := range rows {
+		out[i] = column[row].Value
+	}
+	return out, nil
+}
+
 func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	stop := in.Stop
 	if stop == "" {
@@ -178,16 +194,12 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	for _, row := range m.Rows {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
-		if in.Weights != "" {
-			weight, number := frame.Numbers[in.Weights]
-			if !number {
-				return survival.CoxResult{}, stats.Errorf(stats.BadInput, in.Weights, "is not a column of numbers")
-			}
-			spells.Weight = append(spells.Weight, weight[row].Value)
-		}
-		if in.Start != "" {
-			spells.Start = append(spells.Start, frame.Numbers[in.Start][row].Value)
-		}
+	}
+	if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
+		return survival.CoxResult{}, err
+	}
+	if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
+		return survival.CoxResult{}, err
 	}
 	if in.Strata != "" {
 		spells.Strata = in.Factors[in.Strata]
@@ -320,85 +332,4 @@ func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error
 		}
 	}
 	return survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
-}
-
-type competingInput struct {
-	Time     string    `json:"time"`
-	Event    string    `json:"event"`
-	Causes   []string  `json:"causes"`
-	Group    string    `json:"group"`
-	Levels   []string  `json:"levels"`
-	At       []float64 `json:"at"`
-	FineGray *struct {
-		Right string `json:"rhs"`
-		Cause int    `json:"cause"`
-	} `json:"fine_gray"`
-	Factors map[string][]string `json:"factors"`
-	Level   float64             `json:"level"`
-}
-
-func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
-	columns, err := j.numbers(in.Time, in.Event)
-	if err != nil {
-		return survival.CompetingRisks{}, err
-	}
-	levels, groups := in.Levels, make([]string, len(columns[0]))
-	if in.Group == "" {
-		levels = []string{"all"}
-		for i := range groups {
-			groups[i] = "all"
-		}
-	} else if groups, err = j.text(in.Group); err != nil {
-		return survival.CompetingRisks{}, err
-	}
-	var rows []survival.CompetingRow
-	for i, t := range columns[0] {
-		g := slices.Index(levels, groups[i])
-		if !t.Defined || !columns[1][i].Defined || g < 0 {
-			continue
-		}
-		cause := int(columns[1][i].Value)
-		if float64(cause) != columns[1][i].Value {
-			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
-		}
-		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
-	}
-	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
-	if err != nil || in.FineGray == nil {
-		return out, err
-	}
-	fit, err := j.fineGray(in, columns)
-	out.FineGray = &fit
-	return out, err
-}
-
-func (j job) fineGray(in competingInput, columns [][]stats.Number) (survival.FineGray, error) {
-	if in.FineGray.Cause < 1 || in.FineGray.Cause > len(in.Causes) {
-		return survival.FineGray{}, stats.Errorf(stats.BadInput, "fine_gray", "there is no cause %d", in.FineGray.Cause)
-	}
-	factors := map[string][]string{}
-	for name, levels := range in.Factors {
-		factors[name] = levels
-	}
-	if in.Group != "" {
-		factors[in.Group] = in.Levels
-	}
-	m, _, err := j.covariates(in.FineGray.Right, factors, nil, in.Time, in.Event)
-	if err != nil {
-		return survival.FineGray{}, err
-	}
-	time, cause := make([]float64, len(m.Rows)), make([]int, len(m.Rows))
-	for i, row := range m.Rows {
-		time[i] = columns[0][row].Value
-		switch int(columns[1][row].Value) {
-		case 0:
-		case in.FineGray.Cause:
-			cause[i] = 1
-		default:
-			cause[i] = 2
-		}
-	}
-	out, err := survival.FitFineGray(time, cause, m.Names, m.X, in.Level)
-	out.Cause, out.Formula = in.Causes[in.FineGray.Cause-1], in.FineGray.Right
-	return out, err
 }

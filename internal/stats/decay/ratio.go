@@ -72,6 +72,7 @@ func (in RatioInput) Validate() error {
 // Ratio gives numerator / denominator with the delta-method interval, the same on the log scale, and the
 // set of Fieller (1954, J R Stat Soc B 16:175): all r for which numerator - r denominator does not differ
 // from zero. A denominator of exactly zero leaves the ratio undefined but not Fieller's set.
+// See docs/methods/ratio.md.
 func Ratio(in RatioInput) (RatioResult, error) {
 	if err := in.Validate(); err != nil {
 		return RatioResult{}, err

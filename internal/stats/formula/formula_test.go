@@ -86,7 +86,7 @@ func TestErrorsNameThePosition(t *testing.T) {
 // What R reads and we do not is refused with what would be read, never taken for something else.
 func TestNotationThatIsNotReadIsSaid(t *testing.T) {
 	for text, want := range map[string]string{
-		"y ~ log(x)": "log() is not read", "log(y) ~ x": "make a column of it first", "y ~ x / a": "may hold", "y ~ (a + b)^2": "may hold", "y ~ x %in% a": "may hold",
+		"y ~ log(x)": "log() is not read", "log(y) ~ x": "make a column of it first", "y ~ x / a": "may hold", "y ~ (a + b)^x": "a whole number", "y ~ x %in% a": "may hold",
 		"y ~ .": "may hold", "y ~ poly(x, 2)": "poly() is not read", "y ~ I(x * 2)": "only a power", "y ~ x - offset(z)": "offset() is not read", "y ~ x = z": "may hold",
 	} {
 		_, err := formula.Parse(text)

@@ -16,6 +16,11 @@ func (m Model) Classify(data formula.Frame, subject string) (Model, error) {
 	if err != nil {
 		return m, err
 	}
+	for _, name := range []string{subject, m.Visit} {
+		if _, there := data.Texts[name]; !there {
+			return m, stats.Errorf(stats.BadInput, name, "no such categorical column")
+		}
+	}
 	subjects, visits := data.Texts[subject], data.Texts[m.Visit]
 	for _, column := range parsed.Columns() {
 		if column == m.Visit || m.VisitValues[column] != nil || slices.Contains(m.Varying, column) {

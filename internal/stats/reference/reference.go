@@ -4,6 +4,7 @@ package reference
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -38,6 +39,9 @@ func Read(file []byte) ([]Case, error) {
 	}
 	if err := json.Unmarshal(file, &document); err != nil {
 		return nil, fmt.Errorf("read reference cases: %w", err)
+	}
+	if document.Cases == nil {
+		return nil, errors.New("read reference cases: there is no list of cases")
 	}
 	return document.Cases, nil
 }

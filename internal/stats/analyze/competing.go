@@ -1,0 +1,89 @@
+package analyze
+
+import (
+	"slices"
+
+	"afterglow/internal/stats"
+	"afterglow/internal/stats/survival"
+)
+
+type competingInput struct {
+	Time     string    `json:"time"`
+	Event    string    `json:"event"`
+	Causes   []string  `json:"causes"`
+	Group    string    `json:"group"`
+	Levels   []string  `json:"levels"`
+	At       []float64 `json:"at"`
+	FineGray *struct {
+		Right string `json:"rhs"`
+		Cause int    `json:"cause"`
+	} `json:"fine_gray"`
+	Factors map[string][]string `json:"factors"`
+	Level   float64             `json:"level"`
+}
+
+func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
+	columns, err := j.numbers(in.Time, in.Event)
+	if err != nil {
+		return survival.CompetingRisks{}, err
+	}
+	levels, groups := in.Levels, make([]string, len(columns[0]))
+	if in.Group == "" {
+		levels = []string{"all"}
+		for i := range groups {
+			groups[i] = "all"
+		}
+	} else if groups, err = j.text(in.Group); err != nil {
+		return survival.CompetingRisks{}, err
+	}
+	var rows []survival.CompetingRow
+	for i, t := range columns[0] {
+		g := slices.Index(levels, groups[i])
+		if !t.Defined || !columns[1][i].Defined || g < 0 {
+			continue
+		}
+		cause := int(columns[1][i].Value)
+		if float64(cause) != columns[1][i].Value {
+			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
+		}
+		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
+	}
+	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	if err != nil || in.FineGray == nil {
+		return out, err
+	}
+	fit, err := j.fineGray(in, columns)
+	out.FineGray = &fit
+	return out, err
+}
+
+func (j job) fineGray(in competingInput, columns [][]stats.Number) (survival.FineGray, error) {
+	if in.FineGray.Cause < 1 || in.FineGray.Cause > len(in.Causes) {
+		return survival.FineGray{}, stats.Errorf(stats.BadInput, "fine_gray", "there is no cause %d", in.FineGray.Cause)
+	}
+	factors := map[string][]string{}
+	for name, levels := range in.Factors {
+		factors[name] = levels
+	}
+	if in.Group != "" {
+		factors[in.Group] = in.Levels
+	}
+	m, _, err := j.covariates(in.FineGray.Right, factors, nil, in.Time, in.Event)
+	if err != nil {
+		return survival.FineGray{}, err
+	}
+	time, cause := make([]float64, len(m.Rows)), make([]int, len(m.Rows))
+	for i, row := range m.Rows {
+		time[i] = columns[0][row].Value
+		switch int(columns[1][row].Value) {
+		case 0:
+		case in.FineGray.Cause:
+			cause[i] = 1
+		default:
+			cause[i] = 2
+		}
+	}
+	out, err := survival.FitFineGray(time, cause, m.Names, m.X, in.Level)
+	out.Cause, out.Formula = in.Causes[in.FineGray.Cause-1], in.FineGray.Right
+	return out, err
+}
