@@ -104,7 +104,7 @@ FUZZ_TIME ?= 60s
 fuzz: setup ## Every fuzz target for FUZZ_TIME each
 	@set -e; for p in $$($(GO) list ./internal/...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) $$p; done; done
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 1x $$p; done; done
 
 .PHONY: golden
 golden: setup ## Rewrite the golden files; read their diff
