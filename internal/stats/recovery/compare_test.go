@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/glm"
 	"afterglow/internal/stats/survival"
 	"afterglow/internal/stats/weighting"
 )
@@ -30,28 +31,53 @@ func logHazard(truth float64) func(*rand.Rand, int) (map[string]bool, error) {
 	}
 }
 
-// weighted judges the average effect of a treatment that the sicker get more often, and that works better in some.
-func weighted(truth float64, estimand weighting.Estimand) func(*rand.Rand, int) (map[string]bool, error) {
-	return func(source *rand.Rand, n int) (map[string]bool, error) {
-		in := weighting.Input{Names: []string{"(Intercept)", "severity", "support", "prior"}, Treatment: "setting", Estimand: estimand, Level: level}
-		for range n {
-			severity, support, prior := source.NormFloat64(), source.NormFloat64(), 0.0
-			if source.Float64() < 0.4 {
-				prior = 1
-			}
-			treated := 0.0
-			if source.Float64() < 1/(1+math.Exp(0.2-0.7*severity+0.4*support-0.5*prior)) {
-				treated = 1
-			}
-			// The effect varies with support and has the mean that is asked for.
-			score := 20 + 4*severity - 2*support + 1.5*prior + treated*(truth+1.5*support) + 6*source.NormFloat64()
-			in.X = append(in.X, 1, severity, support, prior)
-			in.Treated, in.Outcome = append(in.Treated, treated), append(in.Outcome, score)
+// notRandomised draws a treatment that the sicker get more often, and that works better in some; its average effect is
+// known.
+func notRandomised(source *rand.Rand, n int, effect float64) weighting.Input {
+	in := weighting.Input{Names: []string{"(Intercept)", "severity", "support", "prior"}, Treatment: "setting", Level: level}
+	for range n {
+		severity, support, prior := source.NormFloat64(), source.NormFloat64(), 0.0
+		if source.Float64() < 0.4 {
+			prior = 1
 		}
+		treated := 0.0
+		if source.Float64() < 1/(1+math.Exp(0.2-0.7*severity+0.4*support-0.5*prior)) {
+			treated = 1
+		}
+		score := 20 + 4*severity - 2*support + 1.5*prior + treated*(effect+1.5*support) + 6*source.NormFloat64()
+		in.X = append(in.X, 1, severity, support, prior)
+		in.Treated, in.Outcome = append(in.Treated, treated), append(in.Outcome, score)
+	}
+	return in
+}
+
+// weighted judges the average effect in everyone by weights.
+func weighted(truth float64) func(*rand.Rand, int) (map[string]bool, error) {
+	return func(source *rand.Rand, n int) (map[string]bool, error) {
+		in := notRandomised(source, n, truth)
+		in.Estimand = weighting.ATE
 		c, err := weighting.Compare(in)
 		if err != nil {
 			return nil, err
 		}
 		return map[string]bool{"M-estimation": within(c.LowerM, c.UpperM, truth), "HC0": within(c.LowerHC0, c.UpperHC0, truth)}, nil
+	}
+}
+
+// doublyRobust judges the same with a model of the outcome beside.
+func doublyRobust(truth float64) func(*rand.Rand, int) (map[string]bool, error) {
+	return func(source *rand.Rand, n int) (map[string]bool, error) {
+		in := notRandomised(source, n, truth)
+		models := weighting.Models{Names: in.Names, X: in.X, OutcomeNames: in.Names, OutcomeX: in.X, Treatment: in.Treatment,
+			Levels: []string{"0", "1"}, Response: "score", Outcome: in.Outcome, Family: glm.Gaussian, Level: level}
+		for _, treated := range in.Treated {
+			models.Group = append(models.Group, int(treated))
+		}
+		r, err := weighting.AIPW(models)
+		if err != nil {
+			return nil, err
+		}
+		c := r.Contrasts[0]
+		return map[string]bool{"influence function": within(c.Lower, c.Upper, truth), "M-estimation": within(c.LowerM, c.UpperM, truth)}, nil
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/weighting"
 )
 
 const level = 0.95
@@ -36,8 +35,12 @@ var scenarios = []scenario{
 	{"half-life of a difference, from the MMRM's LS-means", "60 days", halfLife(60), []string{"profile"}},
 	{"Cox, log hazard ratio", "0.5", logHazard(0.5), []string{"Wald"}},
 	{"Cox, log hazard ratio", "0", logHazard(0), []string{"Wald"}},
-	{"IPTW, average effect in everyone", "-3", weighted(-3, weighting.ATE), []string{"M-estimation"}},
-	{"IPTW, average effect in everyone", "0", weighted(0, weighting.ATE), []string{"M-estimation"}},
+	{"IPTW, average effect in everyone", "-3", weighted(-3), []string{"M-estimation"}},
+	{"IPTW, average effect in everyone", "0", weighted(0), []string{"M-estimation"}},
+	{"AIPW, average effect in everyone", "-3", doublyRobust(-3), []string{"influence function"}},
+	{"AIPW, average effect in everyone", "0", doublyRobust(0), []string{"influence function"}},
+	{"LMM, difference of slopes", "-0.2", slopes(-0.2), []string{"Satterthwaite", "Kenward-Roger"}},
+	{"LMM, difference of slopes", "0", slopes(0), []string{"Satterthwaite", "Kenward-Roger"}},
 }
 
 // tally is how often an interval held the truth.

@@ -116,6 +116,33 @@ func lastVisit(effect float64) func(*rand.Rand, int) (map[string]bool, error) {
 	}
 }
 
+// slopes judges the difference of slopes over times of each one's own, between arms, by a random intercept and slope.
+func slopes(truth float64) func(*rand.Rand, int) (map[string]bool, error) {
+	return func(source *rand.Rand, n int) (map[string]bool, error) {
+		frame := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: map[string][]string{}}
+		for i := range n {
+			arm, at0, slope := float64(i%2), 4*source.NormFloat64(), 0.6*source.NormFloat64()
+			for range 2 + source.IntN(5) {
+				week := 24 * source.Float64()
+				score := 20 + at0 + (slope-0.1+truth*arm)*week + 3*source.NormFloat64()
+				frame.Numbers["week"] = append(frame.Numbers["week"], stats.Of(week))
+				frame.Numbers["arm"] = append(frame.Numbers["arm"], stats.Of(arm))
+				frame.Numbers["score"] = append(frame.Numbers["score"], stats.Of(score))
+				frame.Texts["id"] = append(frame.Texts["id"], fmt.Sprint(i))
+			}
+		}
+		fit, err := mixed.FitRandom(mixed.RandomModel{Formula: "score ~ arm * week + (1 + week | id)", Method: mixed.REML, Level: level}, frame)
+		if err != nil {
+			return nil, err
+		}
+		d, err := fit.Contrast([]float64{0, 0, 0, 1})
+		if err != nil {
+			return nil, err
+		}
+		return map[string]bool{"Satterthwaite": within(d.Lower, d.Upper, truth), "Kenward-Roger": within(d.LowerKR, d.UpperKR, truth)}, nil
+	}
+}
+
 // halfLife judges the half-life of a difference that decays exponentially, from the model's differences with their covariance.
 func halfLife(truth float64) func(*rand.Rand, int) (map[string]bool, error) {
 	return func(source *rand.Rand, n int) (map[string]bool, error) {
