@@ -57,6 +57,9 @@ func (s *Simulator) patient(d *draw, index int, p *Patient) {
 	p.WeightKg = roundWithin(d.normal(79, 16), 42, 160)
 	p.Responses, p.answers = p.Responses[:0], p.answers[:0]
 	s.profile.drawNature(d, &p.nature)
+	if s.worsens != nil && s.worsens(p.Number) {
+		p.nature.worsen()
+	}
 	p.got = s.profile.assign(&p.nature)
 	model := &protocolModels[p.got.protocol]
 	p.Protocol = model.Protocol
@@ -98,7 +101,10 @@ func (s *Simulator) before(d *draw, p *Patient, c *course) {
 // eve is the day before: what is asked before a session is answered then.
 func eve(t time.Time) time.Time { return t.Truncate(24*time.Hour).AddDate(0, 0, -1) }
 
-var beforeSession = care.PlannedOccasion{Name: "before", Anchor: care.AnchorSession}
+var (
+	beforeSession       = care.PlannedOccasion{Name: "before", Anchor: care.AnchorSession, OpensBefore: 1}
+	beforeSessionScales = []scale{mood, anxiety}
+)
 
 // after fills in the follow-up until the patient stops answering.
 func (s *Simulator) after(d *draw, p *Patient, c *course) {

@@ -79,13 +79,20 @@ func Protocols() []care.Protocol {
 func plannedOccasions() []care.PlannedOccasion {
 	plan := []care.PlannedOccasion{
 		{Name: care.BaselineVisit, Anchor: care.AnchorCourseStart, OpensBefore: 14, Instruments: ids(phq9, gad7, pcl5, mood, anxiety)},
-		{Name: beforeSession.Name, Anchor: beforeSession.Anchor, OpensBefore: 1, Instruments: ids(mood, anxiety)},
 	}
+	before := beforeSession
+	before.Instruments = ids(beforeSessionScales...)
+	plan = append(plan, before)
 	for _, v := range followUp {
-		plan = append(plan, care.PlannedOccasion{Name: v.name, Anchor: care.AnchorLastSession, Day: v.day,
-			OpensBefore: v.opensBefore, ClosesAfter: v.closesAfter, Instruments: ids(v.scales...)})
+		plan = append(plan, v.occasion())
 	}
 	return plan
+}
+
+// occasion is the visit in the schedule's words.
+func (v visitPlan) occasion() care.PlannedOccasion {
+	return care.PlannedOccasion{Name: v.name, Anchor: care.AnchorLastSession, Day: v.day,
+		OpensBefore: v.opensBefore, ClosesAfter: v.closesAfter, Instruments: ids(v.scales...)}
 }
 
 func ids(scales ...scale) []string {

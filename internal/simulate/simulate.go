@@ -46,6 +46,8 @@ type Simulator struct {
 	config  Config
 	profile profile
 	forms   [scaleCount]form
+	// worsens says by their number who gets worse under any treatment; nil is nobody.
+	worsens func(number int) bool
 }
 
 // New prepares a clinic with the newest definitions of its instruments.

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"afterglow/internal/care"
 	"afterglow/internal/caseload"
 	"afterglow/internal/fault"
+	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
 	"afterglow/internal/testkit/registrytest"
 	"afterglow/internal/testkit/warehousetest"
@@ -122,6 +124,60 @@ func TestCoursesUnderWayStandAsOfToday(t *testing.T) {
 	require.Positive(t, due)
 	require.Positive(t, late)
 	require.Positive(t, begun)
+	worse := slices.DeleteFunc(lines, func(l caseload.Line) bool { return !l.IsWorse() })
+	require.GreaterOrEqual(t, len(worse), 2, "some are reliably worse")
+	require.LessOrEqual(t, len(worse), 6)
+}
+
+// TestEveryQuestionBeforeASessionIsAnsweredOrMissed: a course without an occasion for what was not answered
+// would look as if nobody had been asked.
+func TestEveryQuestionBeforeASessionIsAnsweredOrMissed(t *testing.T) {
+	in, err := StudyImport(library(t), 200, 1)
+	require.NoError(t, err)
+	missed := 0
+	for _, subject := range in.Subjects {
+		asked := map[string]int{}
+		for _, r := range subject.Responses {
+			asked[r.Instrument+" "+r.Visit]++
+		}
+		for _, o := range subject.Unanswered {
+			asked[o.Instrument+" "+o.Visit]++
+			if o.Anchor != care.AnchorSession {
+				continue
+			}
+			missed++
+			require.True(t, o.Missed)
+			given := subject.Sessions[o.Session-1]
+			require.Equal(t, care.DateOf(given.StartedAt, time.UTC), care.DateOf(*o.TargetAt, time.UTC))
+			require.Equal(t, 48*time.Hour, o.ClosesAt.Sub(*o.OpensAt), "the eve and the day itself")
+		}
+		for _, given := range subject.Sessions {
+			for _, scale := range []string{"nrs-mood", "nrs-anxiety"} {
+				expected := 1
+				if given.Booster {
+					expected = 0
+				}
+				require.Equal(t, expected, asked[scale+" "+beforeSession.VisitName(given.Number)], "%s, session %d, %s", subject.Code, given.Number, scale)
+			}
+		}
+	}
+	require.Positive(t, missed)
+}
+
+func TestRiskFormsMeetTheSafetyRule(t *testing.T) {
+	forms, err := RiskForms(library(t), 3, 2)
+	require.NoError(t, err)
+	again, err := RiskForms(library(t), 3, 2)
+	require.NoError(t, err)
+	require.Equal(t, forms, again)
+	for _, f := range forms {
+		d, err := library(t).Get(f.Instrument, f.Version)
+		require.NoError(t, err)
+		score, err := d.Score(f.Answers, instrument.ScoreOptions{})
+		require.NoError(t, err)
+		require.True(t, score.Valid)
+		require.NotEmpty(t, score.Flags)
+	}
 }
 
 func count(yes bool) int {

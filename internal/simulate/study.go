@@ -48,47 +48,7 @@ func StudyImport(library *instrument.Library, patients int, seed uint64) (regist
 	return out, err
 }
 
-// UnderWayID names the study of the simulated courses that are under way.
-const UnderWayID = "simulated-under-way"
-
-// longestCourse is how many days the starts of courses under way spread over: the longest series and
-// the last follow-up after it.
-const longestCourse = 200
-
-// UnderWay is simulated courses as they stand at now, the first begun today and the last about to end:
-// sessions and answers that lie ahead are not there, questionnaires whose window is not over are open.
-// It is for lists of who is due or late, never for an analysis: what is missing here has not happened.
-func UnderWay(library *instrument.Library, patients int, seed uint64, now time.Time) (registry.StudyImport, error) {
-	s, err := New(library, Config{Patients: patients, Seed: seed})
-	if err != nil {
-		return registry.StudyImport{}, err
-	}
-	today := now.UTC().Truncate(24 * time.Hour)
-	named := sha256.Sum256(fmt.Appendf(nil, "%s %d patients, seed %d, %s", UnderWayID, patients, seed, today.Format(time.DateOnly)))
-	out := registry.StudyImport{Study: s.Study(), Source: care.SourceSimulation, SourceHash: hex.EncodeToString(named[:]), Protocols: Protocols()}
-	out.Study.ID, out.Study.Title = UnderWayID, "Simulated courses under way (not real patients)"
-	err = s.Each(func(p *Patient) error {
-		p.moveTo(today.AddDate(0, 0, -longestCourse*(p.Number-1)/patients))
-		subject, err := s.subject(p, now)
-		out.Subjects = append(out.Subjects, subject)
-		return err
-	})
-	return out, err
-}
-
 var endOfTime = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
-
-// moveTo lets the course start on another day, all else alike.
-func (p *Patient) moveTo(start time.Time) {
-	by := start.Sub(p.Start)
-	p.Start, p.LastSession = p.Start.Add(by), p.LastSession.Add(by)
-	for i := range p.Sessions {
-		p.Sessions[i].StartedAt = p.Sessions[i].StartedAt.Add(by)
-	}
-	for i := range p.Responses {
-		p.Responses[i].AnsweredAt = p.Responses[i].AnsweredAt.Add(by)
-	}
-}
 
 // subject is a patient in the registry's words, as things stood at now. The levels of the factors follow
 // from the protocol and the sessions, so they are not given.
@@ -119,19 +79,29 @@ func (s *Simulator) subject(p *Patient, now time.Time) (registry.ImportedSubject
 		}
 		out.Responses = append(out.Responses, one)
 	}
+	// missing adds what was asked at an occasion and not answered.
+	missing := func(planned care.PlannedOccasion, one registry.ImportedOccasion, anchor time.Time, scales []scale) {
+		window := planned.Window(care.DateOf(anchor, time.UTC), time.UTC)
+		one.Visit, one.Anchor = planned.VisitName(one.Session), planned.Anchor
+		one.OpensAt, one.TargetAt, one.ClosesAt, one.Missed = &window.OpensAt, &window.TargetAt, &window.ClosesAt, !window.ClosesAt.After(now)
+		for _, sc := range scales {
+			if given[place{sc, one.Visit}] || sc == pcl5 && !p.nature.ptsd {
+				continue
+			}
+			one.Instrument, one.Version = scaleIDs[sc], s.forms[sc].version
+			out.Unanswered = append(out.Unanswered, one)
+		}
+	}
+	for i := range p.Sessions {
+		if given := &p.Sessions[i]; !given.Booster && !given.StartedAt.After(now) { // nothing is asked before a booster
+			missing(beforeSession, registry.ImportedOccasion{Session: given.Number, Day: given.SinceLast}, given.StartedAt, beforeSessionScales)
+		}
+	}
 	if p.LastSession.After(now) {
 		return out, nil // the days of the follow-up are not known yet
 	}
 	for _, plan := range followUp {
-		planned := care.PlannedOccasion{Name: plan.name, Anchor: care.AnchorLastSession, Day: plan.day, OpensBefore: plan.opensBefore, ClosesAfter: plan.closesAfter}
-		window := planned.Window(care.DateOf(p.LastSession, time.UTC), time.UTC)
-		for _, sc := range plan.scales {
-			if given[place{sc, plan.name}] || sc == pcl5 && !p.nature.ptsd {
-				continue
-			}
-			out.Unanswered = append(out.Unanswered, registry.ImportedOccasion{Visit: plan.name, Day: plan.day, Instrument: scaleIDs[sc],
-				Version: s.forms[sc].version, OpensAt: &window.OpensAt, TargetAt: &window.TargetAt, ClosesAt: &window.ClosesAt, Missed: !window.ClosesAt.After(now)})
-		}
+		missing(plan.occasion(), registry.ImportedOccasion{Day: plan.day}, p.LastSession, plan.scales)
 	}
 	return out, nil
 }
