@@ -13,14 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
 	"afterglow/internal/access"
 	"afterglow/internal/fault"
 	"afterglow/internal/registry"
-	"afterglow/internal/simulate"
 )
 
 type demoCmd struct {
@@ -196,43 +194,6 @@ func (c *demoRunCmd) loadStudy(ctx context.Context, s *server, progress func(str
 		return err
 	}
 	progress("Study %s: %d patients, %d scores, %d of them new", report.Study, report.Subjects, report.Responses, report.Registry.ResponsesAdded)
-	return nil
-}
-
-// The demo's simulated clinic: always the same patients.
-const (
-	simulatedPatients = 500
-	simulatedUnderWay = 24
-	simulatedSeed     = 1
-)
-
-// loadSimulatedClinic brings a clinic whose truth is known in through the journal,
-// like any other; once is enough.
-func (s *server) loadSimulatedClinic(ctx context.Context, progress func(string, ...any)) error {
-	switch _, err := s.store.Study(ctx, simulate.StudyID); {
-	case err == nil:
-		return nil
-	case !fault.Is(err, fault.KindNotFound):
-		return err
-	}
-	progress("Simulating a clinic of %d patients ...", simulatedPatients)
-	clinic, err := simulate.StudyImport(s.library, simulatedPatients, simulatedSeed)
-	if err != nil {
-		return err
-	}
-	report, err := s.store.ImportStudy(ctx, command("demo"), clinic)
-	if err != nil {
-		return err
-	}
-	progress("Study %s: %d simulated patients, %d answers", report.Study, report.SubjectsAdded, report.ResponsesAdded)
-	underWay, err := simulate.UnderWay(s.library, simulatedUnderWay, simulatedSeed+1, time.Now())
-	if err != nil {
-		return err
-	}
-	if report, err = s.store.ImportStudy(ctx, command("demo"), underWay); err != nil {
-		return err
-	}
-	progress("Study %s: %d simulated courses that are under way", report.Study, report.SubjectsAdded)
 	return nil
 }
 

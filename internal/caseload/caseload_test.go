@@ -115,6 +115,82 @@ func TestWhoIsDueLateOrWorse(t *testing.T) {
 	}
 }
 
+// A course leaves the list when it is nobody's work any more: never earlier, since
+// whoever is not on the list is not looked for.
+func TestACourseEndsWhenNothingIsLeftToDo(t *testing.T) {
+	series := []care.Session{session(1, 1), session(2, 8), session(3, 15), session(4, 22)}
+	answered := answer(visit(24), 24, pointer(9.0))
+	closed := open("+30 d", 27, 30, 33)
+	closed.Missed = true
+	followUp := closed
+	followUp.Anchor = care.AnchorLastSession
+	for _, tt := range []struct {
+		name    string
+		subject registry.ImportedSubject
+		ended   bool
+	}{
+		{"every occasion answered or closed", registry.ImportedSubject{Sessions: series, Responses: []registry.ImportedResponse{answered}, Unanswered: []registry.ImportedOccasion{closed}}, true},
+		{"something is open", registry.ImportedSubject{Sessions: series, Responses: []registry.ImportedResponse{answered}, Unanswered: []registry.ImportedOccasion{open("+30 d", 27, 30, 33)}}, false},
+		{"sessions are left", registry.ImportedSubject{Sessions: series[:3], Responses: []registry.ImportedResponse{answered}}, false},
+		{"the series was left early and followed up", registry.ImportedSubject{Sessions: series[:3], Responses: []registry.ImportedResponse{answered}, Unanswered: []registry.ImportedOccasion{followUp}}, true},
+		{"nothing was asked yet", registry.ImportedSubject{Sessions: series}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := setup(t, time.UTC, tt.subject)
+			c.only(t) // its last answer is a few days old
+			c.clock.Advance(60 * 24 * time.Hour)
+			lines, err := c.Lines(t.Context())
+			require.NoError(t, err)
+			ended, err := c.Ended(t.Context(), 0, 10)
+			require.NoError(t, err)
+			n, err := c.CountEnded(t.Context())
+			require.NoError(t, err)
+			require.Len(t, ended, n)
+			require.Equal(t, 1, len(lines)+n)
+			require.Equal(t, tt.ended, n == 1)
+		})
+	}
+}
+
+func TestACourseWithAnAlertHasNotEnded(t *testing.T) {
+	c := setup(t, time.UTC, registry.ImportedSubject{
+		Sessions:  []care.Session{session(1, 1), session(2, 8), session(3, 15), session(4, 22)},
+		Responses: []registry.ImportedResponse{answer(visit(24), 24, pointer(9.0))}})
+	stored, err := c.store.Course(t.Context(), c.only(t).Course)
+	require.NoError(t, err)
+	actor := registry.Actor{Kind: registry.ActorAccount, ID: "1"}
+	require.NoError(t, c.store.Write(t.Context(), actor, func(tx *registry.Tx) error {
+		return tx.RaiseAlert(registry.NewAlert{Flag: instrument.Flag{Rule: "r", Level: instrument.LevelRed, Item: "9"}, Occasion: stored.Occasions[0]})
+	}))
+	c.clock.Advance(60 * 24 * time.Hour)
+	require.True(t, c.only(t).NeedsSomeoneToday())
+	alerts, err := c.store.Alerts(t.Context(), registry.AlertFilter{})
+	require.NoError(t, err)
+	require.NoError(t, c.store.Write(t.Context(), actor, func(tx *registry.Tx) error {
+		return tx.AddStep(alerts[0].ID, registry.StepAcknowledged, "called-patient")
+	}))
+	ended, err := c.Ended(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, ended, 1)
+}
+
+func TestEndedCoursesComeLatestFirstAndByThePage(t *testing.T) {
+	whole := func(last int) registry.ImportedSubject {
+		return registry.ImportedSubject{Sessions: []care.Session{session(1, 1), session(2, 2), session(3, 3), session(4, 4)},
+			Responses: []registry.ImportedResponse{answer(visit(last), last, pointer(9.0))}}
+	}
+	c := setup(t, time.UTC, whole(6), whole(20), whole(10))
+	c.clock.Advance(60 * 24 * time.Hour)
+	var contacts []time.Time
+	for from := range 3 {
+		page, err := c.Ended(t.Context(), from, 1)
+		require.NoError(t, err)
+		require.Len(t, page, 1)
+		contacts = append(contacts, page[0].LastContact)
+	}
+	require.Equal(t, []time.Time{*on(20), *on(10), *on(6)}, contacts)
+}
+
 func TestTheTrendOfAQuietCourseEndsWithWhatItHolds(t *testing.T) {
 	c := setup(t, time.UTC, registry.ImportedSubject{Responses: []registry.ImportedResponse{answer(care.BaselineVisit, 0, pointer(18.0)), answer(visit(14), 14, pointer(9.0))}})
 	require.Equal(t, 28, c.record(t).Trend.LastDay, "two weeks of silence are shown")

@@ -18,26 +18,50 @@ var shownFirst = []string{"phq-9", "bdi-ii", "gad-7", "pcl-5"}
 const linesAtOnce = 1000
 
 // Lines lists every course in care, in the registry's order: those first that
-// need a person.
+// need a person. Courses that have ended are not among them.
 func (s *Service) Lines(ctx context.Context) ([]Line, error) {
-	scales := s.scales()
 	lines := []Line{}
 	for {
-		rows, err := s.Store.Caseload(ctx, registry.CaseloadFilter{Instruments: scales, Limit: linesAtOnce, Offset: len(lines)})
+		more, err := s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingInCare, Limit: linesAtOnce, Offset: len(lines)})
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range rows {
-			line, err := s.line(row)
-			if err != nil {
-				return nil, fmt.Errorf("read course %d of the caseload: %w", row.Course, err)
-			}
-			lines = append(lines, line)
-		}
-		if len(rows) < linesAtOnce {
+		lines = append(lines, more...)
+		if len(more) < linesAtOnce {
 			return lines, nil
 		}
 	}
+}
+
+// CountEnded says how many courses have ended.
+func (s *Service) CountEnded(ctx context.Context) (int, error) {
+	n, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{Standing: registry.StandingEnded, QuietSince: s.quietSince()})
+	return n.Courses, err
+}
+
+// Ended lists some of the courses that have ended, the one with the latest contact
+// first: there are more of them every year, so they are read by the page.
+func (s *Service) Ended(ctx context.Context, from, n int) ([]Line, error) {
+	return s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingEnded, Limit: n, Offset: from})
+}
+
+// quietSince is the moment before which a course's last contact lies when it has
+// ended.
+func (s *Service) quietSince() time.Time { return s.Store.Now().AddDate(0, 0, -quietDays) }
+
+func (s *Service) read(ctx context.Context, f registry.CaseloadFilter) ([]Line, error) {
+	f.Instruments, f.QuietSince = s.scales(), s.quietSince()
+	rows, err := s.Store.Caseload(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]Line, len(rows))
+	for i, row := range rows {
+		if lines[i], err = s.line(row); err != nil {
+			return nil, fmt.Errorf("read course %d of the caseload: %w", row.Course, err)
+		}
+	}
+	return lines, nil
 }
 
 // scales lists the ids of all instruments in the order of shownFirst.

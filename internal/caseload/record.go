@@ -84,7 +84,8 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 }
 
 // quietDays is how long after the last session, answer or question the time that is shown runs on to
-// today. A course that ended two years ago would shrink to the edge of its own chart.
+// today: a course that ended two years ago would shrink to the edge of its own chart. So long, too, a
+// course whose last answer is in stays on the list of those in care.
 const quietDays = 28
 
 // state is where an alert stands: raised until somebody takes it on.

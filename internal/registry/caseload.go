@@ -25,12 +25,27 @@ type CaseloadFilter struct {
 	Due      bool
 	Overdue  bool
 	Alerting bool
+	// Standing takes only the courses that stand so; "" takes all. QuietSince
+	// belongs to it: a course with an answer or a session after it has not ended.
+	Standing   Standing
+	QuietSince time.Time
 	// Instruments are the primary ones, whose scores each row carries.
 	Instruments []string
 	// Limit bounds the rows: 1 to 1000, 0 means 100; Offset leaves out the first.
 	Limit  int
 	Offset int
 }
+
+// Standing says whether a course is still somebody's work.
+type Standing string
+
+// The standings. A course has ended when its series is over, every occasion is
+// answered or closed, no alert waits for anybody and it has been quiet for a
+// while, so that its last answer was to be seen.
+const (
+	StandingInCare Standing = "in-care"
+	StandingEnded  Standing = "ended"
+)
 
 const (
 	usualCaseload   = 100
@@ -98,7 +113,8 @@ type CourseScore struct {
 }
 
 // Caseload lists courses, those first that need a person: open alerts, then
-// overdue occasions, then by what closes next, then the newest.
+// overdue occasions, then by what closes next, then the newest; those that have
+// ended by their last contact, the latest first.
 func (s *Store) Caseload(ctx context.Context, f CaseloadFilter) ([]CaseloadRow, error) {
 	if f.Limit == 0 {
 		f.Limit = usualCaseload
@@ -118,10 +134,8 @@ func (s *Store) Caseload(ctx context.Context, f CaseloadFilter) ([]CaseloadRow, 
 	if err != nil {
 		return nil, fmt.Errorf("read the caseload: %w", err)
 	}
-	for _, instrument := range f.Instruments {
-		if err := s.addScores(ctx, instrument, list, place); err != nil {
-			return nil, fmt.Errorf("read the caseload's scores: %w", err)
-		}
+	if err := s.addScores(ctx, f.Instruments, list, place); err != nil {
+		return nil, fmt.Errorf("read the caseload's scores: %w", err)
 	}
 	return list, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"afterglow/internal/care"
 )
@@ -13,7 +14,8 @@ import (
 // protocols.
 const caseloadCourses = `(c.study IS NULL OR c.protocol IS NOT NULL)
 	AND (:study = '' OR c.study = :study) AND (:protocol = '' OR c.protocol = :protocol)
-	AND substr(c.patient, 1, length(:prefix)) = :prefix`
+	AND substr(c.patient, 1, length(:prefix)) = :prefix
+	AND (:standing = '' OR (` + courseEnded + `) = (:standing = 'ended'))`
 
 const (
 	takesAnswersNow = `(w.opens_at IS NULL OR w.opens_at <= :now) AND (w.closes_at IS NULL OR w.closes_at > :now)`
@@ -21,6 +23,19 @@ const (
 	courseOverdue   = `(SELECT count(*) FROM occasion w WHERE w.course = c.id AND w.state = 'open' AND w.closes_at <= :now)`
 	courseAlerts    = `(SELECT count(*) FROM alert a JOIN occasion w ON w.id = a.occasion WHERE a.patient = c.patient AND w.course = c.id
 		AND NOT EXISTS (SELECT 1 FROM alert_step t WHERE t.alert = a.id AND t.what IN ('acknowledged', 'closed')))`
+	// A follow-up from the last session is laid out once the series is over,
+	// which some courses leave early.
+	courseSeriesOver = `(EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id AND w.anchor = 'last-session')
+		OR (SELECT count(*) FROM session s WHERE s.course = c.id AND coalesce(s.body ->> 'booster', 0) = 0 AND` + newestSession + `)
+			>= coalesce((SELECT r.definition ->> 'sessions' FROM protocol r WHERE r.id = c.protocol AND r.version = c.protocol_version), 0))`
+	// The last contact, in seconds: what came by the record's own layout and by
+	// that of a session's body compare.
+	courseContact = `max(
+		coalesce((SELECT max(unixepoch(` + answeredAt + `)) FROM journal f WHERE f.patient = c.patient AND f.course = c.id AND f.revision = 1), 0),
+		coalesce((SELECT max(unixepoch(s.body ->> 'started_at')) FROM session s WHERE s.course = c.id), 0))`
+	courseEnded = `NOT EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id AND w.state = 'open')
+		AND EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id)
+		AND ` + courseSeriesOver + ` AND ` + courseAlerts + ` = 0 AND ` + courseContact + ` < unixepoch(:quiet)`
 	// An answer that came by form counts from when it was received; one that was
 	// brought in, from when its source says it was given.
 	answeredAt = `CASE f.source WHEN 'form' THEN f.received_at ELSE coalesce(f.claimed_at, f.received_at) END`
@@ -30,13 +45,13 @@ const (
 // only for the courses of the page.
 const caseloadQuery = `
 WITH standing AS MATERIALIZED (
-	SELECT c.id, ` + courseOverdue + ` AS overdue, ` + courseAlerts + ` AS alerts,
+	SELECT c.id, CASE :standing WHEN 'ended' THEN ` + courseContact + ` END AS contact, ` + courseOverdue + ` AS overdue, ` + courseAlerts + ` AS alerts,
 		(SELECT w.id FROM occasion w WHERE w.course = c.id AND w.state = 'open'
 			ORDER BY coalesce(w.closes_at <= :now, 0), w.closes_at IS NULL, w.closes_at, w.target_day, w.id LIMIT 1) AS due
 	FROM course c
 	WHERE ` + caseloadCourses + ` AND (NOT :due OR ` + courseIsDue + `)
 ), page AS MATERIALIZED (
-	SELECT t.id, t.overdue, t.alerts, t.due, row_number() OVER (ORDER BY t.alerts = 0, t.overdue = 0, o.closes_at IS NULL, o.closes_at, t.id DESC) AS place
+	SELECT t.id, t.overdue, t.alerts, t.due, row_number() OVER (ORDER BY t.alerts = 0, t.overdue = 0, o.closes_at IS NULL, o.closes_at, t.contact DESC, t.id DESC) AS place
 	FROM standing t LEFT JOIN occasion o ON o.id = t.due
 	WHERE (NOT :overdue OR t.overdue > 0) AND (NOT :alerting OR t.alerts > 0)
 	ORDER BY place LIMIT :limit OFFSET :offset
@@ -64,7 +79,8 @@ func caseloadArguments(f CaseloadFilter, now string) []any {
 }
 
 func caseloadCourseArguments(f CaseloadFilter, now string) []any {
-	return []any{sql.Named("now", now), sql.Named("study", f.Study), sql.Named("protocol", f.Protocol), sql.Named("prefix", f.CodePrefix)}
+	return []any{sql.Named("now", now), sql.Named("study", f.Study), sql.Named("protocol", f.Protocol), sql.Named("prefix", f.CodePrefix),
+		sql.Named("standing", string(f.Standing)), sql.Named("quiet", timeText(f.QuietSince))}
 }
 
 func scanCaseload(rows *sql.Rows, now string) (CaseloadRow, error) {
@@ -106,32 +122,41 @@ func scanCaseload(rows *sql.Rows, now string) (CaseloadRow, error) {
 // The moment of an answer is that of its first revision: a correction does not
 // make an old answer the latest.
 const scoresQuery = `
-SELECT course, baseline, visit, target_day, total, at FROM (
-	SELECT j.course, j.visit = :baseline AS baseline, j.visit, j.target_day, j.score ->> 'score' AS total, ` + answeredAt + ` AS at,
-		row_number() OVER (PARTITION BY j.course, j.visit = :baseline ORDER BY ` + answeredAt + ` DESC, j.target_day DESC, j.sequence DESC) AS place
+SELECT course, instrument, baseline, visit, target_day, total, at FROM (
+	SELECT j.course, j.instrument, j.visit = :baseline AS baseline, j.visit, j.target_day, j.score ->> 'score' AS total, ` + answeredAt + ` AS at,
+		row_number() OVER (PARTITION BY j.course, j.instrument, j.visit = :baseline ORDER BY ` + answeredAt + ` DESC, j.target_day DESC, j.sequence DESC) AS place
 	FROM course c
 	JOIN journal j ON j.patient = c.patient AND j.course = c.id
 	JOIN journal f ON f.occasion = j.occasion AND f.revision = 1
-	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument = :instrument AND j.score ->> 'score' IS NOT NULL
-		AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence)
-) WHERE place = 1 ORDER BY course, baseline DESC`
+	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument IN (SELECT value FROM json_each(:instruments))
+		AND j.score ->> 'score' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence)
+) WHERE place = 1 ORDER BY course, instrument, baseline DESC`
 
-func (s *Store) addScores(ctx context.Context, instrument string, list []CaseloadRow, place map[int64]int) error {
+// addScores reads the scores of all instruments at once and puts them in the
+// order of the instruments.
+func (s *Store) addScores(ctx context.Context, instruments []string, list []CaseloadRow, place map[int64]int) error {
+	if len(instruments) == 0 || len(list) == 0 {
+		return nil
+	}
 	courses := make([]int64, len(list))
 	for i, r := range list {
 		courses[i] = r.Course
 	}
-	encoded, err := json.Marshal(courses)
+	encodedCourses, err := json.Marshal(courses)
 	if err != nil {
 		return fmt.Errorf("encode the courses: %w", err)
 	}
-	return each(ctx, s, func(rows *sql.Rows) error {
+	encodedInstruments, err := json.Marshal(instruments)
+	if err != nil {
+		return fmt.Errorf("encode the instruments: %w", err)
+	}
+	err = each(ctx, s, func(rows *sql.Rows) error {
 		var course int64
 		var baseline bool
 		var total float64
 		var at string
-		score := CourseScore{Instrument: instrument}
-		if err := rows.Scan(&course, &baseline, &score.LastVisit, &score.LastDay, &total, &at); err != nil {
+		var score CourseScore
+		if err := rows.Scan(&course, &score.Instrument, &baseline, &score.LastVisit, &score.LastDay, &total, &at); err != nil {
 			return err
 		}
 		moment, err := parseTime(at)
@@ -140,16 +165,22 @@ func (s *Store) addScores(ctx context.Context, instrument string, list []Caseloa
 		}
 		score.Last, score.LastAt = &total, &moment
 		row := &list[place[course]]
-		// A course's baseline comes first; a later visit takes over what is last.
+		// An instrument's baseline comes first; a later visit takes over what is last.
 		if baseline {
 			score.Baseline = &total
-		} else if n := len(row.Scores); n > 0 && row.Scores[n-1].Instrument == instrument {
+		} else if n := len(row.Scores); n > 0 && row.Scores[n-1].Instrument == score.Instrument {
 			score.Baseline = row.Scores[n-1].Baseline
 			row.Scores = row.Scores[:n-1]
 		}
 		row.Scores = append(row.Scores, score)
 		return nil
-	}, scoresQuery, sql.Named("baseline", care.BaselineVisit), sql.Named("courses", string(encoded)), sql.Named("instrument", instrument))
+	}, scoresQuery, sql.Named("baseline", care.BaselineVisit), sql.Named("courses", string(encodedCourses)), sql.Named("instruments", string(encodedInstruments)))
+	for i := range list {
+		slices.SortFunc(list[i].Scores, func(a, b CourseScore) int {
+			return slices.Index(instruments, a.Instrument) - slices.Index(instruments, b.Instrument)
+		})
+	}
+	return err
 }
 
 // CaseloadCounts says how many courses there are, and how many of them are due,
@@ -161,7 +192,8 @@ type CaseloadCounts struct {
 	Alerting int
 }
 
-// CaseloadCounts counts the courses of a filter's study, protocol and code.
+// CaseloadCounts counts the courses of a filter's study, protocol, code and
+// standing.
 func (s *Store) CaseloadCounts(ctx context.Context, f CaseloadFilter) (CaseloadCounts, error) {
 	var n CaseloadCounts
 	err := s.queryRow(ctx, `SELECT count(*), coalesce(sum(`+courseIsDue+`), 0), coalesce(sum(`+courseOverdue+` > 0), 0),

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"afterglow/internal/fault"
 )
 
-// SimulatedPatient is a patient of a demo with one open occasion.
+// SimulatedPatient is a patient of a demo with an open occasion.
 type SimulatedPatient struct {
 	Patient  care.Pseudonym
 	Occasion int64
@@ -56,6 +57,51 @@ func (s *Store) CreateSimulatedPatients(ctx context.Context, actor Actor, n int,
 		return nil, fmt.Errorf("make %d simulated patients: %w", n, err)
 	}
 	return patients, nil
+}
+
+// LinkSimulatedOccasions gives links to occasions of a simulated study that ask an
+// instrument now, so that n of them are answered by form altogether: those that
+// were already count. In a demo folder only; anywhere else it is a
+// fault.Forbidden. There may be fewer that ask now.
+func (s *Store) LinkSimulatedOccasions(ctx context.Context, actor Actor, study, instrument string, n int) ([]SimulatedPatient, error) {
+	var links []SimulatedPatient
+	err := s.Write(ctx, actor, func(tx *Tx) error {
+		demo, err := tx.isDemo()
+		if err != nil {
+			return err
+		}
+		if !demo {
+			return fault.Forbidden("demo", "this data folder is not a demo; simulated patients do not answer in it")
+		}
+		var answered int
+		if err := tx.queryRow(ctx, "SELECT count(*) FROM journal WHERE study = ? AND instrument = ? AND source = ?",
+			study, instrument, string(care.SourceForm)).Scan(&answered); err != nil {
+			return err
+		}
+		open, err := occasions(ctx, tx, `WHERE c.study = ? AND p.simulated AND o.instrument = ? AND o.state = 'open'
+			AND (o.opens_at IS NULL OR o.opens_at <= ?) AND o.closes_at > ? ORDER BY o.id LIMIT ?`,
+			study, instrument, timeText(tx.now), timeText(tx.now), max(0, n-answered))
+		if err != nil {
+			return err
+		}
+		if len(open) == 0 {
+			return errNoEffect
+		}
+		for _, o := range open {
+			token := newToken()
+			if _, err := tx.exec("UPDATE occasion SET token_hash = ? WHERE id = ?", hashToken(token), o.ID); err != nil {
+				return err
+			}
+			links = append(links, SimulatedPatient{Patient: o.Patient, Occasion: o.ID, Token: token})
+		}
+		return tx.Audit(Event{Action: "simulated-occasions-linked", SubjectKind: "study", Subject: study, Detail: map[string]any{
+			"count": len(links), "instrument": instrument,
+		}})
+	})
+	if err != nil && !errors.Is(err, errNoEffect) {
+		return nil, fmt.Errorf("give links to simulated occasions: %w", err)
+	}
+	return links, nil
 }
 
 func (tx *Tx) createSimulatedPatient(o SimulatedOccasion) (SimulatedPatient, error) {

@@ -47,19 +47,19 @@ func TestTheListPutsFirstWhoNeedsSomeone(t *testing.T) {
 		line("aaaa0004", func(l *caseload.Line) { l.Worse = []string{"PHQ-9"} }),
 		line("aaaa0005", func(l *caseload.Line) { l.OpenAlerts = 2 }),
 	}
-	all := clinic.NewCaseloadPage(lines, clinic.CaseloadQuery{}, seen)
+	all := clinic.NewCaseloadPage(clinic.Courses{InCare: lines}, clinic.CaseloadQuery{}, seen)
 	require.Equal(t, []string{"aaaa-0005", "aaaa-0004", "aaaa-0003", "aaaa-0002", "aaaa-0001"}, codes(all))
 	require.Equal(t, "5 courses in care. One needs a person today.", all.Words)
 	var chips []string
 	for _, c := range all.Filters {
 		chips = append(chips, fmt.Sprintf("%s %d %s", c.Label, c.Count, c.Path))
 	}
-	require.Equal(t, []string{"All 5 /patients", "Alerts 1 /patients?show=alerts", "Worse 1 /patients?show=worse", "Late 1 /patients?show=late", "Due 1 /patients?show=due"}, chips)
+	require.Equal(t, []string{"In care 5 /patients", "Alerts 1 /patients?show=alerts", "Worse 1 /patients?show=worse", "Late 1 /patients?show=late", "Due 1 /patients?show=due", "Ended 0 /patients?show=ended"}, chips)
 	require.True(t, all.Rows[0].Urgent)
 	for _, row := range all.Rows[1:] {
 		require.False(t, row.Urgent, "red is only for what needs a person today")
 	}
-	require.Equal(t, []string{"aaaa-0003"}, codes(clinic.NewCaseloadPage(lines, clinic.CaseloadQuery{Show: "late"}, seen)))
+	require.Equal(t, []string{"aaaa-0003"}, codes(clinic.NewCaseloadPage(clinic.Courses{InCare: lines}, clinic.CaseloadQuery{Show: "late"}, seen)))
 }
 
 func TestSortingIsKeptInTheAddress(t *testing.T) {
@@ -70,7 +70,7 @@ func TestSortingIsKeptInTheAddress(t *testing.T) {
 	}
 	query, err := clinic.ReadCaseloadQuery(url.Values{"sort": {"score"}, "show": {""}})
 	require.NoError(t, err)
-	page := clinic.NewCaseloadPage(lines, query, seen)
+	page := clinic.NewCaseloadPage(clinic.Courses{InCare: lines}, query, seen)
 	require.Equal(t, []string{"aaaa-0003", "aaaa-0001", "aaaa-0002"}, codes(page), "the highest first, without a score last")
 	for _, c := range page.Columns {
 		if c.Label == "Last score" {
@@ -101,9 +101,28 @@ func TestManyRowsComeInPages(t *testing.T) {
 		{3, "101 to 120 of 120", "/patients?page=2&sort=code", ""},
 		{999, "101 to 120 of 120", "/patients?page=2&sort=code", ""},
 	} {
-		page := clinic.NewCaseloadPage(lines, clinic.CaseloadQuery{Sort: "code", Page: tt.page}, seen)
+		page := clinic.NewCaseloadPage(clinic.Courses{InCare: lines}, clinic.CaseloadQuery{Sort: "code", Page: tt.page}, seen)
 		require.Equal(t, []string{tt.shown, tt.before, tt.after}, []string{page.Shown, page.Before, page.After})
 	}
+}
+
+func TestWhatHasEndedIsCountedAndListedApart(t *testing.T) {
+	courses := clinic.Courses{InCare: []caseload.Line{line("aaaa0001", nil)}, Ended: 120}
+	all := clinic.NewCaseloadPage(courses, clinic.CaseloadQuery{}, seen)
+	require.Equal(t, "1 course in care. Nobody has an alert that waits.", all.Words)
+	require.Equal(t, []string{"aaaa-0001"}, codes(all))
+	require.Equal(t, clinic.Chip{Label: "Ended", Count: 120, Path: "/patients?show=ended"}, all.Filters[5])
+
+	courses.EndedShown = []caseload.Line{line("bbbb0002", nil), line("bbbb0001", nil)}
+	ended := clinic.NewCaseloadPage(courses, clinic.CaseloadQuery{Show: "ended", Sort: "code", Page: 2}, seen)
+	require.Equal(t, []string{"bbbb-0002", "bbbb-0001"}, codes(ended), "in the order that they were read")
+	require.Equal(t, "51 to 100 of 120", ended.Shown)
+	require.Equal(t, "/patients?page=3&show=ended&sort=code", ended.After)
+	require.Equal(t, all.Words, ended.Words)
+	for _, c := range ended.Columns {
+		require.Empty(t, c.Path, "a page of them cannot be sorted")
+	}
+	require.Contains(t, clinic.NewCaseloadPage(clinic.Courses{}, clinic.CaseloadQuery{Show: "ended"}, seen).Nothing, "No course has ended")
 }
 
 func TestARowSaysWhatAChangeMeans(t *testing.T) {
@@ -120,7 +139,7 @@ func TestARowSaysWhatAChangeMeans(t *testing.T) {
 		{"no baseline", &caseload.Reading{Score: 8}, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			page := clinic.NewCaseloadPage([]caseload.Line{line("aaaa", func(l *caseload.Line) { l.Last = tt.reading })}, clinic.CaseloadQuery{}, seen)
+			page := clinic.NewCaseloadPage(clinic.Courses{InCare: []caseload.Line{line("aaaa", func(l *caseload.Line) { l.Last = tt.reading })}}, clinic.CaseloadQuery{}, seen)
 			require.Equal(t, []string{tt.arrow, tt.change}, []string{page.Rows[0].Arrow, page.Rows[0].Change})
 		})
 	}

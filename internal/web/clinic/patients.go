@@ -24,6 +24,9 @@ type CaseloadPage struct {
 	Filters []Chip
 	Columns []SortColumn
 	Rows    []CaseloadRow
+	// Ended says that the rows are courses that have ended, which come by their
+	// last contact and are not sorted otherwise.
+	Ended bool
 	// Nothing stands in the table's place when no row is shown.
 	Nothing string
 	// Shown says which rows these are when there are more than one page's.
@@ -40,7 +43,7 @@ type Chip struct {
 	Current bool
 }
 
-// SortColumn is a column's heading; its link sorts by it. Order is the value of
+// SortColumn is a column's heading; its link, where it has one, sorts by it. Order is the value of
 // aria-sort, or "".
 type SortColumn struct {
 	Label, Path, Order string
@@ -74,52 +77,79 @@ func (p Pages) Patients(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	lines, err := p.Caseload.Lines(c.Request().Context())
-	if err != nil {
+	courses := Courses{}
+	if courses.InCare, err = p.Caseload.Lines(c.Request().Context()); err != nil {
 		return err
 	}
-	return p.Renderer.HTML(c, http.StatusOK, "clinic/patients", NewCaseloadPage(lines, query, Seen{Now: p.Now(), Zone: p.Zone}))
+	if courses.Ended, err = p.Caseload.CountEnded(c.Request().Context()); err != nil {
+		return err
+	}
+	if query.Show == showEnded {
+		from, _ := query.rows(courses.Ended)
+		if courses.EndedShown, err = p.Caseload.Ended(c.Request().Context(), from, linesPerPage); err != nil {
+			return err
+		}
+	}
+	return p.Renderer.HTML(c, http.StatusOK, "clinic/patients", NewCaseloadPage(courses, query, Seen{Now: p.Now(), Zone: p.Zone}))
+}
+
+// Courses are what the page chooses from: every course in care, how many have
+// ended and, where those are asked for, the ones of the page.
+type Courses struct {
+	InCare     []caseload.Line
+	Ended      int
+	EndedShown []caseload.Line
 }
 
 // NewCaseloadPage puts the lines that the query asks for into words.
-func NewCaseloadPage(lines []caseload.Line, q CaseloadQuery, seen Seen) *CaseloadPage {
-	shown := &CaseloadPage{Frame: page.Frame{Title: "Patients", Wide: true}, Words: caseloadWords(lines)}
-	shown.Simulated = len(lines) > 0 && !slices.ContainsFunc(lines, func(l caseload.Line) bool { return !l.Simulated })
+func NewCaseloadPage(courses Courses, q CaseloadQuery, seen Seen) *CaseloadPage {
+	shown := &CaseloadPage{Frame: page.Frame{Title: "Patients", Wide: true}, Words: caseloadWords(courses.InCare), Ended: q.Show == showEnded}
+	all := slices.Concat(courses.InCare, courses.EndedShown)
+	shown.Simulated = len(all) > 0 && !slices.ContainsFunc(all, func(l caseload.Line) bool { return !l.Simulated })
 	var kept []caseload.Line
 	chosen, _ := q.filter()
-	for _, l := range lines {
-		if chosen.has(l) {
-			kept = append(kept, l)
-		}
-	}
 	for _, f := range filters {
 		chip := Chip{Label: f.label, Path: CaseloadQuery{Show: f.name, Sort: q.Sort}.Path(), Current: f.name == q.Show}
-		for _, l := range lines {
-			if f.has(l) {
-				chip.Count++
+		for _, l := range courses.InCare {
+			if !f.has(l) {
+				continue
 			}
+			chip.Count++
+			if chip.Current {
+				kept = append(kept, l)
+			}
+		}
+		if f.name == showEnded {
+			chip.Count = courses.Ended
 		}
 		shown.Filters = append(shown.Filters, chip)
 	}
 	shown.Columns = sortColumns(q)
-	if len(kept) == 0 {
+	total := len(kept)
+	if shown.Ended {
+		total = courses.Ended
+	}
+	if total == 0 {
 		shown.Nothing = chosen.nothing
 		return shown
 	}
-	q.sort(kept)
-	from := min((max(q.Page, 1)-1)*linesPerPage, (len(kept)-1)/linesPerPage*linesPerPage)
-	to := min(from+linesPerPage, len(kept))
+	from, to := q.rows(total)
 	number := from/linesPerPage + 1
 	if from > 0 {
 		shown.Before = CaseloadQuery{Show: q.Show, Sort: q.Sort, Page: number - 1}.Path()
 	}
-	if to < len(kept) {
+	if to < total {
 		shown.After = CaseloadQuery{Show: q.Show, Sort: q.Sort, Page: number + 1}.Path()
 	}
-	if len(kept) > linesPerPage {
-		shown.Shown = fmt.Sprintf("%d to %d of %d", from+1, to, len(kept))
+	if total > linesPerPage {
+		shown.Shown = fmt.Sprintf("%d to %d of %d", from+1, to, total)
 	}
-	for _, l := range kept[from:to] {
+	lines := courses.EndedShown
+	if !shown.Ended {
+		q.sort(kept)
+		lines = kept[from:to]
+	}
+	for _, l := range lines {
 		row := caseloadRow(l, seen)
 		row.Simulated = l.Simulated && !shown.Simulated
 		shown.Rows = append(shown.Rows, row)
@@ -127,11 +157,22 @@ func NewCaseloadPage(lines []caseload.Line, q CaseloadQuery, seen Seen) *Caseloa
 	return shown
 }
 
+// rows are the first and the one after the last row of the page that is asked for,
+// the last page where there is no such page.
+func (q CaseloadQuery) rows(total int) (from, to int) {
+	from = min((max(q.Page, 1)-1)*linesPerPage, max(total-1, 0)/linesPerPage*linesPerPage)
+	return from, min(from+linesPerPage, total)
+}
+
 func sortColumns(q CaseloadQuery) []SortColumn {
 	current, turned, sorted := q.column()
 	var shown []SortColumn
 	for _, c := range columns {
 		s := SortColumn{Label: c.label}
+		if q.Show == showEnded {
+			shown = append(shown, s)
+			continue
+		}
 		next := c.name
 		if sorted && c.name == current.name {
 			s.Order = "ascending"

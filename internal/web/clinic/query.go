@@ -27,12 +27,17 @@ type filter struct {
 	has                  func(caseload.Line) bool
 }
 
+// showEnded asks for the courses that have ended; every other filter chooses among
+// those in care.
+const showEnded = "ended"
+
 var filters = []filter{
-	{"", "All", "Nobody is in care yet. A patient appears here with the first course of treatment.", func(caseload.Line) bool { return true }},
+	{"", "In care", "Nobody is in care yet. A patient appears here with the first course of treatment.", func(caseload.Line) bool { return true }},
 	{"alerts", "Alerts", "No alert waits for anybody.", caseload.Line.NeedsSomeoneToday},
 	{"worse", "Worse", "Nobody's newest score is reliably worse than at baseline.", caseload.Line.IsWorse},
 	{"late", "Late", "Nobody is late with an answer.", caseload.Line.IsLate},
 	{"due", "Due", "Nobody has an answer due.", caseload.Line.IsDue},
+	{showEnded, "Ended", "No course has ended yet. One ends when its series is over, nothing more is asked and no alert waits.", func(caseload.Line) bool { return false }},
 }
 
 type column struct {

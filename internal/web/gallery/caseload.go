@@ -15,8 +15,9 @@ import (
 var seen = clinic.Seen{Now: now, Zone: time.UTC}
 
 func caseloadStates() []State {
+	const ended = 112
 	state := func(name string, lines []caseload.Line, q clinic.CaseloadQuery) State {
-		return State{Name: "clinic-patients" + name, Template: "clinic/patients", Role: access.RoleClinician, Page: clinic.NewCaseloadPage(lines, q, seen)}
+		return State{Name: "clinic-patients" + name, Template: "clinic/patients", Role: access.RoleClinician, Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines, Ended: ended}, q, seen)}
 	}
 	simulated := lines(7)
 	for i := range simulated {
@@ -29,6 +30,8 @@ func caseloadStates() []State {
 		state("-many", lines(173), clinic.CaseloadQuery{Sort: "-score", Page: 2}),
 		state("-late", lines(24), clinic.CaseloadQuery{Show: "late", Sort: "due"}),
 		state("-worse", lines(24), clinic.CaseloadQuery{Show: "worse"}),
+		{Name: "clinic-patients-ended", Template: "clinic/patients", Role: access.RoleClinician,
+			Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines(24), Ended: ended, EndedShown: endedLines(50)}, clinic.CaseloadQuery{Show: "ended"}, seen)},
 		state("-few", lines(2), clinic.CaseloadQuery{}),
 		state("-none-late", lines(1), clinic.CaseloadQuery{Show: "late"}),
 		state("-empty", nil, clinic.CaseloadQuery{}),
@@ -36,6 +39,16 @@ func caseloadStates() []State {
 		state("-some-simulated", append(simulated[:4:4], lines(4)...), clinic.CaseloadQuery{}),
 		state("-hostile-name", hostile, clinic.CaseloadQuery{}),
 	}
+}
+
+// endedLines are courses that nobody is asked anything in any more.
+func endedLines(n int) []caseload.Line {
+	list := lines(n)
+	for i := range list {
+		list[i].Next, list[i].OpenAlerts, list[i].LastContact = nil, 0, now.AddDate(0, 0, -40-3*i)
+		list[i].Plan.Given = list[i].Plan.Planned
+	}
+	return list
 }
 
 // lines makes n courses that differ in everything that a row can show.
@@ -84,6 +97,7 @@ func lines(n int) []caseload.Line {
 }
 
 func patientPageStates() []State {
+	const ended = 112
 	state := func(name string, change func(*caseload.Record)) State {
 		r := record()
 		change(&r)
