@@ -24,6 +24,9 @@ type ScaleTrend struct {
 	// ReliableChange is the change in points that measurement error does not
 	// explain; nil where the instrument has no such threshold.
 	ReliableChange *float64
+	// ReliableRule says in a few words where that threshold comes from: rules for
+	// one scale differ.
+	ReliableRule string
 	// Baseline is the score that changes count from; nil without a scored answer
 	// before treatment.
 	Baseline *float64

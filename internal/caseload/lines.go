@@ -130,7 +130,7 @@ func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 // to compare with.
 func newReading(d *instrument.Definition, score float64, baseline *float64, isBaseline bool) (Reading, error) {
 	r := Reading{
-		Instrument: d.ID, Short: shortName(d), Score: score, Minimum: d.Total.Minimum.Float(), Maximum: d.Total.Maximum.Float(),
+		Instrument: d.ID, Short: d.ShortTitle("en"), Score: score, Minimum: d.Total.Minimum.Float(), Maximum: d.Total.Maximum.Float(),
 		LowerIsBetter: d.Direction == instrument.DirectionHigherIsWorse,
 	}
 	if band, ok := d.BandOf(score); ok {
@@ -180,5 +180,5 @@ func (s *Service) shortOf(id string) string {
 	if err != nil {
 		return id
 	}
-	return shortName(d)
+	return d.ShortTitle("en")
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
-	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
 )
 
@@ -155,13 +153,4 @@ func comesBefore(a, b registry.Occasion, now time.Time) bool {
 		return a.ClosesAt != nil && b.ClosesAt == nil
 	}
 	return a.ClosesAt.Before(*b.ClosesAt)
-}
-
-// shortName is what stands in brackets at the end of a title, or the id.
-func shortName(d *instrument.Definition) string {
-	title := d.Titles.In("en")
-	if open := strings.LastIndexByte(title, '('); open > 0 && strings.HasSuffix(title, ")") {
-		return title[open+1 : len(title)-1]
-	}
-	return strings.ToUpper(d.ID)
 }

@@ -78,7 +78,7 @@ func (s *Service) addScales(ctx context.Context, stored registry.CourseRecord, r
 
 func newScale(d *instrument.Definition) care.ScaleTrend {
 	scale := care.ScaleTrend{
-		Instrument: d.ID, Name: d.Titles.In("en"), Short: shortName(d), Minimum: d.Total.Minimum.Float(), Maximum: d.Total.Maximum.Float(),
+		Instrument: d.ID, Name: d.Titles.In("en"), Short: d.ShortTitle("en"), Minimum: d.Total.Minimum.Float(), Maximum: d.Total.Maximum.Float(),
 		LowerIsBetter: d.Direction == instrument.DirectionHigherIsWorse,
 	}
 	for _, b := range d.Bands {
@@ -86,7 +86,7 @@ func newScale(d *instrument.Definition) care.ScaleTrend {
 	}
 	if t, ok := d.Threshold(instrument.ThresholdReliable); ok && t.Points != nil {
 		points := t.Points.Float()
-		scale.ReliableChange = &points
+		scale.ReliableChange, scale.ReliableRule = &points, t.Words()
 	}
 	return scale
 }

@@ -6,7 +6,10 @@
 // own: a new one is a YAML file with vectors beside it.
 package instrument
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // Text is the same words in several languages, by BCP 47 tag.
 type Text map[string]string
@@ -59,6 +62,7 @@ type Definition struct {
 	ID                  string               `json:"id"`
 	Version             string               `json:"version"`
 	Titles              Text                 `json:"titles"`
+	ShortTitles         Text                 `json:"short_titles,omitempty"`
 	Construct           string               `json:"construct"`
 	Reporter            string               `json:"reporter"`
 	Direction           Direction            `json:"direction"`
@@ -113,6 +117,16 @@ type Codes struct {
 type Source struct {
 	Citation  string `json:"citation"`
 	Confirmed bool   `json:"confirmed"`
+}
+
+// Words name the source in the few words that stand beside a number: the first
+// part of the citation, or that nobody has confirmed the rule.
+func (s Source) Words() string {
+	if !s.Confirmed {
+		return "a rule that is not confirmed"
+	}
+	first, _, _ := strings.Cut(s.Citation, ",")
+	return strings.ReplaceAll(first, " et al.", "")
 }
 
 // AnswerSet is a list of options that several items share.
@@ -227,6 +241,15 @@ type SafetyLevel struct {
 	Action string     `json:"action"`
 }
 
+// ShortTitle is the name that pages have room for: the short title, or the title
+// where none is given.
+func (d *Definition) ShortTitle(lang string) string {
+	if len(d.ShortTitles) > 0 {
+		return d.ShortTitles.In(lang)
+	}
+	return d.Titles.In(lang)
+}
+
 // Item gives the item with an id.
 func (d *Definition) Item(id string) (*Item, bool) {
 	i, ok := d.index[id]
@@ -253,7 +276,8 @@ func (d *Definition) CanBeShown() bool {
 	return d.Entry == EntryItems && d.Licence.WordingIncluded
 }
 
-// Hash is the SHA-256, in hex, of the canonical form of the whole definition.
+// Hash is the SHA-256, in hex, of the canonical form of the definition without its
+// short titles.
 func (d *Definition) Hash() string { return d.hash }
 
 // ScoringVersion is what every stored result carries: the exact rules that gave

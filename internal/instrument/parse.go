@@ -24,7 +24,13 @@ func Parse(data []byte) (*Definition, error) {
 	if err := doc.Decode(d); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(doc.Canonical())
+	// A short title is a name for pages and changes no result, so the hash that
+	// results carry does not depend on it.
+	content, err := doc.CanonicalWithout("short_titles")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(content)
 	d.hash = hex.EncodeToString(sum[:])
 	c := &checker{d: d, doc: doc}
 	c.resolve()

@@ -21,6 +21,7 @@ func sortedKeys[V any](m map[string]V) []string {
 func (c *checker) checkTexts() {
 	d := c.d
 	c.text(at("titles"), d.Titles)
+	c.text(at("short_titles"), d.ShortTitles)
 	c.text(at("recall"), d.Recall)
 	c.text(at("instruction"), d.Instruction)
 	c.text(at("stem"), d.Stem)

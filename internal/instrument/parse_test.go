@@ -190,9 +190,24 @@ func TestSR121_HashIsOfTheContent(t *testing.T) {
 	require.Equal(t, first.Hash(), second.Hash())
 	require.Len(t, first.Hash(), 64)
 	require.Equal(t, "phq-9 1.0.0 sha256:"+first.Hash(), first.ScoringVersion())
+	require.Equal(t, "PHQ-9", first.ShortTitle("en"))
+	unnamed, err := instrument.Parse([]byte(edit(t, source, "short_titles: {en: PHQ-9}\n", "")))
+	require.NoError(t, err)
+	require.Equal(t, first.Hash(), unnamed.Hash(), "a name for pages changes no result")
+	require.Equal(t, unnamed.Titles.In("en"), unnamed.ShortTitle("en"))
 	for _, c := range [][2]string{{"{name: mild, from: 5", "{name: mild, from: 6"}, {"Poor appetite", "Low appetite"}, {"up_to: 2", "up_to: 1"}} {
 		other, err := instrument.Parse([]byte(edit(t, source, c[0], c[1])))
 		require.NoError(t, err)
 		require.NotEqual(t, first.Hash(), other.Hash(), c[1])
 	}
+}
+
+func TestARuleIsNamedInAFewWords(t *testing.T) {
+	for citation, words := range map[string]string{
+		"Bischoff et al. 2020, doi 10.5964/pch.v8i1.309 (116 retested, 332 clinical)": "Bischoff 2020",
+		"NHS Talking Therapies (IAPT) manual, as quoted on cbtwatch.com":              "NHS Talking Therapies (IAPT) manual",
+	} {
+		require.Equal(t, words, instrument.Source{Citation: citation, Confirmed: true}.Words())
+	}
+	require.Equal(t, "a rule that is not confirmed", instrument.Source{Citation: "1.96*sqrt(2)*SEM, both unchecked"}.Words())
 }

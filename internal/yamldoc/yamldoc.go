@@ -87,6 +87,23 @@ func (s *Schema) Read(data []byte) (*Document, error) {
 // differ only in comments, order of keys, quoting or layout.
 func (d *Document) Canonical() []byte { return d.canonical }
 
+// CanonicalWithout is Canonical without some of the keys at the top of the
+// document: what is left is what a hash is to hold.
+func (d *Document) CanonicalWithout(keys ...string) ([]byte, error) {
+	top := map[string]json.RawMessage{}
+	if err := json.Unmarshal(d.canonical, &top); err != nil {
+		return nil, fault.Invalid("document", "%v", err)
+	}
+	for _, key := range keys {
+		delete(top, key)
+	}
+	left, err := json.Marshal(top)
+	if err != nil {
+		return nil, fault.Invalid("document", "%v", err)
+	}
+	return left, nil
+}
+
 // Decode fills v from the document. A field that v does not know is an error:
 // schema and Go type must say the same.
 func (d *Document) Decode(v any) error {
