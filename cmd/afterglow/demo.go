@@ -22,7 +22,7 @@ import (
 )
 
 type demoCmd struct {
-	Run_  demoRunCmd   `cmd:"" name:"run" default:"withargs" hidden:""`
+	Run_  demoRunCmd   `cmd:"" name:"run" default:"withargs" help:"Set up a demo folder with a real trial's data and serve it on this machine only; 'afterglow demo' does the same."`
 	Links demoLinksCmd `cmd:"" help:"Make simulated patients with one open questionnaire each and print their links."`
 }
 

@@ -66,3 +66,10 @@ func TestAnInterruptedFirstStartIsMadeWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, alerts, again)
 }
+
+func TestTheHelpShowsHowADemoIsStarted(t *testing.T) {
+	out, _, code := runProgram(t, nil, "--help")
+	require.Equal(t, exitDone, code)
+	require.Contains(t, out, "demo run")
+	require.Contains(t, out, "'afterglow demo' does the same")
+}

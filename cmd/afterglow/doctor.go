@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -154,10 +155,22 @@ func settingsOf(k *kong.Context) []settingLine {
 		if given[flag] {
 			line.Source = "flag"
 		}
-		line.Value = redacted(flag.Target.String())
+		line.Value = redacted(written(flag.Target))
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// written is a setting as a person gives it: a list by commas, nothing for nothing.
+func written(v reflect.Value) string {
+	if v.Kind() != reflect.Slice {
+		return fmt.Sprint(v.Interface())
+	}
+	parts := make([]string, v.Len())
+	for i := range parts {
+		parts[i] = fmt.Sprint(v.Index(i).Interface())
+	}
+	return strings.Join(parts, ",")
 }
 
 // doctor looks at a house and notes what it finds.

@@ -19,9 +19,10 @@ import (
 // checkAddress holds what the pages insist on: https, or this machine only.
 func (d *doctor) checkAddress(demo bool) {
 	const part = "pages"
-	host, _, err := net.SplitHostPort(d.house.settings.Listen)
+	listens := d.house.folder.listens(d.house.settings.Listen)
+	host, _, err := net.SplitHostPort(listens)
 	if err != nil {
-		d.wrong(part, "listens on", d.house.settings.Listen, "AFTERGLOW_LISTEN must be host:port")
+		d.wrong(part, "listens on", listens, "AFTERGLOW_LISTEN must be host:port")
 		return
 	}
 	ip := net.ParseIP(host)
@@ -42,11 +43,11 @@ func (d *doctor) checkAddress(demo bool) {
 	}
 	switch {
 	case demo && !local:
-		d.wrong(part, "listens on", d.house.settings.Listen, "a demo is served on this machine only: listen on 127.0.0.1")
+		d.wrong(part, "listens on", listens, "a demo is served on this machine only: listen on 127.0.0.1")
 	case !local && d.house.settings.URL == "":
-		d.wrong(part, "listens on", d.house.settings.Listen, "other machines reach this: set AFTERGLOW_URL to the https address of the proxy in front")
+		d.wrong(part, "listens on", listens, "other machines reach this: set AFTERGLOW_URL to the https address of the proxy in front")
 	default:
-		d.good(part, "listens on", d.house.settings.Listen)
+		d.good(part, "listens on", listens)
 	}
 }
 

@@ -7,12 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"afterglow/internal/crisis"
+	"afterglow/internal/fault"
 	"afterglow/internal/registry"
 	"afterglow/internal/safety"
 )
@@ -35,16 +35,14 @@ func (d *doctor) examine() {
 // checkServer says whether a server has this folder.
 func (d *doctor) checkServer() bool {
 	d.found.Server = "not running"
-	content, err := os.ReadFile(d.house.folder.serverPID())
-	if err != nil {
-		return false
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-	if err != nil || pid <= 0 {
+	pid, alive, err := d.house.folder.serverProcess()
+	switch {
+	case fault.Is(err, fault.KindInvalid):
 		d.note("program", "process file", d.house.folder.serverPID()+" names no process", "nothing: the next start writes it anew")
 		return false
-	}
-	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
+	case err != nil:
+		return false
+	case !alive:
 		d.note("program", "process file", fmt.Sprintf("process %d is gone", pid), "the server ended without a farewell: see its log; start it again")
 		return false
 	}

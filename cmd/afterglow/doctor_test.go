@@ -56,6 +56,10 @@ func TestDoctorBesideARunningServer(t *testing.T) {
 	require.Contains(t, found.Server, "running")
 	require.Equal(t, settingLine{Name: "data", Env: "AFTERGLOW_DATA", Value: folder, Source: "environment"}, found.setting("AFTERGLOW_DATA"))
 	require.Equal(t, "default", found.setting("AFTERGLOW_KEY_FILE").Source)
+	require.Empty(t, found.setting("AFTERGLOW_TRUSTED_PROXIES").Value)
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(d.url, "http://"))
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:"+port, found.named("pages", "listens on").Value, "where the running server listens, not where this command would")
 	for _, want := range [][2]string{{"disk", "free space"}, {"keys", "master key"}, {"site", "clock"}, {"registry", "journal_mode"},
 		{"registry", "schema version"}, {"care", "instruments on offer"}, {"care", "on call"}, {"pages", "listens on"},
 		{"engine", "version"}, {"engine", "layers in force"}, {"engine", "the network"}, {"ClickHouse", "durable settings"}} {
@@ -65,14 +69,19 @@ func TestDoctorBesideARunningServer(t *testing.T) {
 	require.Equal(t, verdictNote, found.named("care", "crisis contacts").Verdict, "a demo may go without confirmed contacts")
 	require.Contains(t, found.named("care", "instruments on offer").Value, "phq-9")
 
-	// The container's health check asks the same server.
+	// The health check asks the server of the folder, and the one of the container's
+	// address where the folder is not named.
+	_, errs, code := runProgram(t, nil, "healthz", "--data", folder)
+	require.Equal(t, exitDone, code, errs)
 	listen := "AFTERGLOW_LISTEN=" + strings.TrimPrefix(d.url, "http://")
 	for _, args := range [][]string{{"healthz"}, {"healthz", "--ready"}} {
 		_, errs, code := runProgram(t, []string{listen}, args...)
 		require.Equal(t, exitDone, code, errs)
 	}
 	d.stop()
-	_, errs, code := runProgram(t, []string{listen}, "healthz")
+	_, errs, code = runProgram(t, []string{listen}, "healthz")
+	require.Equal(t, exitMissing, code, errs)
+	_, errs, code = runProgram(t, []string{listen}, "healthz", "--data", folder)
 	require.Equal(t, exitMissing, code, errs)
 }
 
@@ -145,6 +154,12 @@ func TestTheSitesOwnCrisisContacts(t *testing.T) {
 	found, said, code := examined(t, nil, "--data", folder)
 	require.Equal(t, exitDone, code, said)
 	require.Contains(t, found.named("care", "crisis contacts").Value, "confirmed")
+}
+
+func TestSettingsAreWrittenAsTheyAreGiven(t *testing.T) {
+	found, said, _ := examined(t, []string{"AFTERGLOW_TRUSTED_PROXIES=192.0.2.7/32,2001:db8::/64"}, "--data", closedFolder(t))
+	require.Equal(t, "192.0.2.7/32,2001:db8::/64", found.setting("AFTERGLOW_TRUSTED_PROXIES").Value)
+	require.NotContains(t, said, "netip")
 }
 
 func TestPasswordsInAddressesAreNotShown(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"afterglow/internal/fault"
 )
@@ -16,13 +17,14 @@ import (
 // folder is the data folder: where everything lies that this program keeps.
 type folder string
 
-func (f folder) registry() string   { return filepath.Join(string(f), "registry.db") }
-func (f folder) masterKey() string  { return filepath.Join(string(f), "keys", "master.key") }
-func (f folder) clickhouse() string { return filepath.Join(string(f), "clickhouse") }
-func (f folder) run() string        { return filepath.Join(string(f), "run") }
-func (f folder) serverPID() string  { return filepath.Join(f.run(), "serve.pid") }
-func (f folder) serverURL() string  { return filepath.Join(f.run(), "serve.url") }
-func (f folder) enginePID() string  { return filepath.Join(f.run(), "engine.pid") }
+func (f folder) registry() string      { return filepath.Join(string(f), "registry.db") }
+func (f folder) masterKey() string     { return filepath.Join(string(f), "keys", "master.key") }
+func (f folder) clickhouse() string    { return filepath.Join(string(f), "clickhouse") }
+func (f folder) run() string           { return filepath.Join(string(f), "run") }
+func (f folder) serverPID() string     { return filepath.Join(f.run(), "serve.pid") }
+func (f folder) serverURL() string     { return filepath.Join(f.run(), "serve.url") }
+func (f folder) serverAddress() string { return filepath.Join(f.run(), "serve.listen") }
+func (f folder) enginePID() string     { return filepath.Join(f.run(), "engine.pid") }
 
 // runtime is the folder of the engine's sockets: in the data folder where its
 // path is short enough for a Unix socket, else a place under the system's
@@ -63,9 +65,13 @@ func existingFolder(path string) (folder, error) {
 	return folder(absolute), nil
 }
 
-// announce records the running server's process id and address for the commands
-// beside it; the returned function takes both back.
-func (f folder) announce(url string) (func() error, error) {
+// announce records the running server's process id, the address that links carry
+// and the one that it listens on for the commands beside it; the returned function
+// takes all back.
+func (f folder) announce(url, listens string) (func() error, error) {
+	if err := os.WriteFile(f.serverAddress(), []byte(listens+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write where the server listens: %w", err)
+	}
 	if err := os.WriteFile(f.serverURL(), []byte(url+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the server's address: %w", err)
 	}
@@ -77,6 +83,34 @@ func (f folder) announce(url string) (func() error, error) {
 		if err != nil || strings.TrimSpace(string(content)) != strconv.Itoa(os.Getpid()) {
 			return nil // another server has the folder by now
 		}
-		return errors.Join(os.Remove(f.serverPID()), os.Remove(f.serverURL()))
+		return errors.Join(os.Remove(f.serverPID()), os.Remove(f.serverURL()), os.Remove(f.serverAddress()))
 	}, nil
+}
+
+// serverProcess is the process that says that it serves this folder, and whether
+// there still is such a process. The error of a folder that nobody serves is
+// fs.ErrNotExist.
+func (f folder) serverProcess() (pid int, alive bool, err error) {
+	content, err := os.ReadFile(f.serverPID())
+	if err != nil {
+		return 0, false, err
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil || pid <= 0 {
+		return 0, false, fault.Invalid("process file", "%s names no process", f.serverPID())
+	}
+	return pid, !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), nil
+}
+
+// listens is where the running server of this folder says that it listens; without
+// one, what the settings say.
+func (f folder) listens(setting string) string {
+	if _, alive, err := f.serverProcess(); err != nil || !alive {
+		return setting
+	}
+	said, err := os.ReadFile(f.serverAddress())
+	if err != nil {
+		return setting
+	}
+	return strings.TrimSpace(string(said))
 }

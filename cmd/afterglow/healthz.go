@@ -14,13 +14,14 @@ type healthzCmd struct {
 	Ready bool `help:"Ask whether every part can be used, not only whether the process is alive."`
 }
 
-// Run asks the server that listens at this machine's AFTERGLOW_LISTEN. It ends
-// with 0 when the answer is 200, with 1 when it is another and with 3 when
-// nobody answers.
+// Run asks the server that has the data folder, where it says that it listens;
+// without one, whoever listens at this machine's AFTERGLOW_LISTEN. It ends with 0
+// when the answer is 200, with 1 when it is another and with 3 when nobody answers.
 func (c *healthzCmd) Run(ctx context.Context, root *cli) error {
-	host, port, err := net.SplitHostPort(root.Listen)
+	listens := folder(root.Data).listens(root.Listen)
+	host, port, err := net.SplitHostPort(listens)
 	if err != nil {
-		return fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", root.Listen)
+		return fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", listens)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost" // it listens on every address, this machine's own among them
@@ -37,7 +38,7 @@ func (c *healthzCmd) Run(ctx context.Context, root *cli) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fault.Unavailable("server", nil, "nobody answers at %s: %v", root.Listen, rootCause(err))
+		return fault.Unavailable("server", nil, "nobody answers at %s: %v", listens, rootCause(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

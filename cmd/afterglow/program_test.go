@@ -212,7 +212,10 @@ func TestTheDemoFromFirstStartToLast(t *testing.T) {
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, d.ask("journal", "list", "--json"), "first-key")
 	require.Eventually(t, func() bool { return strings.Contains(d.ask("warehouse", "list", "--json"), "first-key") }, time.Minute, 300*time.Millisecond)
-	require.Contains(t, d.ask("alerts", "list", "--json"), `"submission":"first-key"`)
+	alerts := d.ask("alerts", "list", "--json")
+	require.Contains(t, alerts, `"submission":"first-key"`)
+	require.Contains(t, alerts, `"submission":"simulated-at-risk-`, "the simulated courses under way bring alerts")
+	require.Contains(t, alerts, `"owner":null`)
 
 	// ClickHouse dies: it comes back, nothing is lost.
 	enginePID := pidOf(t, filepath.Join(folder, "run", "engine.pid"))

@@ -100,7 +100,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.takeStore(ctx); err != nil {
 		return err
 	}
-	withdraw, err := s.folder.announce(s.url.String())
+	withdraw, err := s.folder.announce(s.url.String(), s.listener.Addr().String())
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,8 @@ func (s *server) researchService() research.Service {
 			waiting, asOf, err := s.keeper.backlog(ctx)
 			return research.Freshness{AsOf: asOf, Waiting: int(waiting)}, err
 		},
-		Scale: s.scale,
+		Scale:     s.scale,
+		Protocols: s.store.Protocols,
 	}
 }
 

@@ -156,3 +156,29 @@ func TestGroupsCanBeToldWithoutColour(t *testing.T) {
 	}
 	require.Equal(t, map[string]bool{"circle solid": true, "triangle dashed": true, "none dotted": true}, told)
 }
+
+// A label breaks where a reader would break it: the drawing itself would write
+// "sublingual-ho" and "me".
+func TestALabelBreaksBetweenItsWords(t *testing.T) {
+	f := read(t, "retained-benefit")
+	b, err := json.Marshal(f)
+	require.NoError(t, err)
+	for name, label := range map[string]string{
+		"sublingual-home": `sublingual-\nhome`, "iv-series": "iv-series", "the usual care of this clinic": `the usual\ncare of this\nclinic`,
+		"incomprehensibilities": "incomprehensibilities",
+	} {
+		var named finding.Finding
+		require.NoError(t, json.Unmarshal(bytes.ReplaceAll(b, []byte(`"TAU"`), []byte(`"`+name+`"`)), &named))
+		figure, ok := chart.RetainedBenefit(named, bdi)
+		require.True(t, ok)
+		drawn, err := json.Marshal(figure.Light["series"])
+		require.NoError(t, err)
+		require.Contains(t, string(drawn), `"name":"`+label+`","type":"line","showSymbol":true`)
+	}
+}
+
+func TestAVisitStaysOnOneLine(t *testing.T) {
+	for visit, words := range map[string]string{"+14 d": "+14\u00a0d", "session 2, +7 d": "session 2, +7\u00a0d", "baseline": "baseline", "3 days": "3 days", "8m": "8m"} {
+		require.Equal(t, words, chart.VisitWords(visit))
+	}
+}

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"math"
+	"strings"
 
 	"github.com/go-echarts/go-echarts/v2/charts"
 	"github.com/go-echarts/go-echarts/v2/opts"
@@ -62,7 +63,7 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 		out = append(out, under, filled)
 	}
 	curve := charts.SingleSeries{
-		Name: l.label, Type: "line", Data: l.data(),
+		Name: wrapped(l.label), Type: "line", Data: l.data(),
 		Symbol: symbols[i%len(symbols)], SymbolSize: 8, ShowSymbol: opts.Bool(true),
 		LineStyle:   &opts.LineStyle{Color: colour, Width: 2, Type: dashes[i%len(dashes)]},
 		ItemStyle:   &opts.ItemStyle{Color: colour},
@@ -94,6 +95,29 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 		})
 	}
 	return out
+}
+
+// labelLetters is how many letters of a label fit on one of its lines.
+const labelLetters = 13
+
+// wrapped breaks a label at spaces and after hyphens: left to itself, the drawing
+// breaks a word such as sublingual-home wherever the line ends.
+func wrapped(label string) string {
+	var lines []string
+	for _, part := range strings.SplitAfter(strings.ReplaceAll(label, "-", "-\x00"), "\x00") {
+		for _, word := range strings.SplitAfter(strings.TrimSuffix(part, "\x00"), " ") {
+			last := len(lines) - 1
+			if last >= 0 && len([]rune(strings.TrimRight(lines[last]+word, " "))) <= labelLetters {
+				lines[last] += word
+			} else if word != "" {
+				lines = append(lines, word)
+			}
+		}
+	}
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // band gives nulls where a bound is not defined, so the band breaks there; ok is

@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 
 	"afterglow/internal/care"
@@ -238,6 +239,11 @@ func pointWords(s care.ScaleTrend, p care.TrendPoint) string {
 	}
 	return strings.Join(words, "\n")
 }
+
+// VisitWords keep a visit such as "+14 d" on one line.
+func VisitWords(visit string) string { return dayUnit.ReplaceAllString(visit, "$1\u00a0d") }
+
+var dayUnit = regexp.MustCompile(`([0-9]) d\b`)
 
 // ScoreWords writes a score with a decimal only where it has one.
 func ScoreWords(v float64) string {

@@ -123,9 +123,10 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 		Ask: func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 			return finding.Finding{}, fault.Unavailable("warehouse", nil, "the warehouse does not answer")
 		},
-		Studies:  func(context.Context) ([]care.Study, error) { return []care.Study{}, nil },
-		DataAsOf: func(context.Context) (research.Freshness, error) { return research.Freshness{}, nil },
-		Scale:    func(care.Measure) (chart.Scale, error) { return chart.Scale{}, nil },
+		Studies:   func(context.Context) ([]care.Study, error) { return []care.Study{}, nil },
+		DataAsOf:  func(context.Context) (research.Freshness, error) { return research.Freshness{}, nil },
+		Scale:     func(care.Measure) (chart.Scale, error) { return chart.Scale{}, nil },
+		Protocols: func(context.Context) ([]care.Protocol, error) { return nil, nil },
 	}
 	for _, apply := range change {
 		apply(&config)

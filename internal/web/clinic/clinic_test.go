@@ -146,8 +146,9 @@ func TestARowSaysWhatAChangeMeans(t *testing.T) {
 }
 
 func TestWordsComeBeforeThePicture(t *testing.T) {
-	eighteen, eight, before := 18.0, 8.0, 11.0
+	eighteen, eight, six, before := 18.0, 8.0, 6.0, 11.0
 	scale := care.ScaleTrend{Instrument: "phq-9", Name: "Patient Health Questionnaire (PHQ-9)", Short: "PHQ-9", Maximum: 27, LowerIsBetter: true, Baseline: &eighteen,
+		ReliableChange: &six, ReliableRule: "Bischoff 2020",
 		Points: []care.TrendPoint{
 			{Day: 0, Visit: care.BaselineVisit, State: care.PointScored, Score: &eighteen, Band: "Moderately severe"},
 			{Day: 14, Visit: "+14 d", State: care.PointMissed},
@@ -163,13 +164,14 @@ func TestWordsComeBeforeThePicture(t *testing.T) {
 		Scales: []caseload.ScaleReadings{{Newest: &newest, Changes: []*instrument.Change{nil, nil, &change}}},
 	}, map[string]string{"1": "anna"}, seen)
 	panel := page.Scales[0]
-	require.Equal(t, "PHQ-9: 8 on day 28, mild; better by 10 points since baseline (reliable); 1 of 3 without a score.", panel.Sentence)
+	require.Equal(t, "PHQ-9: 8 on day 28, mild; better by 10 points since baseline (reliable: 6 points or more, Bischoff 2020); 1 of 3 without a score.", panel.Sentence)
 	require.Equal(t, panel.Sentence, panel.Chart.Sentence)
 	require.Equal(t, []clinic.AnswerRow{
 		{Day: "Day 0", Visit: "baseline", Answered: "–", Score: "18", Band: "Moderately severe", Change: "–"},
-		{Day: "Day 14", Visit: "+14 d", Answered: "–", Score: "not answered", Band: "–", Change: "–"},
-		{Day: "Day 28", Visit: "+28 d", Answered: "14 Mar 2026", Score: "8", Band: "Mild", Change: "better by 10, reliable", History: []string{
+		{Day: "Day 14", Visit: "+14\u00a0d", Answered: "–", Score: "not answered", Band: "–", Change: "–"},
+		{Day: "Day 28", Visit: "+28\u00a0d", Answered: "14 Mar 2026", Score: "8", Band: "Mild", Change: "better by 10, reliable", History: []string{
 			"11 until 14 Mar 2026: entered wrongly (anna)", "no score until 14 Mar 2026: patient asked (a member of staff)"}},
 	}, panel.Rows)
+	require.Contains(t, page.Key, clinic.KeyEntry{Mark: "zone", Text: "no reliable change from baseline (under PHQ-9 6 points)"})
 	require.Equal(t, "Patient", page.Title, "the browser's history names nobody")
 }

@@ -142,9 +142,12 @@ func flags(r caseload.Record, seen Seen) []Flag {
 
 // key lists only the marks that are there to be explained.
 func key(r caseload.Record) []KeyEntry {
-	var missed, corrected, zone, bands, answered bool
+	var missed, corrected, bands, answered bool
+	var zones []string
 	for _, s := range r.Trend.Scales {
-		zone = zone || s.Baseline != nil && s.ReliableChange != nil
+		if s.Baseline != nil && s.ReliableChange != nil {
+			zones = append(zones, s.Short+" "+chart.ScoreWords(*s.ReliableChange))
+		}
 		bands = bands || len(s.Bands) > 0
 		for _, p := range s.Points {
 			answered = answered || p.Score != nil
@@ -160,7 +163,7 @@ func key(r caseload.Record) []KeyEntry {
 		{answered, KeyEntry{"answered", "score"}},
 		{missed, KeyEntry{"missed", "no score"}},
 		{corrected, KeyEntry{"corrected", "corrected"}},
-		{zone, KeyEntry{"zone", "no reliable change from baseline"}},
+		{len(zones) > 0, KeyEntry{"zone", "no reliable change from baseline (under " + strings.Join(zones, ", ") + " points)"}},
 		{bands, KeyEntry{"bands", "severity"}},
 		{len(r.Trend.Sessions) > 0, KeyEntry{"session", "session"}},
 	} {

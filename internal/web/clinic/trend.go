@@ -83,7 +83,7 @@ func scaleSentence(s care.ScaleTrend, r *caseload.Reading) string {
 		}
 		switch {
 		case r.Change != nil:
-			words += "; " + changeWords(*r.Change)
+			words += "; " + changeWords(*r.Change, s)
 		case s.Baseline == nil:
 			words += "; no baseline to compare with"
 		default:
@@ -107,7 +107,7 @@ func scaleSentence(s care.ScaleTrend, r *caseload.Reading) string {
 }
 
 func answerRow(p care.TrendPoint, change *instrument.Change, w writer) AnswerRow {
-	row := AnswerRow{Day: fmt.Sprintf("Day %s", strings.Replace(fmt.Sprint(p.Day), "-", "\u2212", 1)), Visit: p.Visit, Answered: dash, Score: dash, Band: dash, Change: dash}
+	row := AnswerRow{Day: fmt.Sprintf("Day %s", strings.Replace(fmt.Sprint(p.Day), "-", "\u2212", 1)), Visit: chart.VisitWords(p.Visit), Answered: dash, Score: dash, Band: dash, Change: dash}
 	switch p.State {
 	case care.PointMissed:
 		row.Score = "not answered"

@@ -32,8 +32,9 @@ func reliable(c instrument.Change) bool {
 	return c.Reliable == instrument.ChangeImproved || c.Reliable == instrument.ChangeRecovered || c.Reliable == instrument.ChangeDeteriorated
 }
 
-// changeWords says what a change means for the person, not what was subtracted.
-func changeWords(c instrument.Change) string {
+// changeWords says what a change means for the person, not what was subtracted,
+// and by which rule it is reliable or not.
+func changeWords(c instrument.Change, s care.ScaleTrend) string {
 	points := chart.ScoreWords(math.Abs(c.Improvement))
 	unit := plural(math.Abs(c.Improvement) == 1, "point", "points")
 	var words string
@@ -47,12 +48,20 @@ func changeWords(c instrument.Change) string {
 	}
 	words += " since baseline"
 	switch {
-	case reliable(c):
-		return words + " (reliable)"
 	case c.Reliable == "":
 		return words
+	case reliable(c):
+		return words + " (reliable" + ruleWords(s, ": %s points or more") + ")"
 	}
-	return words + " (not reliable)"
+	return words + " (not reliable" + ruleWords(s, ": under %s points") + ")"
+}
+
+// ruleWords name the threshold of a reliable change and its source.
+func ruleWords(s care.ScaleTrend, points string) string {
+	if s.ReliableChange == nil {
+		return ""
+	}
+	return fmt.Sprintf(points, chart.ScoreWords(*s.ReliableChange)) + ", " + s.ReliableRule
 }
 
 // shortChange is changeWords for a table whose column says since when.

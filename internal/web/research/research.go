@@ -38,12 +38,14 @@ type Service struct {
 	DataAsOf func(ctx context.Context) (Freshness, error)
 	// Scale names what a measure is counted in and which way is better.
 	Scale func(m care.Measure) (chart.Scale, error)
+	// Protocols lists the clinic's protocols, every version.
+	Protocols func(ctx context.Context) ([]care.Protocol, error)
 }
 
 // Validate says whether every function is there.
 func (s Service) Validate() error {
-	if s.Ask == nil || s.Studies == nil || s.DataAsOf == nil || s.Scale == nil {
-		return fault.Invalid("research pages", "need what asks, lists studies, tells how fresh the data are and names scales")
+	if s.Ask == nil || s.Studies == nil || s.DataAsOf == nil || s.Scale == nil || s.Protocols == nil {
+		return fault.Invalid("research pages", "need what asks, lists studies, tells how fresh the data are and names scales and protocols")
 	}
 	return nil
 }
@@ -116,6 +118,14 @@ func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
 		return err
 	}
 	asked.Scale.Anchor = asked.Study.Anchor
+	protocols, err := p.Service.Protocols(ctx)
+	if err != nil {
+		return err
+	}
+	asked.Protocols = map[string]string{}
+	for _, protocol := range protocols {
+		asked.Protocols[protocol.ID] = protocol.Title // the newest version comes last
+	}
 	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
 	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, sharedSettings))
 	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {

@@ -24,6 +24,8 @@ type Asked struct {
 	Unadjusted Reply
 	Loss       Reply
 	Fresh      Freshness
+	// Protocols are the titles of the clinic's protocols by their id.
+	Protocols map[string]string
 }
 
 // Reply is a question's answer or why there is none.
@@ -38,6 +40,9 @@ type StudyPage struct {
 	Heading string
 	Study   string
 	Words   string
+	// Groups says what the short names of the groups stand for, where they are ids
+	// of protocols.
+	Groups []Fact
 	// Problem is set when the whole page has one thing to say instead of panels.
 	Problem *Problem
 	Panels  []Panel
@@ -114,6 +119,7 @@ func NewStudyPage(a Asked) (*StudyPage, error) {
 		p.Panels = append(p.Panels, Panel{ID: "benefit", Heading: "Benefit over days", Problem: retained})
 	} else {
 		p.Words = studyWords(a.Study, a.Retained.Finding)
+		p.Groups = protocolGroups(a)
 		p.Panels = append(p.Panels, benefitPanel(a))
 		if d := differencePanel(a); len(d.Tables) > 0 {
 			p.Panels = append(p.Panels, d)
@@ -128,6 +134,21 @@ func NewStudyPage(a Asked) (*StudyPage, error) {
 		p.Panels = append(p.Panels, m)
 	}
 	return p, nil
+}
+
+// protocolGroups name the protocols that are compared. Pictures and tables have
+// room for their ids only.
+func protocolGroups(a Asked) []Fact {
+	if a.Study.Arm.Name != care.FactorProtocol {
+		return nil
+	}
+	var named []Fact
+	for _, level := range a.Study.Arm.Levels {
+		if title := a.Protocols[level]; title != "" {
+			named = append(named, Fact{level, title})
+		}
+	}
+	return named
 }
 
 // explain puts a failure into words for people, or hands it back.
@@ -196,7 +217,7 @@ func adjustmentTable(a Asked) (Table, bool) {
 		if !ok {
 			continue
 		}
-		t.Rows = append(t.Rows, []Cell{{Text: r.words("contrast"), Header: true}, {Text: r.words("visit")},
+		t.Rows = append(t.Rows, []Cell{{Text: chart.ContrastWords(r.words("contrast")), Header: true}, {Text: chart.VisitWords(r.words("visit"))},
 			{Text: r.words("estimate"), Numeric: true}, {Text: r.words("ci_lower") + " to " + r.words("ci_upper"), Numeric: true},
 			{Text: u.words("estimate"), Numeric: true}, {Text: u.words("ci_lower") + " to " + u.words("ci_upper"), Numeric: true}})
 	}
@@ -226,7 +247,7 @@ func missingPanel(a Asked) Panel {
 
 // draw puts the picture under its sentence.
 func (p *Panel) draw(figure chart.Figure, ok bool) {
-	p.Sentence = strings.ReplaceAll(p.Sentence, " %", "\u00a0%") // no line begins with %
+	p.Sentence = chart.VisitWords(strings.ReplaceAll(p.Sentence, " %", "\u00a0%")) // no line begins with % or d
 	if ok {
 		p.Chart = &page.Chart{Sentence: p.Sentence, Options: figure}
 	}
@@ -244,7 +265,7 @@ func completionTable(f finding.Finding) (Table, bool) {
 		{Label: "Group"}, {Label: "Visit"}, {Label: "Day", Numeric: true},
 		{Label: "Expected", Numeric: true}, {Label: "Answered", Numeric: true}, {Label: "Not answered", Numeric: true}}}
 	for _, r := range rows(f, "visits") {
-		t.Rows = append(t.Rows, []Cell{{Text: r.words("group"), Header: true}, {Text: r.words("visit")},
+		t.Rows = append(t.Rows, []Cell{{Text: r.words("group"), Header: true}, {Text: chart.VisitWords(r.words("visit"))},
 			{Text: r.words("day"), Numeric: true}, {Text: r.words("n_expected"), Numeric: true},
 			{Text: r.words("n_answered"), Numeric: true}, {Text: r.words("n_missing"), Numeric: true}})
 	}

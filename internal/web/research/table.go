@@ -82,8 +82,11 @@ func showTable(f finding.Finding, name string, without ...string) (Table, bool) 
 			if upper := source.Column(upperOf(c.Name)); upper >= 0 && !cells[i].Empty() && !cells[upper].Empty() {
 				text += " to " + source.Columns[upper].Words(cells[upper])
 			}
-			if c.Name == "contrast" {
+			switch c.Name {
+			case "contrast":
 				text = chart.ContrastWords(text)
+			case "visit":
+				text = chart.VisitWords(text)
 			}
 			shown = append(shown, Cell{Text: text, Numeric: t.Columns[len(shown)].Numeric, Header: i == 0})
 		}

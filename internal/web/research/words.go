@@ -62,7 +62,7 @@ func studyWords(s care.Study, f finding.Finding) string {
 	}
 	var visits []string
 	for _, v := range s.Visits {
-		visits = append(visits, fmt.Sprintf("%d at %s (day %d)", answered[v.Name], v.Name, v.Day))
+		visits = append(visits, fmt.Sprintf("%d at %s (day %d)", answered[v.Name], chart.VisitWords(v.Name), v.Day))
 	}
 	return fmt.Sprintf("%s: %s. Answered: %s. Days count from %s.",
 		people(total), join(groups), join(visits), anchorWords(s.Anchor))
