@@ -139,11 +139,9 @@ func TestACourseEndsWhenNothingIsLeftToDo(t *testing.T) {
 			c := setup(t, time.UTC, tt.subject)
 			c.only(t) // its last answer is a few days old
 			c.clock.Advance(60 * 24 * time.Hour)
-			lines, err := c.Lines(t.Context())
+			lines, n, err := c.List(t.Context())
 			require.NoError(t, err)
 			ended, err := c.Ended(t.Context(), 0, 10)
-			require.NoError(t, err)
-			n, err := c.CountEnded(t.Context())
 			require.NoError(t, err)
 			require.Len(t, ended, n)
 			require.Equal(t, 1, len(lines)+n)

@@ -33,10 +33,17 @@ func (s *Service) Lines(ctx context.Context) ([]Line, error) {
 	}
 }
 
-// CountEnded says how many courses have ended.
-func (s *Service) CountEnded(ctx context.Context) (int, error) {
-	n, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{Standing: registry.StandingEnded, QuietSince: s.quietSince()})
-	return n.Courses, err
+// List gives the courses in care and how many others have ended. Both come from
+// one look at every course: what is not in care has ended.
+func (s *Service) List(ctx context.Context) (inCare []Line, ended int, err error) {
+	if inCare, err = s.Lines(ctx); err != nil {
+		return nil, 0, err
+	}
+	all, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{})
+	if err != nil {
+		return nil, 0, err
+	}
+	return inCare, max(0, all.Courses-len(inCare)), nil
 }
 
 // Ended lists some of the courses that have ended, the one with the latest contact

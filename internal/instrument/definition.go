@@ -123,9 +123,10 @@ type Source struct {
 // part of the citation, or that nobody has confirmed the rule.
 func (s Source) Words() string {
 	if !s.Confirmed {
-		return "a rule that is not confirmed"
+		return "rule not confirmed"
 	}
 	first, _, _ := strings.Cut(s.Citation, ",")
+	first, _, _ = strings.Cut(first, " (")
 	return strings.ReplaceAll(first, " et al.", "")
 }
 

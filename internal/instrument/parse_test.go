@@ -205,9 +205,9 @@ func TestSR121_HashIsOfTheContent(t *testing.T) {
 func TestARuleIsNamedInAFewWords(t *testing.T) {
 	for citation, words := range map[string]string{
 		"Bischoff et al. 2020, doi 10.5964/pch.v8i1.309 (116 retested, 332 clinical)": "Bischoff 2020",
-		"NHS Talking Therapies (IAPT) manual, as quoted on cbtwatch.com":              "NHS Talking Therapies (IAPT) manual",
+		"NHS Talking Therapies (IAPT) manual, as quoted on cbtwatch.com":              "NHS Talking Therapies",
 	} {
 		require.Equal(t, words, instrument.Source{Citation: citation, Confirmed: true}.Words())
 	}
-	require.Equal(t, "a rule that is not confirmed", instrument.Source{Citation: "1.96*sqrt(2)*SEM, both unchecked"}.Words())
+	require.Equal(t, "rule not confirmed", instrument.Source{Citation: "1.96*sqrt(2)*SEM, both unchecked"}.Words())
 }

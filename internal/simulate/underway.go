@@ -64,12 +64,12 @@ func (p *Patient) moveTo(start time.Time) {
 const worsening = 9
 
 // worsen makes the nature that of somebody who gets worse under any treatment and stays so. The
-// baseline leaves room for it below the form's end.
+// baseline leaves room for it, and some more, below the form's end.
 func (n *nature) worsen() {
 	n.class = flat
 	for s := range n.fraction {
 		rise := worsening * noiseOn[s]
-		n.baseline[s] = max(1, min(n.baseline[s], int(highest[s]-rise)))
+		n.baseline[s] = max(1, min(n.baseline[s], int(highest[s]-1.4*rise)))
 		n.fraction[s] = -rise / float64(n.baseline[s])
 	}
 }

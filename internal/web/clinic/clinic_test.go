@@ -145,6 +145,18 @@ func TestARowSaysWhatAChangeMeans(t *testing.T) {
 	}
 }
 
+// Boosters come after the series and are no part of its number.
+func TestSessionsAreCountedWithoutBoosters(t *testing.T) {
+	record := caseload.Record{Line: line("aaaa", func(l *caseload.Line) { l.Plan = caseload.Plan{Given: 4, Planned: 4, Boosters: 3} })}
+	for number := range 7 {
+		record.Trend.Sessions = append(record.Trend.Sessions, care.Session{Number: number + 1, Day: 7 * number, Booster: number >= 4, Route: care.RouteIntramuscular})
+	}
+	sentence := func() string { return clinic.NewPatientPage(record, nil, seen).Sessions.Sentence }
+	require.Equal(t, "4 of 4 sessions and 3 boosters given, the last on day 42: intramuscular, dose not recorded.", sentence())
+	record.Line.Plan, record.Trend.Sessions = caseload.Plan{Given: 1, Boosters: 1}, record.Trend.Sessions[3:5]
+	require.Equal(t, "1 session and 1 booster given, the last on day 28: intramuscular, dose not recorded.", sentence())
+}
+
 func TestWordsComeBeforeThePicture(t *testing.T) {
 	eighteen, eight, six, before := 18.0, 8.0, 6.0, 11.0
 	scale := care.ScaleTrend{Instrument: "phq-9", Name: "Patient Health Questionnaire (PHQ-9)", Short: "PHQ-9", Maximum: 27, LowerIsBetter: true, Baseline: &eighteen,
@@ -164,7 +176,7 @@ func TestWordsComeBeforeThePicture(t *testing.T) {
 		Scales: []caseload.ScaleReadings{{Newest: &newest, Changes: []*instrument.Change{nil, nil, &change}}},
 	}, map[string]string{"1": "anna"}, seen)
 	panel := page.Scales[0]
-	require.Equal(t, "PHQ-9: 8 on day 28, mild; better by 10 points since baseline (reliable: 6 points or more, Bischoff 2020); 1 of 3 without a score.", panel.Sentence)
+	require.Equal(t, "PHQ-9: 8 on day 28, mild; better by 10 points since baseline (reliable: 6 or more, Bischoff 2020); 1 of 3 without a score.", panel.Sentence)
 	require.Equal(t, panel.Sentence, panel.Chart.Sentence)
 	require.Equal(t, []clinic.AnswerRow{
 		{Day: "Day 0", Visit: "baseline", Answered: "–", Score: "18", Band: "Moderately severe", Change: "–"},
@@ -172,6 +184,6 @@ func TestWordsComeBeforeThePicture(t *testing.T) {
 		{Day: "Day 28", Visit: "+28\u00a0d", Answered: "14 Mar 2026", Score: "8", Band: "Mild", Change: "better by 10, reliable", History: []string{
 			"11 until 14 Mar 2026: entered wrongly (anna)", "no score until 14 Mar 2026: patient asked (a member of staff)"}},
 	}, panel.Rows)
-	require.Contains(t, page.Key, clinic.KeyEntry{Mark: "zone", Text: "no reliable change from baseline (under PHQ-9 6 points)"})
+	require.Contains(t, page.Key, clinic.KeyEntry{Mark: "zone", Text: "no reliable change (under PHQ-9 6)"})
 	require.Equal(t, "Patient", page.Title, "the browser's history names nobody")
 }

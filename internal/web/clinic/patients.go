@@ -78,10 +78,7 @@ func (p Pages) Patients(c echo.Context) error {
 		return err
 	}
 	courses := Courses{}
-	if courses.InCare, err = p.Caseload.Lines(c.Request().Context()); err != nil {
-		return err
-	}
-	if courses.Ended, err = p.Caseload.CountEnded(c.Request().Context()); err != nil {
+	if courses.InCare, courses.Ended, err = p.Caseload.List(c.Request().Context()); err != nil {
 		return err
 	}
 	if query.Show == showEnded {

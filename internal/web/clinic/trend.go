@@ -167,9 +167,13 @@ func sessionsSentence(r caseload.Record) string {
 	if n == 0 {
 		return "No session has been recorded."
 	}
-	given := fmt.Sprintf("%d %s", n, plural(n == 1, "session", "sessions"))
-	if planned := r.Line.Plan.Planned; planned > 0 {
-		given = fmt.Sprintf("%d of %d sessions", n, planned)
+	plan := r.Line.Plan
+	given := fmt.Sprintf("%d %s", plan.Given, plural(plan.Given == 1, "session", "sessions"))
+	if plan.Planned > 0 {
+		given = fmt.Sprintf("%d of %d sessions", plan.Given, plan.Planned)
+	}
+	if plan.Boosters > 0 {
+		given += fmt.Sprintf(" and %d %s", plan.Boosters, plural(plan.Boosters == 1, "booster", "boosters"))
 	}
 	last := r.Trend.Sessions[n-1]
 	return fmt.Sprintf("%s given, the last on day %d: %s, %s.", given, last.Day, last.Route, chart.DoseWords(last))

@@ -51,9 +51,9 @@ func changeWords(c instrument.Change, s care.ScaleTrend) string {
 	case c.Reliable == "":
 		return words
 	case reliable(c):
-		return words + " (reliable" + ruleWords(s, ": %s points or more") + ")"
+		return words + " (reliable" + ruleWords(s, ": %s or more") + ")"
 	}
-	return words + " (not reliable" + ruleWords(s, ": under %s points") + ")"
+	return words + " (not reliable" + ruleWords(s, ": under %s") + ")"
 }
 
 // ruleWords name the threshold of a reliable change and its source.

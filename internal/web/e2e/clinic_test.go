@@ -23,6 +23,20 @@ func TestTwentyPatientsFitOnADesk(t *testing.T) {
 	require.LessOrEqual(t, eval[int](t, ctx, "document.scrollingElement.scrollWidth"), 360)
 }
 
+func TestCoursesThatEndedAreOnePressAway(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	watch(t, ctx, server.URL)
+	for _, width := range []int64{390, 1280} {
+		do(t, ctx, chromedp.EmulateViewport(width, 844), chromedp.Navigate(server.URL+"/clinic-patients-ended"))
+		require.Equal(t, "Ended 112", eval[string](t, ctx, `document.querySelector(".chips [aria-current]").innerText`))
+		require.Zero(t, eval[int](t, ctx, `document.querySelectorAll(".caseload thead a").length`), "they come by their last contact")
+		require.Equal(t, 50, eval[int](t, ctx, `document.querySelectorAll(".caseload tbody tr").length`))
+		require.LessOrEqual(t, eval[int64](t, ctx, "document.scrollingElement.scrollWidth"), width)
+	}
+}
+
 func TestTheTrendIsDrawnAlignedAndAboveTheFold(t *testing.T) {
 	t.Parallel()
 	server, _ := serveGallery(t)

@@ -71,3 +71,22 @@ func TestWithoutScriptsTheSentencesAndTablesStand(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(server.URL+studyPage), chromedp.WaitVisible("figcaption"), chromedp.WaitVisible("section table"),
 		chromedp.WaitVisible("noscript p"), chromedp.WaitNotVisible("[data-chart-place]"))
 }
+
+// A wide table scrolls on a phone; what it shows is said above it, whole, and stays.
+func TestTheCaptionOfAWideTableStaysOnAPhone(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	watch(t, ctx, server.URL)
+	do(t, ctx, chromedp.EmulateViewport(390, 844), chromedp.Navigate(server.URL+"/research-study"))
+	type place struct{ Left, Right, Scrolled float64 }
+	for _, p := range eval[[]place](t, ctx, `[...document.querySelectorAll("section.panel .tablebox")].filter(b => b.offsetParent).map(b => {
+		b.scrollLeft = 60;
+		const c = b.querySelector("caption > span").getBoundingClientRect();
+		return {Left: c.left, Right: c.right, Scrolled: b.scrollLeft};
+	})`) {
+		require.GreaterOrEqual(t, p.Left, 0.0)
+		require.LessOrEqual(t, p.Right, 390.0)
+	}
+	require.Positive(t, eval[float64](t, ctx, `Math.max(...[...document.querySelectorAll("section.panel .tablebox")].map(b => b.scrollLeft))`), "one is wider than the phone")
+}

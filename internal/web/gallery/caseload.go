@@ -192,7 +192,7 @@ func session(number, day int) care.Session {
 
 func scale(id, name string, maximum, reliable float64, bands ...string) care.ScaleTrend {
 	s := care.ScaleTrend{Instrument: id, Name: name, Short: strings.ToUpper(id), Maximum: maximum, LowerIsBetter: true, ReliableChange: &reliable}
-	s.ReliableRule = map[string]string{"phq-9": "NHS Talking Therapies (IAPT) manual", "gad-7": "Bischoff 2020", "pcl-5": "Marx 2022"}[id]
+	s.ReliableRule = map[string]string{"phq-9": "NHS Talking Therapies", "gad-7": "Bischoff 2020", "pcl-5": "Marx 2022"}[id]
 	for i, b := range bands {
 		s.Bands = append(s.Bands, care.ScoreBand{Name: b, From: float64(5 * i)})
 	}
