@@ -123,7 +123,7 @@ type Source struct {
 // part of the citation, or that nobody has confirmed the rule.
 func (s Source) Words() string {
 	if !s.Confirmed {
-		return "rule not confirmed"
+		return "unconfirmed"
 	}
 	first, _, _ := strings.Cut(s.Citation, ",")
 	first, _, _ = strings.Cut(first, " (")

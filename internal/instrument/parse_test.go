@@ -209,5 +209,5 @@ func TestARuleIsNamedInAFewWords(t *testing.T) {
 	} {
 		require.Equal(t, words, instrument.Source{Citation: citation, Confirmed: true}.Words())
 	}
-	require.Equal(t, "rule not confirmed", instrument.Source{Citation: "1.96*sqrt(2)*SEM, both unchecked"}.Words())
+	require.Equal(t, "unconfirmed", instrument.Source{Citation: "1.96*sqrt(2)*SEM, both unchecked"}.Words())
 }

@@ -184,6 +184,6 @@ func TestWordsComeBeforeThePicture(t *testing.T) {
 		{Day: "Day 28", Visit: "+28\u00a0d", Answered: "14 Mar 2026", Score: "8", Band: "Mild", Change: "better by 10, reliable", History: []string{
 			"11 until 14 Mar 2026: entered wrongly (anna)", "no score until 14 Mar 2026: patient asked (a member of staff)"}},
 	}, panel.Rows)
-	require.Contains(t, page.Key, clinic.KeyEntry{Mark: "zone", Text: "no reliable change (under PHQ-9 6)"})
+	require.Contains(t, page.Key, clinic.KeyEntry{Mark: "zone", Text: "no reliable change: under PHQ-9 6"})
 	require.Equal(t, "Patient", page.Title, "the browser's history names nobody")
 }

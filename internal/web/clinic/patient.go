@@ -163,7 +163,7 @@ func key(r caseload.Record) []KeyEntry {
 		{answered, KeyEntry{"answered", "score"}},
 		{missed, KeyEntry{"missed", "no score"}},
 		{corrected, KeyEntry{"corrected", "corrected"}},
-		{len(zones) > 0, KeyEntry{"zone", "no reliable change (under " + strings.Join(zones, ", ") + ")"}},
+		{len(zones) > 0, KeyEntry{"zone", "no reliable change: under " + strings.Join(zones, ", ")}},
 		{bands, KeyEntry{"bands", "severity"}},
 		{len(r.Trend.Sessions) > 0, KeyEntry{"session", "session"}},
 	} {
