@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/caseload"
@@ -65,6 +68,26 @@ func TestAnInterruptedFirstStartIsMadeWhole(t *testing.T) {
 	again, err := s.safety.Alerts(ctx)
 	require.NoError(t, err)
 	require.Equal(t, alerts, again)
+
+	// In the list, an alert's owner is a name, and nobody is null.
+	accounts, err := s.demoAccounts(ctx)
+	require.NoError(t, err)
+	stored, err := s.store.Accounts(ctx)
+	require.NoError(t, err)
+	require.NoError(t, s.safety.Acknowledge(ctx, stored[0].Actor(), alerts[0].ID, "seen"))
+	var out strings.Builder
+	require.NoError(t, (&alertsListCmd{JSON: true}).print(ctx, &kong.Context{Kong: &kong.Kong{Stdout: &out}}, s.store))
+	var owners []any
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var alert map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &alert))
+		require.Contains(t, alert, "owner")
+		owners = append(owners, alert["owner"])
+	}
+	require.Contains(t, []string{accounts[0].name, accounts[1].name, accounts[2].name}, owners[0])
+	for _, owner := range owners[1:] {
+		require.Nil(t, owner)
+	}
 }
 
 func TestTheHelpShowsHowADemoIsStarted(t *testing.T) {
