@@ -97,7 +97,6 @@ func lines(n int) []caseload.Line {
 }
 
 func patientPageStates() []State {
-	const ended = 112
 	state := func(name string, change func(*caseload.Record)) State {
 		r := record()
 		change(&r)
