@@ -11,24 +11,29 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"afterglow/internal/fault"
 	"afterglow/internal/finding"
 )
 
 type askCmd struct {
-	Question string            `arg:"" help:"retained-benefit or time-to-loss."`
-	Study    string            `required:"" help:"The study's id." placeholder:"ID"`
-	Set      map[string]string `help:"A setting of the question, such as covariance=un; may be given several times." placeholder:"NAME=VALUE" mapsep:"none"`
-	JSON     bool              `name:"json" help:"Print the finding as one JSON value."`
+	Question string   `arg:"" help:"retained-benefit or time-to-loss."`
+	Study    string   `required:"" help:"The study's id." placeholder:"ID"`
+	Set      []string `help:"A setting of the question, such as covariance=un; may be given several times, each name once." placeholder:"NAME=VALUE" sep:"none"`
+	JSON     bool     `name:"json" help:"Print the finding as one JSON value."`
 }
 
 // Run asks the running server's warehouse, or opens the folder when there is no
 // server.
 func (c *askCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
+	settings, err := readSettings(c.Set)
+	if err != nil {
+		return err
+	}
 	h, err := openCommand(ctx, root, slog.Default(), true)
 	if err != nil {
 		return err
 	}
-	found, err := h.asker().Ask(ctx, c.Question, c.Study, c.Set)
+	found, err := h.asker().Ask(ctx, c.Question, c.Study, settings)
 	if err = errors.Join(err, h.close()); err != nil {
 		return err
 	}
@@ -37,6 +42,24 @@ func (c *askCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	}
 	printFinding(k.Stdout, found)
 	return nil
+}
+
+// readSettings takes NAME=VALUE apart. A name given twice is refused: taking the
+// last one would answer a question that half of the command did not ask.
+func readSettings(given []string) (map[string]string, error) {
+	settings := map[string]string{}
+	for _, pair := range given {
+		name, value, ok := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		if _, twice := settings[name]; twice {
+			return nil, fault.Invalid("--set", "%s is given twice; give each setting once", name)
+		}
+		if !ok || name == "" {
+			return nil, fault.Invalid("--set", "%q is not of the form NAME=VALUE", pair)
+		}
+		settings[name] = value
+	}
+	return settings, nil
 }
 
 // printFinding writes a finding for a terminal: the answer first, then the

@@ -275,6 +275,8 @@ func TestWhatIsMissingIsSaidInOneLine(t *testing.T) {
 		{"a library that is none", []string{"AFTERGLOW_LISTEN=127.0.0.1:0", "AFTERGLOW_LIBCHDB=/etc/passwd"}, []string{"demo", "--data", filepath.Join(empty, "e"), "--clone", clone(t)}, exitMissing, []string{"did not start"}},
 		{"a port that is none", []string{"AFTERGLOW_LISTEN=127.0.0.1:99999"}, []string{"demo", "--data", filepath.Join(empty, "f")}, exitBadUse, []string{"host:port"}},
 		{"links outside a demo", nil, []string{"demo", "links", "--data", imported(t)}, exitBadUse, []string{"demo"}},
+		{"a setting twice", nil, []string{"ask", "retained-benefit", "--study", "btheb", "--set", "covariance=un", "--set", "covariance=cs", "--data", empty}, exitBadUse, []string{"covariance is given twice"}},
+		{"a setting without a value", nil, []string{"ask", "retained-benefit", "--study", "btheb", "--set", "covariance", "--data", empty}, exitBadUse, []string{"NAME=VALUE"}},
 		{"no libchdb", []string{"AFTERGLOW_LIBCHDB=/nowhere/libchdb.so"}, []string{"ask", "time-to-loss", "--study", "btheb", "--data", imported(t)}, exitMissing, []string{"npm ci"}},
 		{"no data folder", nil, []string{"ask", "time-to-loss", "--study", "btheb", "--data", filepath.Join(empty, "none")}, exitMissing, []string{"--data"}},
 		{"no clone for the demo study", []string{"AFTERGLOW_LISTEN=127.0.0.1:0"}, []string{"demo", "--data", filepath.Join(empty, "b"), "--clone", empty}, exitMissing, []string{"--clone"}},
