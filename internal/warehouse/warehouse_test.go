@@ -187,7 +187,9 @@ func TestCompletionCountsEveryoneOfTheArm(t *testing.T) {
 	}, got)
 }
 
-func TestTimeToLoss(t *testing.T) {
+// responders is a small trial with every way in which a course can go.
+func responders(t *testing.T) *warehouse.Warehouse {
+	t.Helper()
 	w, ctx := warehousetest.Open(t), t.Context()
 	var rows []warehouse.Response
 	course := func(subject int, baseline float64, visits ...float64) {
@@ -213,7 +215,15 @@ func TestTimeToLoss(t *testing.T) {
 		subjects = append(subjects, subject(n, "A"))
 	}
 	require.NoError(t, w.InsertSubjects(ctx, "subjects", subjects))
-	got, err := w.TimeToLoss(ctx, warehouse.LossParams{Study: "trial", Instrument: "bdi-ii", Sequence: 99, Group: "arm", FirstVisit: "2m", Fraction: 0.5})
+	return w
+}
+
+func halved(group string) warehouse.LossParams {
+	return warehouse.LossParams{Study: "trial", Instrument: "bdi-ii", Sequence: 99, Group: group, FirstVisit: "2m", Fraction: 0.5}
+}
+
+func TestTimeToLoss(t *testing.T) {
+	got, err := responders(t).TimeToLoss(t.Context(), halved("arm"))
 	require.NoError(t, err)
 	require.Equal(t, []warehouse.LossRow{
 		{"A", warehouse.LossNoBaseline, 0, 3}, // subject 7, 8 with a baseline of 0, and 9 who never answered
@@ -224,6 +234,41 @@ func TestTimeToLoss(t *testing.T) {
 		{"A", warehouse.LossLost, 30, 1},
 		{"A", warehouse.LossLost, 182, 1},
 	}, got)
+}
+
+// A loss lies between two assessments that follow each other, however many visits
+// lie between them; who was not assessed again adds nothing.
+func TestLossIntervals(t *testing.T) {
+	w := responders(t)
+	got, err := w.LossIntervals(t.Context(), halved("arm"))
+	require.NoError(t, err)
+	require.Equal(t, []warehouse.LossInterval{
+		{Group: "A", From: "2m", To: "3m", Baseline: 30, N: 2, Lost: 1},
+		{Group: "A", From: "2m", To: "8m", Baseline: 30, N: 1},
+		{Group: "A", From: "3m", To: "8m", Baseline: 30, N: 1, Lost: 1},
+	}, got)
+
+	// A correction counts, a score that is taken back does not; the baseline is told
+	// apart by whole points.
+	more := []warehouse.Response{
+		response(101, 10, care.BaselineVisit, 0, score(20.4)), response(102, 10, "2m", 61, score(9)), response(103, 10, "3m", 91, score(19)),
+	}
+	corrected, withdrawn := more[2], response(104, 10, "8m", 243, score(19))
+	corrected.Sequence, corrected.Revision, corrected.Key, corrected.Score = 105, 2, "key-105", score(9)
+	taken := withdrawn
+	taken.Sequence, taken.Revision, taken.Key, taken.Score = 106, 2, "key-106", nil
+	require.NoError(t, w.InsertResponses(t.Context(), "more", append(more, withdrawn, corrected, taken)))
+	require.NoError(t, w.InsertSubjects(t.Context(), "one more", []warehouse.Subject{subject(10, "B")}))
+	later := halved("arm")
+	later.Sequence = 106
+	got, err = w.LossIntervals(t.Context(), later)
+	require.NoError(t, err)
+	require.Equal(t, warehouse.LossInterval{Group: "B", From: "2m", To: "3m", Baseline: 20, N: 1}, got[len(got)-1])
+	before := halved("")
+	before.Sequence = 104
+	got, err = w.LossIntervals(t.Context(), before)
+	require.NoError(t, err)
+	require.Equal(t, warehouse.LossInterval{From: "2m", To: "3m", Baseline: 20, N: 1, Lost: 1}, got[0], "as it stood before the correction, in no group")
 }
 
 func TestDeleteAndClear(t *testing.T) {
