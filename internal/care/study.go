@@ -39,6 +39,24 @@ type Visit struct {
 type Factor struct {
 	Name   string   `json:"name"`
 	Levels []string `json:"levels"`
+	// Assignment is how subjects came to their level; empty where nothing is claimed.
+	Assignment Assignment `json:"assignment,omitempty"`
+}
+
+// Assignment says how subjects came to a level of a factor. It decides what a
+// difference between the levels may be taken for.
+type Assignment string
+
+// The ways to come to a level.
+const (
+	AssignmentRandomised    Assignment = "randomised"
+	AssignmentNotRandomised Assignment = "not-randomised"
+	AssignmentUnknown       Assignment = "unknown"
+)
+
+// known also takes the empty one.
+func (a Assignment) known() bool {
+	return a == "" || a == AssignmentRandomised || a == AssignmentNotRandomised || a == AssignmentUnknown
 }
 
 // Measure ties a variable of the study to an instrument's total score.
@@ -101,6 +119,9 @@ func (s Study) Validate() error {
 		if len(f.Levels) == 0 {
 			add(item, "needs its levels, the reference first")
 		}
+		if !f.Assignment.known() {
+			add(item, "assignment is %s, %s or %s", AssignmentRandomised, AssignmentNotRandomised, AssignmentUnknown)
+		}
 		levels := map[string]bool{}
 		for _, l := range f.Levels {
 			if l == "" || levels[l] {
@@ -150,11 +171,14 @@ func (s Study) GroupedBy(factor string) (Study, bool) {
 	return s, found
 }
 
-// Measure finds the measure of a total's variable name.
-func (s Study) Measure(total string) (Measure, bool) {
-	for _, m := range s.Measures {
-		if m.Total == total {
-			return m, true
+// Measure finds a measure by its total's variable name or else by its instrument's
+// id, of which a study has one form each.
+func (s Study) Measure(name string) (Measure, bool) {
+	for _, of := range []func(Measure) string{func(m Measure) string { return m.Total }, func(m Measure) string { return m.Instrument }} {
+		for _, m := range s.Measures {
+			if of(m) == name {
+				return m, true
+			}
 		}
 	}
 	return Measure{}, false

@@ -34,6 +34,7 @@ func TestStudyValidate(t *testing.T) {
 		{"there is a visit", func(s *care.Study) { s.Visits = nil }, "visit.levels"},
 		{"a factor has levels", func(s *care.Study) { s.Arm.Levels = nil }, "arm"},
 		{"a level stands once", func(s *care.Study) { s.Covariates[0].Levels = []string{"No", "No"} }, "covariates[0]"},
+		{"an assignment is one of those known", func(s *care.Study) { s.Covariates[0].Assignment = "by-hand" }, "covariates[0]"},
 		{"a name means one thing", func(s *care.Study) { s.Covariates[0].Name = "bdi" }, "measures[0].total"},
 		{"a name can stand in a formula", func(s *care.Study) { s.Arm.Name = "treat ment" }, "arm"},
 		{"there is a measure", func(s *care.Study) { s.Measures = nil }, "measures"},
@@ -53,6 +54,18 @@ func TestStudyValidate(t *testing.T) {
 			require.Contains(t, items, c.item)
 		})
 	}
+}
+
+func TestAMeasureIsFoundByItsTotalOrItsInstrument(t *testing.T) {
+	s := trial()
+	s.Measures = append(s.Measures, care.Measure{Instrument: "bdi", Total: "other"})
+	for name, total := range map[string]string{"bdi": "bdi", "bdi-ii": "bdi", "other": "other"} {
+		m, ok := s.Measure(name)
+		require.True(t, ok)
+		require.Equal(t, total, m.Total, "a total's own name comes first")
+	}
+	_, ok := s.Measure("phq-9")
+	require.False(t, ok)
 }
 
 func TestParsePseudonym(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
@@ -37,7 +38,11 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	for _, m := range study.Measures {
 		totals = append(totals, m.Total)
 	}
-	f.measure, _ = study.Measure(s.choice("measure", totals...))
+	if named, ok := study.Measure(s.text("measure", totals[0])); ok {
+		f.measure = named
+	} else {
+		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(totals, ", "))
+	}
 	first := s.choice("first-visit", defaultFirst(study)...)
 	for i, v := range study.Visits {
 		if v.Name == first {

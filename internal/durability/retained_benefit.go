@@ -59,7 +59,7 @@ func answerRetainedBenefit(ctx context.Context, a *Asker, f *frame, s *settings)
 		s.fail("df", "Kenward-Roger needs REML; with ML choose %s", dfMethods[0])
 	}
 	if parsed, err := formula.Parse(f.measure.Total + "~" + q.fixed); err == nil && !slices.Contains(parsed.Columns(), f.study.Arm.Name) {
-		s.fail("fixed", "leaves %s out, so the arms cannot be compared; add %s*%s", f.study.Arm.Name, f.study.Arm.Name, f.study.VisitName)
+		s.fail("fixed", "leaves %s out, so its groups cannot be compared; add %s*%s", f.study.Arm.Name, f.study.Arm.Name, f.study.VisitName)
 	}
 	if err := s.done(); err != nil {
 		return finding.Finding{}, err
@@ -104,7 +104,7 @@ func (q retainedBenefit) estimand(f *frame) finding.Estimand {
 		Variable:           f.scale() + " total score",
 		Time:               f.timeWords(),
 		IntercurrentEvents: []string{"none were recorded; scores count as observed, whatever happened before (treatment policy)"},
-		Summary:            "model means by arm and visit at the mean baseline, their differences, and the share of the benefit at " + f.first().Name + " that is left",
+		Summary:            "model means by " + f.study.Arm.Name + " and visit at the mean baseline, their differences, and the share of the benefit at " + f.first().Name + " that is left",
 	}
 }
 

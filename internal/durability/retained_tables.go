@@ -39,7 +39,7 @@ func (r *retained) visitTable() finding.Table {
 }
 
 func (r *retained) differenceTable() finding.Table {
-	t := finding.Table{Name: "differences", Caption: "Differences between the arms at each visit",
+	t := finding.Table{Name: "differences", Caption: fmt.Sprintf("Differences between groups of %s at each visit", r.f.study.Arm.Name),
 		Columns: []finding.Column{
 			{Name: "contrast", Label: "comparison"}, {Name: "visit", Label: "visit"}, {Name: "day", Label: "day"},
 			{Name: "estimate", Label: "difference", Unit: "points", Digits: 1}, {Name: "se", Label: "standard error", Digits: 2}, {Name: "df", Label: "df", Digits: 1},

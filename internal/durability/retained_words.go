@@ -78,14 +78,14 @@ func (r *retained) caveats() []finding.Caveat {
 	total := f.completion.subjects(f.study)
 	missing := total - f.completion.answered(f.last().Name)
 	out = append(out, finding.Caveat{Code: "missing-at-random", Text: fmt.Sprintf(
-		"%d of %s did not answer at %s. The model takes them to be like patients with the same earlier scores, arm and baseline; if they left because they were worse for another reason, the means are too good.",
-		missing, patients(total), f.last().Name)})
+		"%d of %s did not answer at %s. The model takes them to be like patients with the same earlier scores, %s and baseline; if they left because they were worse for another reason, the means are too good.",
+		missing, patients(total), f.last().Name, f.study.Arm.Name)})
 	if r.baseline == nil {
 		out = append(out, finding.Caveat{Code: "no-baseline", Text: "The model has no baseline, so no change and no share left can be given, and groups that started differently are compared as if they had not."})
 	} else {
 		out = append(out, finding.Caveat{Code: "baseline-constant", Text: fmt.Sprintf(
 			"Change is counted from a baseline of %s points, the mean over the analysed visits, which the intervals take as known.", signed(*r.baseline, 1))})
-		out = append(out, finding.Caveat{Code: "regression-to-the-mean", Text: "A fall within one arm is not all effect: patients enter when they are worst, and some of it would have come without treatment. The difference between the arms does not have this fault."})
+		out = append(out, f.regressionCaveat())
 	}
 	if n := len(r.result.Differences); n > 1 {
 		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %s; they are not corrected for being several.", n, levelPercent(f.level))})
@@ -96,9 +96,39 @@ func (r *retained) caveats() []finding.Caveat {
 	return append(out, f.sharedCaveats()...)
 }
 
+// regressionCaveat: patients who enter at their worst get better anyway. Groups
+// drawn at random do so alike; others need not, and here the more ill may have got
+// another level.
+func (f *frame) regressionCaveat() finding.Caveat {
+	text := "A fall within one group is not all effect: patients enter when they are worst, and some of it would have come without treatment. "
+	if f.study.Arm.Assignment == care.AssignmentRandomised {
+		text += "The difference between the groups does not have this fault, because " + f.study.Arm.Name + " was drawn at random."
+	} else {
+		text += "Groups that started differently regress differently, so the difference between them can have this fault too."
+	}
+	return finding.Caveat{Code: "regression-to-the-mean", Text: text}
+}
+
+// assignmentCaveat says what a difference between groups can mean, by how patients
+// came to their group.
+func (f *frame) assignmentCaveat() finding.Caveat {
+	name := f.study.Arm.Name
+	text := fmt.Sprintf("How patients came to their %s is not recorded with this study: a difference between the groups is the effect of %s only where it was drawn at random and kept.", name, name)
+	switch f.study.Arm.Assignment {
+	case care.AssignmentRandomised:
+		text = fmt.Sprintf("The study's map says that %s was drawn at random: a difference between the groups is its effect as far as what was drawn was kept and those who did not answer are like those who did.", name)
+	case care.AssignmentNotRandomised:
+		text = fmt.Sprintf("The study's map says that %s was not drawn at random: what decided who got which can make a difference between the groups without any effect of %s.", name, name)
+	}
+	return finding.Caveat{Code: "assignment", Text: text}
+}
+
 // sharedCaveats are those of every question about this study.
 func (f *frame) sharedCaveats() []finding.Caveat {
-	out := []finding.Caveat{{Code: "assignment", Text: "How patients came to their arm is not recorded with this study: a difference between the arms is the treatment's only where it was drawn at random and kept."}}
+	out := []finding.Caveat{}
+	if !f.ungrouped {
+		out = append(out, f.assignmentCaveat())
+	}
 	if len(f.unusedArms) > 0 {
 		out = append(out, finding.Caveat{Code: "empty-arm", Text: fmt.Sprintf("No patient is in %s, so it is left out.", list(f.unusedArms))})
 	}

@@ -66,8 +66,13 @@ type document struct {
 }
 
 type factor struct {
-	Column string   `json:"column"`
-	Levels []string `json:"levels"`
+	Column     string          `json:"column"`
+	Levels     []string        `json:"levels"`
+	Assignment care.Assignment `json:"assignment"`
+}
+
+func (f factor) factor() care.Factor {
+	return care.Factor{Name: f.Column, Levels: f.Levels, Assignment: f.Assignment}
 }
 
 // ParseMap reads a map. A fault.Invalid carries every fault with its place.
@@ -99,13 +104,13 @@ func (d document) study() care.Study {
 	s := care.Study{
 		ID: d.Study, Title: d.Title, Simulated: d.Simulated,
 		Anchor: d.Visit.Anchor, VisitName: d.Visit.Column,
-		Arm: care.Factor{Name: d.Arm.Column, Levels: d.Arm.Levels},
+		Arm: d.Arm.factor(),
 	}
 	for _, l := range d.Visit.Levels {
 		s.Visits = append(s.Visits, care.Visit{Name: l.Value, Day: l.Day})
 	}
 	for _, c := range d.Covariates {
-		s.Covariates = append(s.Covariates, care.Factor{Name: c.Column, Levels: c.Levels})
+		s.Covariates = append(s.Covariates, c.factor())
 	}
 	for _, m := range d.Measures {
 		s.Measures = append(s.Measures, care.Measure{

@@ -117,6 +117,20 @@ func TestTheDemoStudyIsReadWhole(t *testing.T) {
 	}, imp.Subjects[0])
 }
 
+// How subjects came to their level is said by the map alone, and a map need not.
+func TestAMapMaySayHowGroupsCameAbout(t *testing.T) {
+	require.Equal(t, care.AssignmentRandomised, demoMap(t, false).Study.Arm.Assignment, "Proudfoot et al. 2003 drew the treatment")
+	require.Empty(t, demoMap(t, false).Study.Covariates[0].Assignment)
+	source := string(file(t, "../../../studies/btheb.yaml"))
+	silent := mustMap(t, strings.Replace(source, ", assignment: randomised", "", 1))
+	require.Empty(t, silent.Study.Arm.Assignment)
+	covariate := mustMap(t, strings.Replace(source, "levels: [lt6m, gt6m]", "levels: [lt6m, gt6m], assignment: not-randomised", 1))
+	require.Equal(t, care.AssignmentNotRandomised, covariate.Study.Covariates[1].Assignment)
+	_, err := tabular.ParseMap([]byte(strings.Replace(source, "assignment: randomised", "assignment: drawn", 1)))
+	require.True(t, fault.Is(err, fault.KindInvalid), "%v", err)
+	require.ErrorContains(t, err, "assignment")
+}
+
 func TestAMissingScoreIsNoResponse(t *testing.T) {
 	imp, report, err := mustMap(t, smallMap).Read([]byte("id,arm,sex,phq0,visit,phq\n1,a,f,12,w1,NA\n2,b,,NA,w4,3\n"), upTo(27))
 	require.NoError(t, err)
