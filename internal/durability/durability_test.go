@@ -103,6 +103,8 @@ func TestWhatAPersonAsksWronglyIsNamed(t *testing.T) {
 		{"Kenward-Roger without REML", "retained-benefit", map[string]string{"method": "ML", "df": "kenward-roger"}, "REML"},
 		{"a model without the arm", "retained-benefit", map[string]string{"fixed": "bdi_pre*visit"}, "treatment"},
 		{"nothing after t*", "time-to-loss", map[string]string{"first-visit": "8m"}, "first-visit"},
+		{"an adjustment by something else", "time-to-loss", map[string]string{"adjust": "age"}, "baseline, none"},
+		{"a measure that does not exist", "retained-benefit", map[string]string{"measure": "phq-9"}, "bdi"},
 		{"a restricted mean to infinity", "time-to-loss", map[string]string{"tau": "Inf"}, "tau"},
 		{"a restricted mean past the follow-up", "time-to-loss", map[string]string{"tau": "100000"}, "182"},
 		{"a restricted mean to nowhere", "time-to-loss", map[string]string{"tau": "-1"}, "tau"},

@@ -2,6 +2,7 @@ package durability
 
 import (
 	"fmt"
+	"slices"
 
 	"afterglow/internal/finding"
 	"afterglow/internal/stats"
@@ -29,34 +30,59 @@ func (q *timeToLoss) estimates() []finding.Estimate {
 			e.Visit, e.Day = visit.Name, &day
 			out = append(out, e)
 		}
-		out = appendRMST(out, "restricted_mean", group, curve, f.level)
-		out = appendRMST(out, "restricted_mean_treated", group, q.treated.Groups[i], f.level)
 	}
-	out = appendDifference(out, "restricted_mean_difference", q.curves, f.level)
-	return appendDifference(out, "restricted_mean_treated_difference", q.treated, f.level)
+	within := fmt.Sprintf("days in response within %g days of %s", q.tau, f.first().Name)
+	out = appendRMST(out, "restricted_mean", within, q.curves, f.level)
+	out = appendRMST(out, "restricted_mean_treated", fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and who was not in response there has 0 days",
+		within, float64(f.first().Day)+q.tau, anchorWords(f.study.Anchor), f.first().Name), q.treated, f.level)
+	return append(out, q.hazardEstimates()...)
+}
+
+// hazardEstimates are the ratios of each group to the first; the error and the
+// interval are of the logarithm.
+func (q *timeToLoss) hazardEstimates() []finding.Estimate {
+	var out []finding.Estimate
+	if q.comparison == nil {
+		return out
+	}
+	add := func(name string, ratios []hazardRatio) {
+		first := q.comparison.groups[0]
+		for i, g := range q.comparison.groups[1:] {
+			r := ratios[i+1]
+			out = append(out, finding.Estimate{Name: name, Group: g.group + " / " + first.group, Estimate: r.value, CILower: r.lower, CIUpper: r.upper,
+				Level: q.f.level, P: r.p, N: first.n + g.n, Note: r.note})
+		}
+	}
+	if q.adjusted {
+		add("hazard_ratio_adjusted", q.comparison.adjusted)
+	}
+	add("hazard_ratio_unadjusted", q.comparison.unadjusted)
+	return out
 }
 
 func estimate(name, group string, value, se, lower, upper stats.Number, level float64, n int) finding.Estimate {
 	return finding.Estimate{Name: name, Group: group, Estimate: pointer(value), SE: pointer(se), CILower: pointer(lower), CIUpper: pointer(upper), Level: level, N: n}
 }
 
-func appendRMST(out []finding.Estimate, name, group string, curve survival.Curve, level float64) []finding.Estimate {
-	if curve.RMST == nil {
+// appendRMST adds the restricted mean of each group, then each one's difference to
+// the first.
+func appendRMST(out []finding.Estimate, name, note string, result survival.Result, level float64) []finding.Estimate {
+	if len(result.Groups) == 0 || result.Groups[0].RMST == nil {
 		return out
 	}
-	e := estimate(name, group, curve.RMST.Estimate, curve.RMST.SE, curve.RMST.Lower, curve.RMST.Upper, level, curve.N)
-	e.Note = fmt.Sprintf("days in response within %g days", curve.RMST.Tau)
-	return append(out, e)
-}
-
-func appendDifference(out []finding.Estimate, name string, result survival.Result, level float64) []finding.Estimate {
-	d := result.RMSTDifference
-	if d == nil {
-		return out
+	for _, c := range result.Groups {
+		e := estimate(name, c.Level, c.RMST.Estimate, c.RMST.SE, c.RMST.Lower, c.RMST.Upper, level, c.N)
+		e.Note = note
+		out = append(out, e)
 	}
-	e := estimate(name, d.Contrast, d.Estimate, d.SE, d.Lower, d.Upper, level, result.Groups[0].N+result.Groups[1].N)
-	e.P = pointer(d.PValue)
-	return append(out, e)
+	first := result.Groups[0]
+	for _, c := range result.Groups[1:] {
+		d, _ := survival.CompareRMST(first, c, level)
+		e := estimate(name+"_difference", d.Contrast, d.Estimate, d.SE, d.Lower, d.Upper, level, first.N+c.N)
+		e.P = pointer(d.PValue)
+		out = append(out, e)
+	}
+	return out
 }
 
 func (q *timeToLoss) responderTable() finding.Table {
@@ -99,4 +125,76 @@ func (q *timeToLoss) atRiskTable() finding.Table {
 		}
 	}
 	return t
+}
+
+// treatedTable sets everyone assessed beside responders: what a comparison of
+// those who were selected after treatment is held against.
+func (q *timeToLoss) treatedTable() finding.Table {
+	first := q.f.first()
+	t := finding.Table{Name: "restricted_means_treated", Caption: fmt.Sprintf("Days in response of everyone assessed, within %g days of %s", q.tau, first.Name),
+		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n", Label: "assessed at " + first.Name},
+			{Name: "mean", Label: "mean days in response", Digits: 1}, {Name: "mean_ci_lower", Label: "from", Digits: 1}, {Name: "mean_ci_upper", Label: "to", Digits: 1}},
+		Notes: []string{fmt.Sprintf("Who was not in response at %s has 0 days; nobody counts as in response before it.", first.Name)}}
+	several := len(q.treated.Groups) > 1
+	if several {
+		t.Columns = append(t.Columns, finding.Column{Name: "difference", Label: "difference to " + q.treated.Groups[0].Level, Digits: 1},
+			finding.Column{Name: "difference_ci_lower", Label: "from", Digits: 1}, finding.Column{Name: "difference_ci_upper", Label: "to", Digits: 1}, finding.Column{Name: "p_value", Label: "p", Digits: 4})
+	}
+	for i, c := range q.treated.Groups {
+		if c.RMST == nil {
+			return t
+		}
+		row := []finding.Cell{finding.Text(c.Level), finding.Count(c.N), finding.Optional(pointer(c.RMST.Estimate)), finding.Optional(pointer(c.RMST.Lower)), finding.Optional(pointer(c.RMST.Upper))}
+		switch {
+		case several && i == 0:
+			row = append(row, finding.Cell{}, finding.Cell{}, finding.Cell{}, finding.Cell{})
+		case several:
+			d, _ := survival.CompareRMST(q.treated.Groups[0], c, q.f.level)
+			row = append(row, finding.Optional(pointer(d.Estimate)), finding.Optional(pointer(d.Lower)), finding.Optional(pointer(d.Upper)), finding.Optional(pointer(d.PValue)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (q *timeToLoss) hazardTable() finding.Table {
+	c := q.comparison
+	t := finding.Table{Name: "hazards", Caption: "Hazard of losing the response",
+		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}},
+		Notes:   []string{fmt.Sprintf("Each group against %s; above 1 the response is lost sooner. Wald intervals of the logarithm; a loss is taken to lie anywhere between two assessments.", c.groups[0].group)}}
+	shown := [][]hazardRatio{c.unadjusted}
+	if q.adjusted {
+		t.Columns = append(t.Columns, ratioColumns("adjusted", "hazard ratio, adjusted by baseline")...)
+		shown = [][]hazardRatio{c.adjusted, c.unadjusted}
+	}
+	t.Columns = append(t.Columns, ratioColumns("unadjusted", "hazard ratio, unadjusted")...)
+	t.Columns = append(t.Columns, finding.Column{Name: "n", Label: "responders assessed again"}, finding.Column{Name: "n_lost", Label: "lost"},
+		finding.Column{Name: "baseline", Label: "mean baseline", Unit: "points", Digits: 1})
+	for i, g := range c.groups {
+		row := []finding.Cell{finding.Text(g.group)}
+		for _, ratios := range shown {
+			r := ratios[i]
+			if i == 0 {
+				r.value = pointer(stats.Of(1)) // the reference
+			}
+			row = append(row, finding.Optional(r.value), finding.Optional(r.lower), finding.Optional(r.upper), finding.Optional(r.p))
+			if note := capital(r.note) + "."; r.note != "" && !slices.Contains(t.Notes, note) {
+				t.Notes = append(t.Notes, note)
+			}
+		}
+		row = append(row, finding.Count(g.n), finding.Count(g.lost), finding.Cell{})
+		if g.n > 0 {
+			row[len(row)-1] = finding.Number(g.baseline)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	if c.leftOut > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("%d assessments after rare distances between visits are left out.", c.leftOut))
+	}
+	return t
+}
+
+func ratioColumns(name, label string) []finding.Column {
+	return []finding.Column{{Name: name, Label: label, Digits: 2}, {Name: name + "_ci_lower", Label: "from", Digits: 2},
+		{Name: name + "_ci_upper", Label: "to", Digits: 2}, {Name: name + "_p_value", Label: "p", Digits: 4}}
 }

@@ -31,9 +31,13 @@ type timeToLoss struct {
 	counts   []groupCounts
 	// drawn are the groups with a responder: only they have a curve.
 	drawn []groupCounts
-	// curves are among responders from t*; treated are among everyone assessed,
-	// a non-responder losing at once. Both are in the order of drawn.
+	// curves are among responders from t*, in the order of drawn; treated are among
+	// everyone assessed, a non-responder losing at once, so that a group without a
+	// responder is there too.
 	curves, treated survival.Result
+	// adjusted: the hazards are also compared at the same baseline.
+	adjusted   bool
+	comparison *lossComparison // nil where there is nothing to compare
 }
 
 // answerTimeToLoss counts, in ClickHouse, how long responders at t* stayed in
@@ -42,6 +46,7 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 	q := timeToLoss{f: f, groups: f.study.Arm.Levels}
 	q.byArm = !f.ungrouped
 	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }, "a positive number of days")
+	q.adjusted = s.choice("adjust", "baseline", "none") == "baseline"
 	if f.firstVisit == len(f.study.Visits)-1 {
 		s.fail("first-visit", "no visit comes after %s, so no response can be lost later", f.first().Name)
 	}
@@ -68,6 +73,9 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 			return finding.Finding{}, err
 		}
 		return f.notEstimable(a, timeToLossName, timeToLossTitle, q.estimand(), reason), nil
+	}
+	if err := q.compare(ctx, a); err != nil {
+		return finding.Finding{}, err
 	}
 	return q.finding(a)
 }
@@ -98,13 +106,22 @@ func (g groupCounts) inResponse() int {
 	return g.byStatus[warehouse.LossHeld] + g.byStatus[warehouse.LossLost]
 }
 
-func (q *timeToLoss) count(ctx context.Context, a *Asker) error {
-	f, arm := q.f, q.f.study.Arm.Name
-	if !q.byArm {
-		q.groups, arm = []string{everyone}, ""
+// params is what both counts ask for; they must mean the same courses.
+func (q *timeToLoss) params() warehouse.LossParams {
+	f := q.f
+	p := warehouse.LossParams{Study: f.study.ID, Instrument: f.measure.Instrument, Sequence: f.snapshot.Sequence,
+		FirstVisit: f.first().Name, Fraction: q.response.Percent.Float() / 100}
+	if q.byArm {
+		p.Group = f.study.Arm.Name
 	}
-	rows, err := a.warehouse.TimeToLoss(ctx, warehouse.LossParams{Study: f.study.ID, Instrument: f.measure.Instrument,
-		Sequence: f.snapshot.Sequence, Group: arm, FirstVisit: f.first().Name, Fraction: q.response.Percent.Float() / 100})
+	return p
+}
+
+func (q *timeToLoss) count(ctx context.Context, a *Asker) error {
+	if !q.byArm {
+		q.groups = []string{everyone}
+	}
+	rows, err := a.warehouse.TimeToLoss(ctx, q.params())
 	if err != nil {
 		return err
 	}
@@ -152,9 +169,14 @@ func (q *timeToLoss) nothing() string {
 func (q *timeToLoss) estimate() error {
 	among, all := []survival.Group{}, []survival.Group{}
 	followed := -1.0
-	for _, g := range q.drawn {
+	for _, g := range q.counts {
+		if g.assessed() > 0 {
+			all = append(all, survival.Group{Level: g.group, Counts: append(slices.Clone(g.nonrespond), g.responders...)})
+		}
+		if g.inResponse() == 0 {
+			continue
+		}
 		among = append(among, survival.Group{Level: g.group, Counts: g.responders})
-		all = append(all, survival.Group{Level: g.group, Counts: append(slices.Clone(g.nonrespond), g.responders...)})
 		longest := 0.0
 		for _, c := range g.responders {
 			longest = max(longest, c.Time)
@@ -193,12 +215,13 @@ func (q *timeToLoss) laterDays() []float64 {
 func (q *timeToLoss) estimand() finding.Estimand {
 	f := q.f
 	return finding.Estimand{
-		Population:         fmt.Sprintf("patients in response at %s (%s)", f.first().Name, q.responseWords()),
-		Treatment:          f.study.Arm.Name + ": " + list(q.groups),
-		Variable:           fmt.Sprintf("days from %s to the first later assessment of %s no longer in response", f.first().Name, f.scale()),
+		Population: fmt.Sprintf("patients in response at %s (%s)", f.first().Name, q.responseWords()),
+		Treatment:  f.study.Arm.Name + ": " + list(q.groups),
+		Variable: fmt.Sprintf("days from %s to the loss of response: the event is the first later assessment of %s no longer in response, "+
+			"and is known only to lie in (last assessment in response, first no longer in response]", f.first().Name, f.scale()),
 		Time:               f.timeWords(),
 		IntercurrentEvents: []string{"no further session or change of medicine is recorded in this study; a patient who stops answering is censored at the last assessment"},
-		Summary:            "Kaplan-Meier curve, its median, and the restricted mean time in response among responders and among everyone assessed",
+		Summary:            q.summaryWords(),
 	}
 }
 
@@ -215,6 +238,12 @@ func (q *timeToLoss) finding(a *Asker) (finding.Finding, error) {
 	}
 	out.Estimates = q.estimates()
 	out.Tables = []finding.Table{q.responderTable(), q.survivalTable(), q.atRiskTable()}
+	if q.comparison != nil {
+		out.Tables = append(out.Tables, q.hazardTable())
+	}
+	if t := q.treatedTable(); len(t.Rows) > 0 {
+		out.Tables = append(out.Tables, t)
+	}
 	out.Answer = q.answer()
 	out.Method = q.method()
 	out.Caveats = q.caveats()
