@@ -28,6 +28,9 @@ var settingNames = []string{"group", "measure", "adjust", "covariance", "method"
 // sharedSettings are those that every question on the page takes.
 var sharedSettings = []string{"group", "measure"}
 
+// lossSettings are those that the time to loss takes.
+var lossSettings = []string{"group", "measure", "adjust"}
+
 // choices lists the settings with their defaults first. What a study does not
 // leave open is not asked.
 func choices(study care.Study, settings map[string]string) []Choice {

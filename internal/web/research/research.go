@@ -127,7 +127,7 @@ func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
 		asked.Protocols[protocol.ID] = protocol.Title // the newest version comes last
 	}
 	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
-	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, sharedSettings))
+	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, lossSettings))
 	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {
 		plain := only(settings, settingNames)
 		plain["adjust"] = "none"

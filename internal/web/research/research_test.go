@@ -188,6 +188,22 @@ func TestTheTimeInResponseIsToldForRespondersAndForEveryone(t *testing.T) {
 	require.Contains(t, words(section), "Median (TAU and BtheB): not reached: fewer than half lost their response while they were followed.")
 }
 
+func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
+	s := working(t)
+	answered, given := s.Ask, map[string]string{}
+	s.Ask = func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
+		given[question] = settings["adjust"]
+		return answered(ctx, question, study, settings)
+	}
+	_, _, tree := get(t, s, path+"?adjust=none")
+	require.Equal(t, map[string]string{"retained-benefit": "none", "time-to-loss": "none"}, given)
+	section := all(tree, "section")[2]
+	require.Equal(t, "Hazard of losing the response Treatment Hazard ratio, adjusted by baseline 95 % CI p Hazard ratio, unadjusted 95 % CI p "+
+		"Responders assessed again Lost Mean baseline TAU 1.00 \u2013 \u2013 1.00 \u2013 \u2013 8 2 23.9 BtheB 1.78 0.36 to 8.80 0.4814 1.70 0.34 to 8.38 0.5154 14 6 25.6",
+		words(all(section, "table")[2]))
+	require.Contains(t, words(section), "compare groups as they came")
+}
+
 func TestAFigureCarriesItsOptionsAsData(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
 	figures := all(tree, "figure")
@@ -311,7 +327,7 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 	_, _, tree := get(t, s, path+"?covariance=csh&method=REML&df=kenward-roger&group=drug&fixed=1&x=y")
 	model := map[string]string{"covariance": "csh", "method": "REML", "df": "kenward-roger", "group": "drug"}
 	require.Equal(t, model, given["retained-benefit"])
-	require.Equal(t, map[string]string{"group": "drug"}, given["time-to-loss"], "time to loss takes the group and the scale only")
+	require.Equal(t, map[string]string{"group": "drug"}, given["time-to-loss"], "time to loss takes the group, the scale and the adjustment only")
 	model["adjust"] = "none"
 	require.Equal(t, model, given["retained-benefit unadjusted"], "the unadjusted answer stands beside the adjusted one")
 	var chosen []string

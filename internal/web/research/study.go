@@ -230,6 +230,7 @@ func timePanel(a Asked) Panel {
 	p.draw(chart.TimeToLoss(f))
 	p.add(riskTable(f))
 	p.add(timeTable(f))
+	p.add(showTable(f, "hazards"))
 	p.add(showTable(f, "responders"))
 	if t, ok := showTable(f, "survival"); ok {
 		p.Folded = append(p.Folded, t)

@@ -34,6 +34,7 @@ type Cell struct {
 // boundNames are the pairs of columns that make one interval.
 var boundNames = []struct{ lower, upper string }{
 	{"ci_lower", "ci_upper"}, {"change_ci_lower", "change_ci_upper"}, {"lower", "upper"},
+	{"adjusted_ci_lower", "adjusted_ci_upper"}, {"unadjusted_ci_lower", "unadjusted_ci_upper"},
 }
 
 func upperOf(lower string) string {
