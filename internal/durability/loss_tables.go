@@ -31,11 +31,32 @@ func (q *timeToLoss) estimates() []finding.Estimate {
 			out = append(out, e)
 		}
 	}
-	within := fmt.Sprintf("days in response within %g days of %s", q.tau, f.first().Name)
-	out = appendRMST(out, "restricted_mean", within, q.curves, f.level)
-	out = appendRMST(out, "restricted_mean_treated", fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and who was not in response there has 0 days",
-		within, float64(f.first().Day)+q.tau, anchorWords(f.study.Anchor), f.first().Name), q.treated, f.level)
+	for _, m := range q.means() {
+		out = appendRMST(out, m.name, m.note, m.result, f.level)
+	}
 	return append(out, q.hazardEstimates()...)
+}
+
+// mean is one way to average the days in response: of whom, and what is to be known
+// about it.
+type mean struct {
+	name, caption, note string
+	result              survival.Result
+}
+
+// means are of responders; of everyone assessed; and of everyone treated. The last
+// two do not select after treatment.
+func (q *timeToLoss) means() []mean {
+	first := q.f.first()
+	within := fmt.Sprintf("days in response within %g days of %s", q.tau, first.Name)
+	everyone := fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and who was not in response there has 0 days",
+		within, float64(first.Day)+q.tau, anchorWords(q.f.study.Anchor), first.Name)
+	return []mean{
+		{name: "restricted_mean", note: within, result: q.curves},
+		{name: "restricted_mean_treated", caption: "Days in response of everyone assessed at " + first.Name, note: everyone, result: q.assessed},
+		{name: "restricted_mean_everyone", caption: "Days in response of everyone treated", result: q.treated,
+			note: everyone + "; nor has who was not assessed there, so that each mean is the least it can be"},
+	}
 }
 
 // hazardEstimates are the ratios of each group to the first; the error and the
@@ -91,10 +112,7 @@ func (q *timeToLoss) responderTable() finding.Table {
 			{Name: "n_with_baseline", Label: "with a baseline above 0"}, {Name: "n_assessed", Label: "assessed at " + q.f.first().Name}, {Name: "n_responders", Label: "in response"}},
 		Notes: []string{"In response: " + q.responseWords() + "."}}
 	for _, g := range q.counts {
-		treated := 0
-		for _, n := range g.byStatus {
-			treated += n
-		}
+		treated := g.treated()
 		t.Rows = append(t.Rows, []finding.Cell{finding.Text(g.group), finding.Count(treated),
 			finding.Count(treated - g.byStatus[warehouse.LossNoBaseline]), finding.Count(g.assessed()), finding.Count(g.inResponse())})
 	}
@@ -127,32 +145,35 @@ func (q *timeToLoss) atRiskTable() finding.Table {
 	return t
 }
 
-// treatedTable sets everyone assessed beside responders: what a comparison of
-// those who were selected after treatment is held against.
-func (q *timeToLoss) treatedTable() finding.Table {
-	first := q.f.first()
-	t := finding.Table{Name: "restricted_means_treated", Caption: fmt.Sprintf("Days in response of everyone assessed, within %g days of %s", q.tau, first.Name),
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n", Label: "assessed at " + first.Name},
-			{Name: "mean", Label: "mean days in response", Digits: 1}, {Name: "mean_ci_lower", Label: "from", Digits: 1}, {Name: "mean_ci_upper", Label: "to", Digits: 1}},
-		Notes: []string{fmt.Sprintf("Who was not in response at %s has 0 days; nobody counts as in response before it.", first.Name)}}
-	several := len(q.treated.Groups) > 1
-	if several {
-		t.Columns = append(t.Columns, finding.Column{Name: "difference", Label: "difference to " + q.treated.Groups[0].Level, Digits: 1},
-			finding.Column{Name: "difference_ci_lower", Label: "from", Digits: 1}, finding.Column{Name: "difference_ci_upper", Label: "to", Digits: 1}, finding.Column{Name: "p_value", Label: "p", Digits: 4})
+// meanTables set everyone beside responders: what a comparison of those who were
+// selected after treatment is held against.
+func (q *timeToLoss) meanTables() []finding.Table {
+	var out []finding.Table
+	for _, m := range q.means()[1:] {
+		if m.result.Groups[0].RMST != nil {
+			out = append(out, q.meanTable(m))
+		}
 	}
-	for i, c := range q.treated.Groups {
-		if c.RMST == nil {
-			return t
-		}
+	return out
+}
+
+func (q *timeToLoss) meanTable(m mean) finding.Table {
+	first := m.result.Groups[0]
+	t := finding.Table{Name: m.name, Caption: m.caption, Notes: []string{capital(m.note) + "."},
+		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n", Label: "patients"},
+			{Name: "mean", Label: "mean days in response", Digits: 1}, {Name: "mean_ci_lower", Label: "from", Digits: 1}, {Name: "mean_ci_upper", Label: "to", Digits: 1},
+			{Name: "difference", Label: "difference to " + first.Level, Digits: 1}, {Name: "difference_ci_lower", Label: "from", Digits: 1},
+			{Name: "difference_ci_upper", Label: "to", Digits: 1}, {Name: "p_value", Label: "p", Digits: 4}}}
+	for i, c := range m.result.Groups {
 		row := []finding.Cell{finding.Text(c.Level), finding.Count(c.N), finding.Optional(pointer(c.RMST.Estimate)), finding.Optional(pointer(c.RMST.Lower)), finding.Optional(pointer(c.RMST.Upper))}
-		switch {
-		case several && i == 0:
-			row = append(row, finding.Cell{}, finding.Cell{}, finding.Cell{}, finding.Cell{})
-		case several:
-			d, _ := survival.CompareRMST(q.treated.Groups[0], c, q.f.level)
-			row = append(row, finding.Optional(pointer(d.Estimate)), finding.Optional(pointer(d.Lower)), finding.Optional(pointer(d.Upper)), finding.Optional(pointer(d.PValue)))
+		d := survival.RMSTDifference{}
+		if i > 0 {
+			d, _ = survival.CompareRMST(first, c, q.f.level)
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, append(row, finding.Optional(pointer(d.Estimate)), finding.Optional(pointer(d.Lower)), finding.Optional(pointer(d.Upper)), finding.Optional(pointer(d.PValue))))
+	}
+	if len(t.Rows) == 1 {
+		t.Columns, t.Rows[0] = t.Columns[:5], t.Rows[0][:5]
 	}
 	return t
 }

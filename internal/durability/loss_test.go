@@ -165,6 +165,9 @@ func threeArms(t *testing.T, assignment care.Assignment) *fixture {
 			f.answer("btheb", n, v.Name, v.Day, score)
 		}
 	}
+	// One whom nobody saw after the baseline.
+	subjects = append(subjects, warehouse.Subject{Study: "btheb", Subject: pseudonym(90), Sequence: 1, Factors: map[string]string{"setting": "low", "drug": "No", "length": "lt6m"}})
+	f.answer("btheb", 90, care.BaselineVisit, 0, 33)
 	f.ship(study, subjects)
 	return f
 }
@@ -190,13 +193,19 @@ func TestTheRestrictedMeanOfEveryoneStandsBesideEveryComparison(t *testing.T) {
 		require.NotNil(t, d.P)
 		require.Equal(t, 60, d.N)
 	}
-	table, ok := got.Table("restricted_means_treated")
-	require.True(t, ok, "a terminal shows tables, not estimates")
-	require.Len(t, table.Rows, 3)
-	for i, level := range []string{"middle", "high"} {
-		d := named(t, got, "restricted_mean_treated_difference", level+" - low", "")
-		require.Equal(t, []finding.Cell{finding.Optional(d.Estimate), finding.Optional(d.CILower), finding.Optional(d.CIUpper), finding.Optional(d.P)}, table.Rows[i+1][5:])
+	// A terminal shows tables, not estimates.
+	for _, name := range []string{"restricted_mean_treated", "restricted_mean_everyone"} {
+		table, ok := got.Table(name)
+		require.True(t, ok)
+		require.Len(t, table.Rows, 3)
+		for i, level := range []string{"middle", "high"} {
+			d := named(t, got, name+"_difference", level+" - low", "")
+			require.Equal(t, []finding.Cell{finding.Optional(d.Estimate), finding.Optional(d.CILower), finding.Optional(d.CIUpper), finding.Optional(d.P)}, table.Rows[i+1][5:])
+		}
 	}
+	everyone := named(t, got, "restricted_mean_everyone", "low", "")
+	require.Equal(t, 31, everyone.N, "one was never assessed")
+	require.InDelta(t, *treated["low"].Estimate*30/31, *everyone.Estimate, 1e-9, "and counts as not in response")
 	require.Len(t, got.Named("restricted_mean_difference"), 1, "only two groups have responders")
 	require.NotNil(t, named(t, got, "hazard_ratio_adjusted", "middle / low", "").Estimate)
 }

@@ -88,7 +88,7 @@ func (q *timeToLoss) hazardWords() string {
 }
 
 func (q *timeToLoss) summaryWords() string {
-	words := "Kaplan-Meier curve, its median, and the restricted mean time in response among responders and among everyone assessed"
+	words := "Kaplan-Meier curve, its median, and the restricted mean time in response among responders, everyone assessed and everyone treated"
 	if !q.byArm {
 		return words
 	}
@@ -104,7 +104,7 @@ func (q *timeToLoss) method() string {
 	words := fmt.Sprintf("Kaplan-Meier estimate from counts by day that ClickHouse made, with complementary log-log intervals at %s. "+
 		"The clock starts at %s and stops at the first later assessment no longer in response, or is censored at the last assessment; the curve steps at the assessment that found the loss, "+
 		"which is known only to lie in (last assessment in response, first no longer in response]. "+
-		"Response is %s. Restricted means are areas under the curve to day %g after %s; among everyone assessed, a patient not in response at %s has 0 days.",
+		"Response is %s. Restricted means are areas under the curve to day %g after %s; among everyone assessed, a patient not in response at %s has 0 days, and among everyone treated also one who was not assessed there.",
 		levelPercent(f.level), f.first().Name, q.responseWords(), q.tau, f.first().Name, f.first().Name)
 	if q.comparison == nil {
 		return words
@@ -118,7 +118,7 @@ func (q *timeToLoss) method() string {
 
 func (q *timeToLoss) caveats() []finding.Caveat {
 	out := []finding.Caveat{
-		{Code: "selected-after-treatment", Text: "Responders are selected after treatment, so the groups compared here need not be alike; the restricted mean among everyone assessed stands beside it for that reason."},
+		{Code: "selected-after-treatment", Text: "Responders are selected after treatment, so the groups compared here need not be alike; the restricted means among everyone assessed and everyone treated stand beside it for that reason."},
 		{Code: "known-only-at-visits", Text: "A loss is known only to lie in (last assessment in response, first no longer in response]. The curve and the restricted means date it to the assessment that found it, so the true times are earlier than drawn; the hazard ratios take it as lying anywhere between the two."},
 		{Code: "censoring", Text: "Patients who stopped answering are taken to be like those who went on answering. If the worse ones leave, the curve is too high."},
 	}

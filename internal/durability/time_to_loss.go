@@ -31,10 +31,11 @@ type timeToLoss struct {
 	counts   []groupCounts
 	// drawn are the groups with a responder: only they have a curve.
 	drawn []groupCounts
-	// curves are among responders from t*, in the order of drawn; treated are among
-	// everyone assessed, a non-responder losing at once, so that a group without a
-	// responder is there too.
-	curves, treated survival.Result
+	// curves are among responders from t*, in the order of drawn; assessed are among
+	// everyone assessed there, a non-responder losing at once, so that a group without
+	// a responder is there too; treated also have those who were not assessed, as not
+	// in response.
+	curves, assessed, treated survival.Result
 	// adjusted: the hazards are also compared at the same baseline.
 	adjusted   bool
 	comparison *lossComparison // nil where there is nothing to compare
@@ -96,6 +97,15 @@ type groupCounts struct {
 	group                  string
 	byStatus               [5]int
 	responders, nonrespond []survival.Count
+}
+
+// treated are all patients of the group, whatever is known of them.
+func (g groupCounts) treated() int {
+	n := 0
+	for _, with := range g.byStatus {
+		n += with
+	}
+	return n
 }
 
 func (g groupCounts) assessed() int {
@@ -167,11 +177,16 @@ func (q *timeToLoss) nothing() string {
 // estimate draws the curves. Without a setting, tau is the last day to which
 // every group was followed, so that restricted means compare like with like.
 func (q *timeToLoss) estimate() error {
-	among, all := []survival.Group{}, []survival.Group{}
+	among, assessed, treated := []survival.Group{}, []survival.Group{}, []survival.Group{}
 	followed := -1.0
 	for _, g := range q.counts {
 		if g.assessed() > 0 {
-			all = append(all, survival.Group{Level: g.group, Counts: append(slices.Clone(g.nonrespond), g.responders...)})
+			counts := append(slices.Clone(g.nonrespond), g.responders...)
+			assessed = append(assessed, survival.Group{Level: g.group, Counts: counts})
+			if n := g.treated() - g.assessed(); n > 0 {
+				counts = append(slices.Clone(counts), survival.Count{Events: n})
+			}
+			treated = append(treated, survival.Group{Level: g.group, Counts: counts})
 		}
 		if g.inResponse() == 0 {
 			continue
@@ -199,7 +214,10 @@ func (q *timeToLoss) estimate() error {
 	if q.curves, err = survival.KaplanMeier(among, options); err != nil {
 		return err
 	}
-	q.treated, err = survival.KaplanMeier(all, options)
+	if q.assessed, err = survival.KaplanMeier(assessed, options); err != nil {
+		return err
+	}
+	q.treated, err = survival.KaplanMeier(treated, options)
 	return err
 }
 
@@ -241,9 +259,7 @@ func (q *timeToLoss) finding(a *Asker) (finding.Finding, error) {
 	if q.comparison != nil {
 		out.Tables = append(out.Tables, q.hazardTable())
 	}
-	if t := q.treatedTable(); len(t.Rows) > 0 {
-		out.Tables = append(out.Tables, t)
-	}
+	out.Tables = append(out.Tables, q.meanTables()...)
 	out.Answer = q.answer()
 	out.Method = q.method()
 	out.Caveats = q.caveats()

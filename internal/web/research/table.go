@@ -178,6 +178,8 @@ var timeQuantities = []struct{ name, label, short string }{
 	{"restricted_mean_difference", "Difference of these means, days", "difference of responders"},
 	{"restricted_mean_treated", "Mean of everyone assessed, days", "mean of everyone assessed"},
 	{"restricted_mean_treated_difference", "Difference of these means, days", "difference of everyone assessed"},
+	{"restricted_mean_everyone", "Mean of everyone treated, days", "mean of everyone treated"},
+	{"restricted_mean_everyone_difference", "Difference of these means, days", "difference of everyone treated"},
 }
 
 // timeTable lists the summaries of the time in response. What the estimates note
