@@ -55,7 +55,7 @@ func (q *timeToLoss) means() []mean {
 		{name: "restricted_mean", note: within, result: q.curves},
 		{name: "restricted_mean_treated", caption: "Days in response of everyone assessed at " + first.Name, note: everyone, result: q.assessed},
 		{name: "restricted_mean_everyone", caption: "Days in response of everyone treated", result: q.treated,
-			note: everyone + "; nor has who was not assessed there, so that each mean is the least it can be"},
+			note: everyone + ", as has who was not assessed there, so that each mean is the least it can be"},
 	}
 }
 
