@@ -11,13 +11,18 @@ import (
 	"afterglow/internal/registry"
 )
 
+func notRandomised(name string, levels []string) care.Factor {
+	return care.Factor{Name: name, Levels: levels, Assignment: care.AssignmentNotRandomised}
+}
+
 // Study is the simulated clinic as a study: visits by the day since the last
-// session of the series, the protocol as the arm.
+// session of the series, the protocol as the arm. Nobody was randomised: severity
+// decides who gets which setting.
 func (s *Simulator) Study() care.Study {
 	study := care.Study{ID: StudyID, Title: "Simulated clinic (not real patients)", Anchor: care.AnchorLastSession, VisitName: "visit",
-		Arm: care.Factor{Name: care.FactorProtocol}, Simulated: true,
-		Covariates: []care.Factor{{Name: care.FactorMode, Levels: care.ModeLevels}, {Name: care.FactorSetting, Levels: care.SettingLevels},
-			{Name: care.FactorPreparation, Levels: care.PreparationLevels}}}
+		Arm: notRandomised(care.FactorProtocol, nil), Simulated: true,
+		Covariates: []care.Factor{notRandomised(care.FactorMode, care.ModeLevels), notRandomised(care.FactorSetting, care.SettingLevels),
+			notRandomised(care.FactorPreparation, care.PreparationLevels)}}
 	for _, i := range s.profile.protocols {
 		study.Arm.Levels = append(study.Arm.Levels, protocolModels[i].ID)
 	}
