@@ -41,6 +41,7 @@ func patientStates(contacts page.Contacts) []State {
 		}},
 		{Name: "question-first", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 1, Item: "1",
 			Instruction: "Below is a list of problems that people sometimes have in response to a very stressful experience. Please read each problem carefully and then choose one of the answers to indicate how much you have been bothered by that problem in the past month.",
+			Stem:        "In the past month, how much were you bothered by:",
 			Text:        "Repeated, disturbing, and unwanted memories of the stressful experience?"}, -1)},
 		{Name: "question", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 3, Item: "3",
 			Text: "Trouble falling or staying asleep, or sleeping too much"}, -1)},
@@ -78,7 +79,10 @@ func patientStates(contacts page.Contacts) []State {
 }
 
 func question(p patient.QuestionPage, chosen int) *patient.QuestionPage {
-	p.Frame, p.Token, p.Of, p.Stem = forPatient("Questions"), token, 10, stem
+	p.Frame, p.Token, p.Of = forPatient("Questions"), token, 10
+	if p.Stem == "" {
+		p.Stem = stem
+	}
 	for i, label := range []string{"Not at all", "Several days", "More than half the days", "Nearly every day"} {
 		p.Choices = append(p.Choices, patient.Choice{Value: i, Label: label, Chosen: i == chosen})
 	}
