@@ -175,6 +175,7 @@ func coefficients(names []string, fit *glm.Fit) []Coefficient {
 
 // note says how the result is to be read.
 func (r *Result) note(d Data, o Options) {
+	ofBootstrap := r.Notes
 	r.Notes = []string{
 		"exploratory: the exposure was not randomised and the mediator never is",
 		"assumes that the covariates leave no common cause of exposure and mediator, exposure and outcome, or mediator and outcome, that no such cause follows from the exposure, and that both models are right",
@@ -186,6 +187,7 @@ func (r *Result) note(d Data, o Options) {
 	if math.Min(o.From, o.To) < low || math.Max(o.From, o.To) > high {
 		r.Notes = append(r.Notes, "a level of the exposure lies outside what was seen: the models extrapolate")
 	}
+	r.Notes = append(r.Notes, ofBootstrap...)
 	if !r.ProportionMediated.Estimate.Defined {
 		r.Notes = append(r.Notes, "no proportion mediated: the interval of the total effect covers none")
 	}

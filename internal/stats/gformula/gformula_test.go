@@ -3,6 +3,7 @@ package gformula
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -221,4 +222,24 @@ func TestPeopleAreResampledWhole(t *testing.T) {
 	require.InDelta(t, once.Total.SE.Value, clustered.Total.SE.Value, 1e-9, "the same people are drawn")
 	twice.Cluster = nil
 	require.InEpsilon(t, once.Total.SE.Value, math.Sqrt2*mediate(t, twice, options(300)).Total.SE.Value, 0.15)
+}
+
+// A person with fewer rows than others is resampled like them: that rows are missing is the rule, not the exception.
+func TestPeopleMayHaveUnlikeNumbersOfRows(t *testing.T) {
+	d := world{rows: 120, mediator: glm.Gaussian, outcome: glm.Gaussian, direct: 0.5, through: 0.8, out: 0.6, seed: 15}.data()
+	for i := range d.Y {
+		d.Cluster = append(d.Cluster, int(math.Sqrt(float64(i)*20))) // few rows first, then more
+	}
+	whole, alone := mediate(t, d, options(400)), d
+	alone.Cluster = nil
+	require.Less(t, whole.NClusters, 60)
+	require.InDelta(t, mediate(t, alone, options(30)).Total.Estimate.Value, whole.Total.Estimate.Value, 1e-12)
+	require.InEpsilon(t, mediate(t, alone, options(400)).Total.SE.Value, whole.Total.SE.Value, 0.3, "the rows are independent all the same")
+}
+
+func TestTooFewResamplesForTheLevelAreNoted(t *testing.T) {
+	d := world{rows: 60, mediator: glm.Gaussian, outcome: glm.Gaussian, direct: 1, through: 1, out: 1, seed: 16}.data()
+	few, enough := mediate(t, d, options(20)), mediate(t, d, options(60))
+	require.Contains(t, strings.Join(few.Notes, "\n"), "too few replicates")
+	require.NotContains(t, strings.Join(enough.Notes, "\n"), "too few replicates")
 }

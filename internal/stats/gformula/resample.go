@@ -9,8 +9,8 @@ import (
 	"afterglow/internal/stats/bootstrap"
 )
 
-// resamples draws rows, or people with all their rows.
-func (d Data) resamples(o Options) [][]int {
+// people gives the rows of each person, in the order in which they first come; without clusters a row is a person.
+func (d Data) people() [][]int {
 	people := make([][]int, 0, len(d.Y))
 	place := map[int]int{}
 	for i := range d.Y {
@@ -27,19 +27,16 @@ func (d Data) resamples(o Options) [][]int {
 		}
 		people[at] = append(people[at], i)
 	}
-	numbers := make([]int, len(people))
-	for k := range numbers {
-		numbers[k] = k
+	return people
+}
+
+// rowsOf are all rows of these people.
+func rowsOf(people [][]int, drawn []int) []int {
+	var rows []int
+	for _, person := range drawn {
+		rows = append(rows, people[person]...)
 	}
-	draws := bootstrap.Draw([][]int{numbers}, o.Draws, o.Random)
-	for k, drawn := range draws {
-		var rows []int
-		for _, person := range drawn {
-			rows = append(rows, people[person]...)
-		}
-		draws[k] = rows
-	}
-	return draws
+	return rows
 }
 
 // undefined are the effects where a model cannot be fitted.
@@ -53,15 +50,15 @@ func (d Data) effects(rows []int, o Options) [6]float64 {
 	return f.means(o).effects()
 }
 
-// replicates gives the effects in each resample, on all processors.
-func (d Data) replicates(resamples [][]int, o Options) [][6]float64 {
+// replicates gives the effects in each resample of people, on all processors.
+func (d Data) replicates(people, resamples [][]int, o Options) [][6]float64 {
 	out := make([][6]float64, len(resamples))
 	work := make(chan int)
 	var workers sync.WaitGroup
 	for range min(len(resamples), runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for k := range work {
-				out[k] = d.effects(resamples[k], o)
+				out[k] = d.effects(rowsOf(people, resamples[k]), o)
 			}
 		})
 	}
@@ -73,26 +70,31 @@ func (d Data) replicates(resamples [][]int, o Options) [][6]float64 {
 	return out
 }
 
-// intervals bootstraps all effects on the same resamples. The rows left out one at a time, for intervals that are not
-// given here, stay undefined: they would cost a fit for every row.
+// intervals bootstraps all effects on the same resamples of people, who may have unlike numbers of rows. The people left out
+// one at a time, for intervals that are not given here, stay undefined: they would cost a fit for every person.
 func (r *Result) intervals(d Data, o Options) error {
-	resamples := d.resamples(o)
-	replicates := d.replicates(resamples, o)
-	drawn := map[*int]int{}
-	for k, rows := range resamples {
-		drawn[&rows[0]] = k
+	people := d.people()
+	n := len(people)
+	all := make([]int, n)
+	for k := range all {
+		all[k] = k
 	}
-	n := len(d.Y)
+	resamples := bootstrap.Draw([][]int{all}, o.Draws, o.Random)
+	replicates := d.replicates(people, resamples, o)
+	drawn := map[*int]int{}
+	for k, whom := range resamples {
+		drawn[&whom[0]] = k
+	}
 	var seen [6]Effect
 	for j := range seen {
-		statistic := func(rows []int) float64 {
-			if k, known := drawn[&rows[0]]; known {
+		statistic := func(whom []int) float64 {
+			if k, known := drawn[&whom[0]]; known {
 				return replicates[k][j]
 			}
-			if len(rows) == n-1 {
+			if len(whom) == n-1 {
 				return math.NaN()
 			}
-			return d.effects(rows, o)[j]
+			return d.effects(rowsOf(people, whom), o)[j]
 		}
 		if j == 5 && !apart(seen[0]) {
 			break
@@ -100,6 +102,9 @@ func (r *Result) intervals(d Data, o Options) error {
 		b, err := bootstrap.Run(n, statistic, resamples, o.Level)
 		if err != nil {
 			return err
+		}
+		if j == 0 {
+			r.Notes = append(r.Notes, b.Notes...)
 		}
 		seen[j] = Effect{Estimate: stats.Of(b.T0), SE: b.SE, Bias: b.Bias, Lower: b.PercentileLower, Upper: b.PercentileUpper}
 	}
