@@ -123,22 +123,33 @@ type RMSTRatio struct {
 	Upper    stats.Number `json:"ci_upper"`
 }
 
-// CompareRMST compares two groups whose restricted means stand at the same tau.
+// CompareRMST compares two independent groups whose restricted means stand at the same tau.
 func CompareRMST(reference, other Curve, level float64) (RMSTDifference, RMSTRatio) {
+	return compareRMST(reference, other, 0, level)
+}
+
+// compareRMST is CompareRMST where the two restricted means have a covariance.
+func compareRMST(reference, other Curve, covariance, level float64) (RMSTDifference, RMSTRatio) {
 	difference := RMSTDifference{Contrast: other.Level + " - " + reference.Level}
 	ratio := RMSTRatio{Contrast: other.Level + " / " + reference.Level}
 	a, b := reference.RMST, other.RMST
 	if a == nil || b == nil || !a.Estimate.Defined || !b.Estimate.Defined {
 		return difference, ratio
 	}
-	e := stats.ZEstimate(b.Estimate.Value-a.Estimate.Value, math.Hypot(a.SE.Value, b.SE.Value), level)
+	apart := func(a, b, covariance float64) float64 {
+		if covariance == 0 {
+			return math.Hypot(a, b)
+		}
+		return math.Sqrt(math.Max(0, a*a+b*b-2*covariance))
+	}
+	e := stats.ZEstimate(b.Estimate.Value-a.Estimate.Value, apart(a.SE.Value, b.SE.Value, covariance), level)
 	difference.Estimate, difference.SE, difference.Z, difference.PValue = e.Estimate, e.SE, e.Statistic, e.PValue
 	difference.Lower, difference.Upper = e.Lower, e.Upper
 	if !(a.Estimate.Value > 0 && b.Estimate.Value > 0) {
 		return difference, ratio
 	}
 	l := stats.ZEstimate(math.Log(b.Estimate.Value/a.Estimate.Value),
-		math.Hypot(a.SE.Value/a.Estimate.Value, b.SE.Value/b.Estimate.Value), level)
+		apart(a.SE.Value/a.Estimate.Value, b.SE.Value/b.Estimate.Value, covariance/(a.Estimate.Value*b.Estimate.Value)), level)
 	ratio.Estimate, ratio.LogSE, ratio.PValue = stats.Of(b.Estimate.Value/a.Estimate.Value), l.SE, l.PValue
 	if l.Lower.Defined {
 		ratio.Lower, ratio.Upper = stats.Of(math.Exp(l.Lower.Value)), stats.Of(math.Exp(l.Upper.Value))

@@ -16,6 +16,9 @@ type WeightedCurve struct {
 	Last  float64       `json:"last_time"`
 	Table []WeightedRow `json:"table"`
 	RMST  *RMST         `json:"rmst,omitempty"`
+
+	// shares is each cluster's influence on the restricted mean, by its number; nil where rows are their own clusters.
+	shares []float64
 }
 
 // WeightedRow is the curve at a time with an event: rows at risk and events, counted and weighted. SE is robust.
@@ -62,13 +65,16 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 		if h.followedTo(tau.Value) {
 			area, influence := h.restrictedMean(tau.Value)
 			out.RMST.fill(area, norm(influence), ci)
+			if s.Cluster != nil {
+				out.shares = influence
+			}
 		}
 	}
 	return out, nil
 }
 
-// CompareWeighted compares restricted means of weighted curves, which must not share clusters, each with the first; nil where
-// there is nothing to compare.
+// CompareWeighted compares restricted means of weighted curves, each with the first; nil where there is nothing to compare. A
+// cluster's number is its own in all curves: one that has rows in two of them ties their errors together.
 func CompareWeighted(curves []WeightedCurve, level float64) *RestrictedMeans {
 	if len(curves) < 2 || curves[0].RMST == nil {
 		return nil
@@ -82,6 +88,13 @@ func CompareWeighted(curves []WeightedCurve, level float64) *RestrictedMeans {
 	}
 	out := restrictedMeans(plain, curves[0].RMST.Tau, level)
 	out.TauMax = last
+	for g := 1; g < len(curves); g++ {
+		covariance := 0.0
+		for c := range min(len(curves[0].shares), len(curves[g].shares)) {
+			covariance += curves[0].shares[c] * curves[g].shares[c]
+		}
+		out.Differences[g-1], out.Ratios[g-1] = compareRMST(plain[0], plain[g], covariance, level)
+	}
 	return &out
 }
 

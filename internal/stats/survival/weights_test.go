@@ -345,3 +345,41 @@ func TestSR121_RowsWithoutAWeightedCurveAreNamed(t *testing.T) {
 	_, err := survival.WeightedKaplanMeier("all", heart(t), 0.95, stats.Of(-1))
 	failed(t, err, stats.BadInput, "tau")
 }
+
+// People with a row in each of two groups: the difference's error is that of the people's own differences. Without censoring a
+// restricted mean is the mean of min(time, tau), and so the error that of a paired comparison.
+func TestClustersInBothGroupsTieTheirRestrictedMeansTogether(t *testing.T) {
+	const tau, n = 4.0, 40
+	random := rand.New(rand.NewPCG(12, 1))
+	groups, differences, means := make([]survival.Spells, 2), make([]float64, n), [2]float64{}
+	for person := range n {
+		level := random.ExpFloat64()
+		for g := range groups {
+			time := 1 + 2*level + random.ExpFloat64() + 0.3*float64(g)
+			s := &groups[g]
+			s.Stop, s.Event, s.Cluster = append(s.Stop, time), append(s.Event, true), append(s.Cluster, person)
+			differences[person] += math.Min(time, tau) * float64(2*g-1)
+			means[g] += math.Min(time, tau) / n
+		}
+	}
+	mean, square := means[1]-means[0], 0.0
+	for _, d := range differences {
+		square += (d - mean) * (d - mean) / (n * n)
+	}
+	var curves, apart []survival.WeightedCurve
+	for g, s := range groups {
+		curve, err := survival.WeightedKaplanMeier([]string{"a", "b"}[g], s, 0.95, stats.Of(tau))
+		require.NoError(t, err)
+		curves = append(curves, curve)
+		s.Cluster = nil
+		curve, err = survival.WeightedKaplanMeier([]string{"a", "b"}[g], s, 0.95, stats.Of(tau))
+		require.NoError(t, err)
+		apart = append(apart, curve)
+	}
+	tied, untied := survival.CompareWeighted(curves, 0.95), survival.CompareWeighted(apart, 0.95)
+	near(t, mean, tied.Differences[0].Estimate.Value, 1e-10)
+	near(t, math.Sqrt(square), tied.Differences[0].SE.Value, 1e-10)
+	near(t, math.Hypot(tied.Groups[0].SE.Value, tied.Groups[1].SE.Value), untied.Differences[0].SE.Value, 1e-12)
+	require.Less(t, tied.Differences[0].SE.Value, untied.Differences[0].SE.Value)
+	require.Less(t, tied.Ratios[0].LogSE.Value, untied.Ratios[0].LogSE.Value)
+}
