@@ -53,7 +53,7 @@ func ComparePhases(a, b []float64) (Phases, error) {
 			}
 		}
 	}
-	out := Phases{NA: len(a), NB: len(b), SAA: within(a), SBB: within(b)}
+	out := Phases{NA: len(a), NB: len(b), SAA: within(a), SBB: within(b), TauABPairs: len(a) * len(b)}
 	for _, x := range a {
 		for _, y := range b {
 			out.SAB += sign(y - x)

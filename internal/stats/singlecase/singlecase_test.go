@@ -260,6 +260,7 @@ func TestPhasesAreAntisymmetric(t *testing.T) {
 		turned, err := ComparePhases(b, a)
 		require.NoError(t, err)
 		require.Equal(t, plain.SAB, -turned.SAB)
+		require.Equal(t, len(a)*len(b), plain.TauABPairs)
 		require.InDelta(t, 1, plain.NAP.Value+turned.NAP.Value, 1e-12)
 		require.Equal(t, plain.TauABP, turned.TauABP)
 		scaled, err := ComparePhases(times(a, -1, 0), times(b, -1, 0))
