@@ -22,10 +22,10 @@ type competingInput struct {
 	Level   float64             `json:"level"`
 }
 
-func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
+func competingRisks(j job, in competingInput) (competingResult, error) {
 	columns, err := j.numbers(in.Time, in.Event)
 	if err != nil {
-		return survival.CompetingRisks{}, err
+		return competingResult{}, err
 	}
 	levels, groups := in.Levels, make([]string, len(columns[0]))
 	if in.Group == "" {
@@ -34,7 +34,7 @@ func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
 			groups[i] = "all"
 		}
 	} else if groups, err = j.text(in.Group); err != nil {
-		return survival.CompetingRisks{}, err
+		return competingResult{}, err
 	}
 	var rows []survival.CompetingRow
 	for i, t := range columns[0] {
@@ -44,11 +44,12 @@ func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
 		}
 		cause := int(columns[1][i].Value)
 		if float64(cause) != columns[1][i].Value {
-			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
+			return competingResult{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
 		}
 		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
 	}
-	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	incidences, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	out := competingResult{incidences, j.left(len(rows))}
 	if err != nil || in.FineGray == nil {
 		return out, err
 	}

@@ -26,27 +26,28 @@ type geeInput struct {
 
 var families = map[string]glm.Family{"binomial": glm.Logit, "gaussian": glm.Gaussian}
 
-func estimatingEquations(j job, in geeInput) (gee.Result, error) {
+func estimatingEquations(j job, in geeInput) (geeResult, error) {
 	family, known := families[in.Family]
 	if !known {
-		return gee.Result{}, stats.Errorf(stats.BadInput, "family", "no family %q; there are binomial and gaussian", in.Family)
+		return geeResult{}, stats.Errorf(stats.BadInput, "family", "no family %q; there are binomial and gaussian", in.Family)
 	}
 	m, y, frame, err := j.model(in.Formula, in.Response, in.Factors, []string{in.Subject}, in.Subject, in.Wave)
 	if err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	data := gee.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y}
 	if data.Cluster, err = coded(in.Subject, frame.Texts[in.Subject], firstSeen(frame.Texts[in.Subject], m.Rows), m.Rows); err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	if data.Wave, err = waves(frame, in.Wave, in.Factors[in.Wave], m.Rows); err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	fit, err := gee.New(family, in.Corstr, data)
 	if err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
-	return fit.Report(m.Names, m.N(), in.Level)
+	report, err := fit.Report(m.Names, m.N(), in.Level)
+	return geeResult{report, j.left(m.N())}, err
 }
 
 // waves numbers the values of the wave column: of a factor in the order of its levels, else sorted.

@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"encoding/json"
+	"maps"
+	"math"
 	"slices"
 
 	"afterglow/internal/stats"
@@ -61,10 +63,11 @@ func (in bandsInput) frame() (formula.Frame, error) {
 	return out, nil
 }
 
-// lmmResult is the fit's result with the bands asked for, in their order.
+// lmmResult is the fit's result with the rows that were left out and the bands asked for, in their order.
 type lmmResult struct {
 	mixed.RandomResult
-	Bands [][]mixed.BandPoint `json:"bands,omitempty"`
+	NExcluded int                 `json:"n_excluded"`
+	Bands     [][]mixed.BandPoint `json:"bands,omitempty"`
 }
 
 func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
@@ -103,7 +106,9 @@ func lmm(j job, in lmmInput) (lmmResult, error) {
 	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
 		return lmmResult{}, err
 	}
+	out.NExcluded = j.left(out.NObs)
 	for _, b := range in.Bands {
+		out.Notes = append(out.Notes, j.beyond(b.Numbers)...)
 		at, err := b.frame()
 		if err != nil {
 			return lmmResult{}, err
@@ -115,6 +120,24 @@ func lmm(j job, in lmmInput) (lmmResult, error) {
 		out.Bands = append(out.Bands, points)
 	}
 	return out, nil
+}
+
+// beyond says which columns of the points are asked for past what the data hold.
+func (j job) beyond(points map[string][]float64) []string {
+	var notes []string
+	frame := j.data.Frame()
+	for _, name := range slices.Sorted(maps.Keys(points)) {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, v := range frame.Numbers[name] {
+			if v.Defined {
+				low, high = math.Min(low, v.Value), math.Max(high, v.Value)
+			}
+		}
+		if slices.ContainsFunc(points[name], func(x float64) bool { return x < low || x > high }) {
+			notes = append(notes, "bands: "+name+" lies beyond the data at some of the points: what is given there is extrapolated")
+		}
+	}
+	return notes
 }
 
 // specified names the grids by the words in which they were asked.

@@ -26,12 +26,17 @@ type kmInput struct {
 	Level  float64      `json:"level"`
 }
 
-func kaplanMeier(j job, in kmInput) (survival.Result, error) {
+func kaplanMeier(j job, in kmInput) (curvesResult, error) {
 	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
 	if err != nil {
-		return survival.Result{}, err
+		return curvesResult{}, err
 	}
-	return survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	out, err := survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	n := 0
+	for _, g := range out.Groups {
+		n += g.N
+	}
+	return curvesResult{out, j.left(n)}, err
 }
 
 type logRankInput struct {
@@ -46,12 +51,17 @@ type logRankInput struct {
 	Level float64      `json:"level"`
 }
 
-func logRank(j job, in logRankInput) (survival.LogRankTest, error) {
+func logRank(j job, in logRankInput) (logRankResult, error) {
 	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
 	if err != nil {
-		return survival.LogRankTest{}, err
+		return logRankResult{}, err
 	}
-	out, err := survival.LogRank(strata, in.Rho)
+	test, err := survival.LogRank(strata, in.Rho)
+	n := 0
+	for _, of := range test.N {
+		n += of
+	}
+	out := logRankResult{test, j.left(n)}
 	if err != nil || !in.Tau.Defined {
 		return out, err
 	}
@@ -168,7 +178,7 @@ func numberOf(frame formula.Frame, name string, rows []int) ([]float64, error) {
 	return out, nil
 }
 
-func coxph(j job, in coxInput) (survival.CoxResult, error) {
+func coxph(j job, in coxInput) (coxResult, error) {
 	stop := in.Stop
 	if stop == "" {
 		stop = in.Time
@@ -184,11 +194,11 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	}
 	m, frame, err := j.covariates(in.Formula, in.Factors, []string{in.Strata, in.Cluster, in.Subject}, needed...)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	rows, err := j.times(stop, in.Status)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	spells := survival.Spells{Names: m.Names, X: m.X, Frequency: in.Frequency}
 	for _, row := range m.Rows {
@@ -196,10 +206,10 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 		spells.Event = append(spells.Event, rows[row].event)
 	}
 	if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	if in.Strata != "" {
 		spells.Strata = in.Factors[in.Strata]
@@ -207,28 +217,29 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 			spells.Strata = distinct(frame.Texts[in.Strata])
 		}
 		if spells.Stratum, err = coded(in.Strata, frame.Texts[in.Strata], spells.Strata, m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Cluster != "" {
 		if spells.Cluster, err = coded(in.Cluster, frame.Texts[in.Cluster], distinct(frame.Texts[in.Cluster]), m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Subject != "" {
 		if spells.Subject, err = coded(in.Subject, frame.Texts[in.Subject], distinct(frame.Texts[in.Subject]), m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	fit, err := survival.FitCox(spells, in.Ties)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	at := in.At
 	if at == nil {
 		at = baselineTimes
 	}
-	return fit.Report(in.Level, at, baselineAtRisk)
+	report, err := fit.Report(in.Level, at, baselineAtRisk)
+	return coxResult{report, j.left(len(m.Rows))}, err
 }
 
 // covariates evaluates the right side of a formula, its intercept left out, in the rows where the needed columns are there.
@@ -295,34 +306,35 @@ type discreteInput struct {
 	Level   float64             `json:"level"`
 }
 
-func discreteHazard(j job, in discreteInput) (survival.DiscreteHazard, error) {
+func discreteHazard(j job, in discreteInput) (discreteResult, error) {
 	if in.Lower != "" {
 		return j.discreteIntervals(in)
 	}
 	m, _, err := j.covariates(in.Formula, in.Factors, nil, in.Time, in.Status)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	rows, err := j.times(in.Time, in.Status)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	spells := survival.Spells{Names: m.Names, X: m.X}
 	for _, row := range m.Rows {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
 	}
-	return survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+	fit, err := survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+	return discreteResult{fit, j.left(len(m.Rows))}, err
 }
 
-func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error) {
+func (j job) discreteIntervals(in discreteInput) (discreteResult, error) {
 	m, err := j.covariatesOrNone(in.Formula, in.Factors)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	times, there, err := j.intervals(in.Lower, in.Upper)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	var kept []survival.Censored
 	var x []float64
@@ -331,5 +343,6 @@ func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error
 			kept, x = append(kept, times[row]), append(x, m.Row(k)...)
 		}
 	}
-	return survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
+	fit, err := survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
+	return discreteResult{fit, j.left(len(kept))}, err
 }

@@ -25,16 +25,17 @@ type logisticInput struct {
 	Level    float64             `json:"level"`
 }
 
-func logistic(j job, in logisticInput) (glm.Logistic, error) {
+func logistic(j job, in logisticInput) (logisticResult, error) {
 	m, y, _, err := j.model(in.Formula, in.Response, in.Factors, nil)
 	if err != nil {
-		return glm.Logistic{}, err
+		return logisticResult{}, err
 	}
 	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y})
 	if err != nil {
-		return glm.Logistic{}, err
+		return logisticResult{}, err
 	}
-	return fit.Logistic(in.Level)
+	report, err := fit.Logistic(in.Level)
+	return logisticResult{report, j.left(m.N())}, err
 }
 
 type multinomialInput struct {
@@ -45,16 +46,17 @@ type multinomialInput struct {
 	Level    float64             `json:"level"`
 }
 
-func multinomial(j job, in multinomialInput) (glm.Multinomial, error) {
+func multinomial(j job, in multinomialInput) (multinomialResult, error) {
 	g, err := j.grouped(in.Response, in.Levels, in.Factors, nil, nil, in.Formula)
 	if err != nil {
-		return glm.Multinomial{}, err
+		return multinomialResult{}, err
 	}
 	fit, err := glm.NewMultinomial(glm.Classes{Names: g.names[0], X: g.x[0], Response: in.Response, Levels: in.Levels, Group: g.group})
 	if err != nil {
-		return glm.Multinomial{}, err
+		return multinomialResult{}, err
 	}
-	return fit.Report(in.Level)
+	report, err := fit.Report(in.Level)
+	return multinomialResult{report, g.excluded}, err
 }
 
 type iptwInput struct {
@@ -67,21 +69,22 @@ type iptwInput struct {
 	Level      float64             `json:"level"`
 }
 
-func iptw(j job, in iptwInput) (weighting.Comparison, error) {
+func iptw(j job, in iptwInput) (iptwResult, error) {
 	m, treated, frame, err := j.model(in.Formula, in.Treatment, in.Factors, nil, in.Outcome)
 	if err != nil {
-		return weighting.Comparison{}, err
+		return iptwResult{}, err
 	}
 	outcome, ok := frame.Numbers[in.Outcome]
 	if !ok {
-		return weighting.Comparison{}, stats.Errorf(stats.BadInput, in.Outcome, "the outcome is no column of numbers")
+		return iptwResult{}, stats.Errorf(stats.BadInput, in.Outcome, "the outcome is no column of numbers")
 	}
 	y := make([]float64, m.N())
 	for i, row := range m.Rows {
 		y[i] = outcome[row].Value
 	}
-	return weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
+	out, err := weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
 		Estimand: in.Estimand, Level: in.Level, Truncation: in.Truncation})
+	return iptwResult{out, j.left(m.N())}, err
 }
 
 type weightedInput struct {

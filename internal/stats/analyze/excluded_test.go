@@ -1,0 +1,88 @@
+package analyze_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"afterglow/internal/stats/analyze"
+	"afterglow/internal/stats/reference"
+)
+
+// gapped is 60 rows of which the first has neither time, response nor group, and the second a group that no case names.
+func gapped() string {
+	random := rand.New(rand.NewPCG(8, 8))
+	out := "id,wave,time,status,cause,lower,upper,g,x,y,b,m\n"
+	for i := range 60 {
+		g, level := "ab"[random.IntN(2)], fmt.Sprint("uvw"[i%3:i%3+1])
+		time := 1 + random.IntN(30)
+		row := fmt.Sprintf("%d,%d,%d,%d,%d,%d,%d,%c,%.3f,%.3f,%d,%s", i/4, i%4, time, random.IntN(2), random.IntN(3), time/4*4, time/4*4+4, g,
+			random.NormFloat64(), random.NormFloat64(), random.IntN(2), level)
+		switch i {
+		case 0:
+			row = fmt.Sprintf("%d,%d,,,,,,,%.3f,,,", i/4, i%4, random.NormFloat64())
+		case 1:
+			row = strings.Replace(row, fmt.Sprintf(",%c,", g), ",z,", 1)
+		}
+		out += row + "\n"
+	}
+	return out
+}
+
+// A row that is not analysed is counted, whatever the kind: nothing leaves without a word.
+func TestEveryKindCountsTheRowsThatItLeavesOut(t *testing.T) {
+	const group = `"group":"g","levels":["a","b"]`
+	for kind, c := range map[string]struct {
+		input string
+		left  int
+	}{
+		"km":                 {`{"time":"time","status":"status",` + group + `,"level":0.9}`, 2},
+		"logrank":            {`{"time":"time","status":"status",` + group + `}`, 2},
+		"rmst":               {`{"time":"time","status":"status",` + group + `,"tau":8,"level":0.9}`, 2},
+		"landmark":           {`{"time":"time","status":"status",` + group + `,"landmark":2,"level":0.9}`, 2},
+		"coxph":              {`{"time":"time","status":"status","formula":"x","ties":"efron","level":0.9}`, 1},
+		"discrete_hazard":    {`{"time":"time","status":"status","cuts":[0,10,20],"formula":"x","level":0.9}`, 1},
+		"discrete_hazard 2":  {`{"lower":"lower","upper":"upper","cuts":[0,12,24],"formula":"x","level":0.9}`, 1},
+		"competing_risks":    {`{"time":"time","event":"cause","causes":["p","q"],` + group + `,"at":[5],"level":0.9}`, 2},
+		"gee":                {`{"response":"y","formula":"~ x","subject":"id","wave":"wave","family":"gaussian","corstr":"exchangeable","level":0.9}`, 1},
+		"logistic":           {`{"response":"b","formula":"~ x","level":0.9}`, 1},
+		"multinomial":        {`{"response":"m","levels":["u","v"],"formula":"~ x","level":0.9}`, 21},
+		"iptw":               {`{"treatment":"b","formula":"~ x","outcome":"y","estimand":"ATE","level":0.9}`, 1},
+		"lmm":                {`{"formula":"y ~ x + (1 | id)","method":"REML","level":0.9}`, 1},
+		"single_case_trend":  {`{"time":"time","response":"y","level":0.9}`, 1},
+		"single_case_phases": {`{"response":"y","phase":"g","a":"a","b":"b"}`, 2},
+		"change_point":       {`{"time":"time","response":"y","min_segment":5}`, 1},
+		"gls_ar1":            {`{"response":"y","formula":"~ x","method":"REML"}`, 1},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			name, _, _ := strings.Cut(kind, " ")
+			got := analyze.Run([]reference.Case{{ID: "x", Kind: name, Dataset: "gapped.csv", Input: json.RawMessage(c.input)}},
+				func(string) ([]byte, error) { return []byte(gapped()), nil })[0]
+			require.Nil(t, got.Error)
+			text, err := json.Marshal(got.Result)
+			require.NoError(t, err)
+			var out struct {
+				NExcluded *int `json:"n_excluded"`
+			}
+			require.NoError(t, json.Unmarshal(text, &out))
+			require.NotNil(t, out.NExcluded)
+			require.Equal(t, c.left, *out.NExcluded)
+		})
+	}
+}
+
+func TestBandsPastTheDataAreSaidToBeExtrapolated(t *testing.T) {
+	for points, past := range map[string]bool{"0,3": false, "0,4": true, "-1": true} {
+		got := analyze.Run([]reference.Case{{ID: "x", Kind: "lmm", Dataset: "gapped.csv", Input: json.RawMessage(
+			`{"formula":"y ~ wave + (1 | id)","method":"REML","level":0.9,"bands":[{"numbers":{"wave":[` + points + `]}}]}`)}},
+			func(string) ([]byte, error) { return []byte(gapped()), nil })[0]
+		require.Nil(t, got.Error)
+		text, err := json.Marshal(got.Result)
+		require.NoError(t, err)
+		require.Equal(t, past, strings.Contains(string(text), "wave lies beyond the data"), points)
+	}
+}
