@@ -1,7 +1,9 @@
 package weighting
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -158,4 +160,29 @@ func TestWithoutCovariatesTheRobustComparisonIsPlain(t *testing.T) {
 		require.InDelta(t, c.Unadjusted.Value, c.Estimate.Value, 1e-12)
 		require.InEpsilon(t, c.SE.Value, c.SEM.Value, 1e-9)
 	}
+}
+
+// Errors of large samples are too small with few rows or clusters; whoever reads them is told.
+func TestFewRowsOrClustersOfAGroupAreNoted(t *testing.T) {
+	said := func(in Groups) []string {
+		w, err := CompareGroups(in)
+		require.NoError(t, err)
+		m := models(in)
+		m.Cluster = in.Cluster
+		r, err := AIPW(m)
+		require.NoError(t, err)
+		require.Equal(t, w.Notes, r.Notes)
+		return w.Notes
+	}
+	require.NotContains(t, strings.Join(said(cohort(300, 2, 4, 0, 0)), "\n"), "large samples")
+	few := cohort(40, 2, 4, 0, 0)
+	require.Contains(t, said(few)[0], fmt.Sprintf("A has %d rows: ", tally(few.Levels, few.Group)[0]))
+	c, err := Compare(two(few))
+	require.NoError(t, err)
+	require.Contains(t, c.Notes[0], "large samples")
+	clustered := cohort(300, 2, 4, 0, 0)
+	for i := range clustered.Group {
+		clustered.Cluster = append(clustered.Cluster, i%12)
+	}
+	require.Contains(t, said(clustered)[1], "B has 12 clusters: ")
 }

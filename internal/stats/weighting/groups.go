@@ -141,7 +141,7 @@ func CompareGroups(in Groups) (Weighted, error) {
 	}
 	parts := propensityStrata(in.Levels, in.Group, w.shares)
 	out.Overlap = append(cells, parts...)
-	out.Notes = overlapNotes(in.Estimand, in.Levels, parts)
+	out.Notes = append(fewNotes(in.Levels, in.Group, in.Cluster), overlapNotes(in.Estimand, in.Levels, parts)...)
 	out.estimate(in, w, model)
 	if err := withhold(out.Contrasts, gaps(in.Estimand, in.Target, in.Levels, parts)); err != nil {
 		return Weighted{}, err
