@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -109,17 +110,24 @@ func (r CensoringRows) Weights(o WeightOptions) ([]float64, CensoringWeights, er
 		return nil, out, err
 	}
 	weights := make([]float64, len(r.Stop))
-	last, log := -1, 0.0
+	last, log, until, gaps := -1, 0.0, 0.0, 0
 	for _, i := range order {
-		if r.Subject[i] != last {
+		switch {
+		case r.Subject[i] != last:
 			last, log = r.Subject[i], 0
 			out.NSubjects++
+		case r.Start[i] > until+tieTolerance*math.Max(1, until):
+			gaps++
 		}
+		until = r.Stop[i]
 		weights[i] = math.Exp(log)
 		log += stays[i]
 		if math.IsInf(weights[i], 0) || weights[i] == 0 {
 			return nil, out, stats.Errorf(stats.NotFinite, "weights", "of row %d is beyond the range of numbers", i+1)
 		}
+	}
+	if gaps > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%d times a row is missing between two of a subject: later weights do not count that it could have been censored there", gaps))
 	}
 	return weights, out, out.describe(weights, o.Truncate)
 }

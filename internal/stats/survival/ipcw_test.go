@@ -3,6 +3,7 @@ package survival_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -293,6 +294,30 @@ func TestAnIntercurrentEventAtTheEndOfARow(t *testing.T) {
 	require.Equal(t, []float64{0, 0, 0, 0, 2}, varying.Start)
 	require.Equal(t, []float64{5, 5, 5, 2, 5}, varying.Stop)
 	require.Equal(t, []float64{0, 0, 0, 0, 1}, varying.X)
+}
+
+// A row in the middle of a subject's that is not there leaves later weights without its factor, and is said to be missing.
+func TestGapsBetweenASubjectsRowsAreNoted(t *testing.T) {
+	rows, _ := informative(rand.New(rand.NewPCG(3, 1)), 200, 4)
+	options := survival.WeightOptions{Model: survival.PooledLogistic, TimeDegree: 1, Level: 0.95}
+	_, whole, err := rows.Weights(options)
+	require.NoError(t, err)
+	require.Empty(t, whole.Notes)
+	at := -1
+	for i := 1; i+1 < len(rows.Stop) && at < 0; i++ {
+		if rows.Subject[i-1] == rows.Subject[i] && rows.Subject[i+1] == rows.Subject[i] {
+			at = i
+		}
+	}
+	require.Positive(t, at)
+	p := len(rows.Names)
+	rows.Subject, rows.Start, rows.Stop = slices.Delete(rows.Subject, at, at+1), slices.Delete(rows.Start, at, at+1), slices.Delete(rows.Stop, at, at+1)
+	rows.Event, rows.Censored = slices.Delete(rows.Event, at, at+1), slices.Delete(rows.Censored, at, at+1)
+	rows.X = slices.Delete(rows.X, at*p, at*p+p)
+	_, gap, err := rows.Weights(options)
+	require.NoError(t, err)
+	require.Len(t, gap.Notes, 1)
+	require.Contains(t, gap.Notes[0], "1 times a row is missing")
 }
 
 func FuzzReweight(f *testing.F) {
