@@ -4,6 +4,7 @@
 package gformula
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -173,6 +174,10 @@ func coefficients(names []string, fit *glm.Fit) []Coefficient {
 	return out
 }
 
+// enough is how many people the bootstrap needs: the spread of m of them is too small by about 1/(2m), and percentiles of few
+// draws are coarse.
+const enough = 30
+
 // note says how the result is to be read.
 func (r *Result) note(d Data, o Options) {
 	ofBootstrap := r.Notes
@@ -186,6 +191,9 @@ func (r *Result) note(d Data, o Options) {
 	}
 	if math.Min(o.From, o.To) < low || math.Max(o.From, o.To) > high {
 		r.Notes = append(r.Notes, "a level of the exposure lies outside what was seen: the models extrapolate")
+	}
+	if r.NClusters < enough {
+		r.Notes = append(r.Notes, fmt.Sprintf("resampling %d people makes errors too small and intervals too short; %d or more are needed", r.NClusters, enough))
 	}
 	r.Notes = append(r.Notes, ofBootstrap...)
 	if !r.ProportionMediated.Estimate.Defined {

@@ -237,6 +237,15 @@ func TestPeopleMayHaveUnlikeNumbersOfRows(t *testing.T) {
 	require.InEpsilon(t, mediate(t, alone, options(400)).Total.SE.Value, whole.Total.SE.Value, 0.3, "the rows are independent all the same")
 }
 
+func TestFewPeopleAreNoted(t *testing.T) {
+	d := world{rows: 120, mediator: glm.Gaussian, outcome: glm.Gaussian, direct: 0.5, through: 0.8, out: 0.6, seed: 17}.data()
+	require.NotContains(t, strings.Join(mediate(t, d, options(60)).Notes, "\n"), "people")
+	for i := range d.Y {
+		d.Cluster = append(d.Cluster, i%4)
+	}
+	require.Contains(t, strings.Join(mediate(t, d, options(60)).Notes, "\n"), "resampling 4 people")
+}
+
 func TestTooFewResamplesForTheLevelAreNoted(t *testing.T) {
 	d := world{rows: 60, mediator: glm.Gaussian, outcome: glm.Gaussian, direct: 1, through: 1, out: 1, seed: 16}.data()
 	few, enough := mediate(t, d, options(20)), mediate(t, d, options(60))
