@@ -18,12 +18,13 @@ type halfLifeInput struct {
 	Level    float64 `json:"level"`
 }
 
-func nlsHalfLife(j job, in halfLifeInput) (decay.Halving, error) {
+func nlsHalfLife(j job, in halfLifeInput) (halvingResult, error) {
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
-		return decay.Halving{}, err
+		return halvingResult{}, err
 	}
-	return decay.FitHalving(columns[0], columns[1], in.Level)
+	fit, err := decay.FitHalving(columns[0], columns[1], in.Level)
+	return halvingResult{fit, j.left(len(columns[0]))}, err
 }
 
 type nlmeInput struct {
@@ -36,25 +37,26 @@ type nlmeInput struct {
 	Level    float64          `json:"level"`
 }
 
-func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
+func nlmeDecay(j job, in nlmeInput) (mixedDecayResult, error) {
 	columns, err := j.numbers(in.Time, in.Response)
 	if err != nil {
-		return decay.MixedResult{}, err
+		return mixedDecayResult{}, err
 	}
 	subjects, err := j.text(in.Subject)
 	if err != nil {
-		return decay.MixedResult{}, err
+		return mixedDecayResult{}, err
 	}
 	arms := make([]string, len(subjects))
 	if in.Arm != "" {
 		if arms, err = j.text(in.Arm); err != nil {
-			return decay.MixedResult{}, err
+			return mixedDecayResult{}, err
 		}
 	} else if in.Model == decay.AsymptoteRandomArm {
-		return decay.MixedResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
+		return mixedDecayResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
 	}
 	fit := decay.MixedInput{Model: in.Model, Level: in.Level}
 	var rows []int
+	other := ""
 	for i := range subjects {
 		if !columns[0][i].Defined || !columns[1][i].Defined || subjects[i] == "" || in.Arm != "" && arms[i] == "" {
 			continue
@@ -63,14 +65,20 @@ func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
 		fit.T, fit.Y = append(fit.T, columns[0][i].Value), append(fit.Y, columns[1][i].Value)
 		if in.Arm != "" {
 			arm := 0.0
-			if arms[i] == in.Arm1 {
+			switch {
+			case arms[i] == in.Arm1:
 				arm = 1
+			case other == "":
+				other = arms[i]
+			case arms[i] != other:
+				return mixedDecayResult{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
 			}
 			fit.Arm = append(fit.Arm, arm)
 		}
 	}
 	if fit.Group, err = coded(in.Subject, subjects, firstSeen(subjects, rows), rows); err != nil {
-		return decay.MixedResult{}, err
+		return mixedDecayResult{}, err
 	}
-	return decay.FitMixed(fit)
+	result, err := decay.FitMixed(fit)
+	return mixedDecayResult{result, j.left(len(rows))}, err
 }

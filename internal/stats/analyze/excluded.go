@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"afterglow/internal/stats/decay"
 	"afterglow/internal/stats/gee"
 	"afterglow/internal/stats/glm"
 	"afterglow/internal/stats/singlecase"
@@ -67,6 +68,14 @@ type (
 	}
 	changePointResult struct {
 		singlecase.ChangePoint
+		NExcluded int `json:"n_excluded"`
+	}
+	halvingResult struct {
+		decay.Halving
+		NExcluded int `json:"n_excluded"`
+	}
+	mixedDecayResult struct {
+		decay.MixedResult
 		NExcluded int `json:"n_excluded"`
 	}
 	ar1Result struct {

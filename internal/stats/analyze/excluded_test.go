@@ -3,12 +3,14 @@ package analyze_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
 )
@@ -16,15 +18,16 @@ import (
 // gapped is 60 rows of which the first has neither time, response nor group, and the second a group that no case names.
 func gapped() string {
 	random := rand.New(rand.NewPCG(8, 8))
-	out := "id,wave,time,status,cause,lower,upper,g,x,y,b,m\n"
+	out := "id,wave,time,status,cause,lower,upper,g,x,y,b,m,t,fall,third\n"
 	for i := range 60 {
 		g, level := "ab"[random.IntN(2)], fmt.Sprint("uvw"[i%3:i%3+1])
 		time := 1 + random.IntN(30)
-		row := fmt.Sprintf("%d,%d,%d,%d,%d,%d,%d,%c,%.3f,%.3f,%d,%s", i/4, i%4, time, random.IntN(2), random.IntN(3), time/4*4, time/4*4+4, g,
-			random.NormFloat64(), random.NormFloat64(), random.IntN(2), level)
+		row := fmt.Sprintf("%d,%d,%d,%d,%d,%d,%d,%c,%.3f,%.3f,%d,%s,%d,%.4f,%s", i/4, i%4, time, random.IntN(2), random.IntN(3), time/4*4, time/4*4+4, g,
+			random.NormFloat64(), random.NormFloat64(), random.IntN(2), level, i%4*3,
+			3+8*math.Exp(-0.2*float64(i%4*3))+random.NormFloat64(), "uvw"[i/4%3:i/4%3+1])
 		switch i {
 		case 0:
-			row = fmt.Sprintf("%d,%d,,,,,,,%.3f,,,", i/4, i%4, random.NormFloat64())
+			row = fmt.Sprintf("%d,%d,,,,,,,%.3f,,,,,,", i/4, i%4, random.NormFloat64())
 		case 1:
 			row = strings.Replace(row, fmt.Sprintf(",%c,", g), ",z,", 1)
 		}
@@ -57,6 +60,8 @@ func TestEveryKindCountsTheRowsThatItLeavesOut(t *testing.T) {
 		"single_case_phases": {`{"response":"y","phase":"g","a":"a","b":"b"}`, 2},
 		"change_point":       {`{"time":"time","response":"y","min_segment":5}`, 1},
 		"gls_ar1":            {`{"response":"y","formula":"~ x","method":"REML"}`, 1},
+		"nls_half_life":      {`{"time":"t","response":"fall","level":0.9}`, 1},
+		"nlme_decay":         {`{"time":"t","response":"fall","subject":"id","model":"asymptote_random","level":0.9}`, 1},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			name, _, _ := strings.Cut(kind, " ")
@@ -84,5 +89,20 @@ func TestBandsPastTheDataAreSaidToBeExtrapolated(t *testing.T) {
 		text, err := json.Marshal(got.Result)
 		require.NoError(t, err)
 		require.Equal(t, past, strings.Contains(string(text), "wave lies beyond the data"), points)
+	}
+}
+
+// A model of two arms does not take a third one for one of them.
+func TestAThirdArmIsNotTakenForOneOfTwo(t *testing.T) {
+	for kind, input := range map[string]string{
+		"nlme_decay":    `{"time":"t","response":"fall","subject":"id","model":"asymptote_random_arm","arm":"third","arm1":"v","level":0.9}`,
+		"tipping_point": `{"response":"y","arm":"third","arm1":"v","baseline":"x","deltas":[0,1],"level":0.9}`,
+	} {
+		text := strings.NewReplacer("wave,", "imputation,", ",b,", ",imputed,").Replace(gapped())
+		got := analyze.Run([]reference.Case{{ID: "x", Kind: kind, Dataset: "gapped.csv", Input: json.RawMessage(input)}},
+			func(string) ([]byte, error) { return []byte(text), nil })[0]
+		require.NotNil(t, got.Error, kind)
+		require.Equal(t, stats.BadInput, got.Error.Kind)
+		require.Equal(t, "third", got.Error.Where, got.Error.Message)
 	}
 }

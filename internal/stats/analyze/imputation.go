@@ -65,6 +65,7 @@ func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
 		return imputation.TippingPoint{}, stats.Errorf(stats.EmptyCell, in.Arm+" "+in.Arm1, "no row has this level")
 	}
 	var order []string
+	other := ""
 	sets := map[string]*imputation.Completed{}
 	for i, number := range numbers {
 		if !columns[0][i].Defined || !columns[1][i].Defined || arms[i] == "" || number == "" {
@@ -77,8 +78,13 @@ func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
 			order = append(order, number)
 		}
 		arm := 0.0
-		if arms[i] == in.Arm1 {
+		switch {
+		case arms[i] == in.Arm1:
 			arm = 1
+		case other == "":
+			other = arms[i]
+		case arms[i] != other:
+			return imputation.TippingPoint{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
 		}
 		s.Response, s.Baseline = append(s.Response, columns[0][i].Value), append(s.Baseline, columns[1][i].Value)
 		s.Arm, s.Imputed = append(s.Arm, arm), append(s.Imputed, columns[2][i].Value == 1)
