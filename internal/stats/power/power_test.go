@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -147,6 +148,15 @@ func TestTheSizeFoundIsThatOfTheClosedForm(t *testing.T) {
 	require.Len(t, s.Notes, 2)
 	_, err = power.Find(power.Means{Test: power.Student, Difference: 0.01, SD: 1}, 0.8, 4, 50, options(50))
 	fails(t, err, stats.TooFew, "high")
+}
+
+// A small second arm needs a first one of some size before there is anyone in it: the search starts there.
+func TestTheSizeIsFoundWhereTheSecondArmIsSmall(t *testing.T) {
+	d := power.Means{Test: power.Student, Difference: 1, SD: 1, Ratio: 0.1}
+	found, err := power.Find(d, 0.8, 4, 2000, options(400))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, slices.Min(found.Tried[0].N), 2)
+	require.InDelta(t, 90, found.N[0], 15) // noncentrality sqrt(n/11), 2.8 for 80 %, and a little for t
 }
 
 func TestTheSeedDecidesAndNothingElse(t *testing.T) {

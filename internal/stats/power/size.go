@@ -3,6 +3,7 @@ package power
 import (
 	"errors"
 	"math"
+	"slices"
 
 	"afterglow/internal/stats"
 )
@@ -37,6 +38,9 @@ func Find(design Design, target float64, low, high int, o Options) (SampleSize, 
 	t, err := design.prepare()
 	if err != nil {
 		return out, err
+	}
+	for low < high && slices.Min(design.arms(low)) < 2 { // the ratio leaves the other arm without anyone
+		low++
 	}
 	reaches := func(n int) (bool, error) {
 		p, err := simulate(t, design.arms(n), o)
