@@ -106,3 +106,23 @@ func TestAThirdArmIsNotTakenForOneOfTwo(t *testing.T) {
 		require.Equal(t, "third", got.Error.Where, got.Error.Message)
 	}
 }
+
+// The patients whose buckets are resampled are counted as those of the fit are.
+func TestABootstrapCountsItsPatientsAsTheFitDoes(t *testing.T) {
+	const model = `"formula":"y ~ third*wave + x","subject":"id","visit":"wave","visit_levels":["1","2","3"],"arm":"third",
+		"factors":{"third":["u","v"]},"covariance":"cs","method":"REML","level":0.9`
+	var counts [2]map[string]any
+	for k, kind := range []string{"mmrm", "mmrm_bootstrap"} {
+		text := strings.Replace(gapped(), "x,y,b", "other,y,x", 1)
+		got := analyze.Run([]reference.Case{{ID: "x", Kind: kind, Dataset: "gapped.csv", Input: json.RawMessage(`{` + model + `,"buckets":8,"replicates":2,"seed":1}`)}},
+			func(string) ([]byte, error) { return []byte(text), nil })[0]
+		require.Nil(t, got.Error)
+		out, err := json.Marshal(got.Result)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(out, &counts[k]))
+	}
+	require.Positive(t, counts[0]["n_excluded_subjects"])
+	for _, name := range []string{"n_subjects", "n_excluded_subjects", "n_without_visit"} {
+		require.Equal(t, counts[0][name], counts[1][name], name)
+	}
+}

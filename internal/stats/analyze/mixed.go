@@ -154,6 +154,9 @@ type mmrmBootstrapInput struct {
 // mmrmBootstrapResult holds the arms' differences in the order of mmrm.
 type mmrmBootstrapResult struct {
 	Differences []resampledDifference `json:"differences"`
+	Subjects    int                   `json:"n_subjects"`
+	Excluded    int                   `json:"n_excluded_subjects"`
+	Without     int                   `json:"n_without_visit"`
 	Buckets     int                   `json:"buckets"`
 	Seed        uint64                `json:"seed"`
 }
@@ -184,6 +187,16 @@ func mmrmBootstrap(j job, in mmrmBootstrapInput) (mmrmBootstrapResult, error) {
 		return mmrmBootstrapResult{}, err
 	}
 	out := mmrmBootstrapResult{Buckets: in.Buckets, Seed: in.Seed}
+	for _, s := range sums {
+		out.Excluded += s.ExcludedSubjects
+		for _, p := range s.Patterns {
+			if p.Observed == 0 {
+				out.Without += p.N
+			} else {
+				out.Subjects += p.N
+			}
+		}
+	}
 	resampled, err := buckets.Bootstrap(func(fit *mixed.Fit) ([]float64, error) {
 		differences, err := fit.Differences()
 		var values []float64
