@@ -59,6 +59,7 @@ type RobustMean struct {
 	GComputation stats.Number `json:"g_computation"`
 	Weighted     stats.Number `json:"weighted"`
 	Unadjusted   stats.Number `json:"unadjusted"`
+	Withheld     string       `json:"withheld,omitempty"`
 }
 
 // RobustContrast is a group's mean minus another's, as RobustMean.
@@ -241,7 +242,7 @@ func (out *Robust) estimate(in Models, arms []arm, w weighing, model *glm.Multin
 	for k, a := range arms {
 		e := stats.ZEstimate(a.mean, math.Sqrt(influence.At(k, k)), in.Level)
 		out.Groups = append(out.Groups, RobustMean{in.Levels[k], counts[k], e.Estimate, e.SE, e.Lower, e.Upper, stats.Of(math.Sqrt(m.At(k, k))),
-			stats.Of(a.predicted), stats.Of(weighted[k]), stats.Of(plain[k])})
+			stats.Of(a.predicted), stats.Of(weighted[k]), stats.Of(plain[k]), ""})
 	}
 	for b := range arms {
 		for a := b + 1; a < len(arms); a++ {
@@ -264,6 +265,11 @@ func (out *Robust) withhold(missing map[string][]string) error {
 	}
 	if err := withhold(probe, missing); err != nil {
 		return err
+	}
+	for k, m := range out.Groups {
+		if why := noOverlap(m.Group, missing); why != "" {
+			out.Groups[k] = RobustMean{Group: m.Group, N: m.N, Unadjusted: m.Unadjusted, Withheld: why}
+		}
 	}
 	for i, c := range probe {
 		if c.Withheld != "" {

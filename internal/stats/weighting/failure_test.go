@@ -155,8 +155,19 @@ func TestAComparisonWithoutOverlapIsWithheld(t *testing.T) {
 		require.True(t, c.Estimate.Defined)
 		require.Empty(t, c.Withheld)
 	}
+	// neither can the mean of everyone in C be told, from which the comparison would follow
 	r, err := AIPW(models(in))
 	require.NoError(t, err)
+	for g, withheld := range []bool{false, false, true} {
+		m, d := w.Groups[g], r.Groups[g]
+		require.Equal(t, !withheld, m.Mean.Defined && m.SE.Defined && m.Lower.Defined && m.Upper.Defined && m.SEHC0.Defined)
+		require.Equal(t, withheld, m.Withheld != "")
+		require.Equal(t, m.Withheld, d.Withheld)
+		require.True(t, m.Unadjusted.Defined && d.Unadjusted.Defined && m.ESS.Defined)
+		for _, n := range []stats.Number{d.Mean, d.SE, d.Lower, d.Upper, d.SEM, d.GComputation, d.Weighted} {
+			require.Equal(t, !withheld, n.Defined)
+		}
+	}
 	for k, c := range r.Contrasts {
 		require.Equal(t, w.Contrasts[k].Withheld, c.Withheld)
 	}

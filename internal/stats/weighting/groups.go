@@ -72,6 +72,7 @@ type GroupMean struct {
 	Upper          stats.Number `json:"ci_upper"`
 	SEHC0          stats.Number `json:"se_sandwich_hc0"`
 	Unadjusted     stats.Number `json:"unadjusted"`
+	Withheld       string       `json:"withheld,omitempty"`
 }
 
 // LevelRow is a coefficient of the propensity model: the log odds of a group against the first.
@@ -143,8 +144,16 @@ func CompareGroups(in Groups) (Weighted, error) {
 	out.Overlap = append(cells, parts...)
 	out.Notes = append(fewNotes(in.Levels, in.Group, in.Cluster), overlapNotes(in.Estimand, in.Levels, parts)...)
 	out.estimate(in, w, model)
-	if err := withhold(out.Contrasts, gaps(in.Estimand, in.Target, in.Levels, parts)); err != nil {
+	missing := gaps(in.Estimand, in.Target, in.Levels, parts)
+	if err := withhold(out.Contrasts, missing); err != nil {
 		return Weighted{}, err
+	}
+	for g, m := range out.Groups {
+		if why := noOverlap(m.Group, missing); why != "" {
+			none := stats.Number{}
+			m.Mean, m.SE, m.Lower, m.Upper, m.SEHC0, m.Withheld = none, none, none, none, none, why
+			out.Groups[g] = m
+		}
 	}
 	out.correct()
 	out.first(in, w)

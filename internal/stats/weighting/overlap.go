@@ -140,6 +140,14 @@ func gaps(e Estimand, target int, levels []string, strata []Stratum) map[string]
 	return out
 }
 
+// noOverlap says where a group is missing; "" where it is not.
+func noOverlap(name string, missing map[string][]string) string {
+	if missing[name] == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s has no row in %s", name, strings.Join(missing[name], "; "))
+}
+
 // withhold takes the numbers from comparisons of a group that is missing where it is needed; it fails where none is left.
 func withhold(contrasts []Contrast, missing map[string][]string) error {
 	left := false
@@ -147,9 +155,9 @@ func withhold(contrasts []Contrast, missing map[string][]string) error {
 	for i, c := range contrasts {
 		var reasons []string
 		for _, name := range []string{c.Group, c.Against} {
-			if strata := missing[name]; strata != nil {
-				reasons = append(reasons, fmt.Sprintf("%s has no row in %s", name, strings.Join(strata, "; ")))
-				where = append(where, strata...)
+			if reason := noOverlap(name, missing); reason != "" {
+				reasons = append(reasons, reason)
+				where = append(where, missing[name]...)
 			}
 		}
 		if reasons == nil {
