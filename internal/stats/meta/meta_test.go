@@ -138,7 +138,8 @@ func TestSitesArePooledAsInMetafor(t *testing.T) {
 	near(t, stats.Of(0.244515833423516), p.PValue, "p")
 	near(t, stats.Of(-2.11811875311432), p.PredictionLower, "prediction")
 	near(t, stats.Of(3.23527552543166), p.PredictionUpper, "prediction")
-	require.Len(t, p.Notes, 2) // four sites, and an error below the usual one
+	require.Len(t, p.Notes, 3) // four sites, their prediction, and an error below the usual one
+	require.Contains(t, p.Notes[1], "prediction interval takes the variance")
 	agreeing := []Site{{"", 0.3, 0.2}, {"", 0.32, 0.3}, {"", 0.28, math.Sqrt(0.05)}, {"", 0.31, math.Sqrt(0.1)}}
 	p, err = PoolSites(agreeing, 0.95)
 	require.NoError(t, err)
