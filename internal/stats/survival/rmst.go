@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -16,6 +17,7 @@ type RestrictedMeans struct {
 	Differences []RMSTDifference `json:"differences"`
 	Ratios      []RMSTRatio      `json:"ratios"`
 	Level       float64          `json:"ci_level"`
+	Notes       []string         `json:"notes,omitempty"`
 }
 
 // GroupMean is the restricted mean of one group.
@@ -43,6 +45,10 @@ func restrictedMeans(curves []Curve, tau, level float64) RestrictedMeans {
 		if i > 0 {
 			difference, ratio := CompareRMST(curves[0], c, level)
 			out.Differences, out.Ratios = append(out.Differences, difference), append(out.Ratios, ratio)
+		}
+		if c.RMST.SE.Defined && c.RMST.SE.Value == 0 && len(curves) > 1 {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s has no event before %g, or all at one time, so that its restricted mean has no error: "+
+				"comparisons with it count the other group's error alone, and are too sure", c.Level, tau))
 		}
 		if n := len(c.Table); n > 0 && c.Table[n-1].Surv > 0 {
 			out.TauMax = earlier(out.TauMax, c.Table[n-1].Time)

@@ -114,6 +114,25 @@ func TestTheTimeInAStateIsRecoveredUnderCensoring(t *testing.T) {
 	require.InDelta(t, spread, errors/repetitions, 0.15*spread)
 }
 
+// Without an event before tau the formula's error is 0, and a comparison's is the other group's alone: that is said.
+func TestAGroupWithoutAnEventIsNamedBesideItsComparison(t *testing.T) {
+	group := func(level string, last float64, events ...float64) survival.Group {
+		g := survival.Group{Level: level, Counts: []survival.Count{{Time: last, Censored: 5}}}
+		for _, time := range events {
+			g.Counts = append(g.Counts, survival.Count{Time: time, Events: 1})
+		}
+		return g
+	}
+	got, err := survival.CompareRestrictedMeans([]survival.Group{group("a", 9, 8), group("b", 9, 2, 4)}, 5, 0.95)
+	require.NoError(t, err)
+	require.Len(t, got.Notes, 1)
+	require.Contains(t, got.Notes[0], "a has no event before 5")
+	require.Equal(t, got.Groups[1].SE, got.Differences[0].SE)
+	got, err = survival.CompareRestrictedMeans([]survival.Group{group("a", 9, 3), group("b", 9, 2, 4)}, 5, 0.95)
+	require.NoError(t, err)
+	require.Empty(t, got.Notes)
+}
+
 func TestBesideATestStandRestrictedMeans(t *testing.T) {
 	strata := []survival.Stratum{}
 	for range 2 {
