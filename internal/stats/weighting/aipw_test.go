@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/mat"
 
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
 )
 
@@ -185,4 +186,17 @@ func TestFewRowsOrClustersOfAGroupAreNoted(t *testing.T) {
 		clustered.Cluster = append(clustered.Cluster, i%12)
 	}
 	require.Contains(t, said(clustered)[1], "B has 12 clusters: ")
+}
+
+func TestCutWeightsAreNoted(t *testing.T) {
+	in := cohort(300, 2, 4, 0, 0)
+	require.NotContains(t, strings.Join(compare(t, in).Notes, "\n"), "were cut")
+	in.TruncationUpper = stats.Of(0.9)
+	w := compare(t, in)
+	require.Contains(t, w.Notes[0], fmt.Sprintf("%d weights were cut", w.Truncation[0].N+w.Truncation[1].N))
+	both := two(in)
+	both.Truncation = stats.Of(0.9)
+	c, err := Compare(both)
+	require.NoError(t, err)
+	require.Contains(t, c.Notes[0], fmt.Sprintf("%d weights were cut", c.NTruncated))
 }

@@ -142,7 +142,11 @@ func CompareGroups(in Groups) (Weighted, error) {
 	}
 	parts := propensityStrata(in.Levels, in.Group, w.shares)
 	out.Overlap = append(cells, parts...)
-	out.Notes = append(fewNotes(in.Levels, in.Group, in.Cluster), overlapNotes(in.Estimand, in.Levels, parts)...)
+	cut := 0
+	for _, c := range w.cuts {
+		cut += c.N
+	}
+	out.Notes = append(append(fewNotes(in.Levels, in.Group, in.Cluster), cutNotes(cut)...), overlapNotes(in.Estimand, in.Levels, parts)...)
 	out.estimate(in, w, model)
 	missing := gaps(in.Estimand, in.Target, in.Levels, parts)
 	if err := withhold(out.Contrasts, missing); err != nil {

@@ -116,7 +116,7 @@ func Compare(in Input) (Comparison, error) {
 	c.Balance = balance(in, plain)
 	parts := propensityStrata(levels, group, shares)
 	c.Overlap = append(cells, parts...)
-	c.Notes = append(fewNotes(levels, group, nil), overlapNotes(in.Estimand, levels, parts)...)
+	c.Notes = append(append(fewNotes(levels, group, nil), cutNotes(c.NTruncated)...), overlapNotes(in.Estimand, levels, parts)...)
 	return c, nil
 }
 

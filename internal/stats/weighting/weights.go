@@ -1,6 +1,7 @@
 package weighting
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -106,6 +107,14 @@ func checkTruncation(lower, upper stats.Number) error {
 		return stats.Errorf(stats.BadInput, "truncation_lower", "must lie between 0 and 0.5")
 	}
 	return nil
+}
+
+// cutNotes say that weights were cut, and what that costs.
+func cutNotes(n int) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d weights were cut to a quantile: the groups are then no longer balanced, and the interval does not count the bias that this leaves", n)}
 }
 
 // largest is a number whose square, and the sum of many, is still finite.
