@@ -2,12 +2,12 @@ package basis
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
 
 const (
@@ -76,7 +76,7 @@ func factor(gram *mat.SymDense, least float64) (*mat.TriDense, bool) {
 // cross is x'x of n rows of p.
 func cross(x []float64, n, p int) *mat.SymDense {
 	parts := make([]*mat.SymDense, (n+chunkOfRows-1)/chunkOfRows)
-	eachChunk(n, func(c, from, to int) {
+	stats.SpreadRows(n, chunkOfRows, func(c, from, to int) {
 		parts[c] = mat.NewSymDense(p, nil)
 		blas64.Syrk(blas.Trans, 1, rowsOf(x, from, to, p), 0, parts[c].RawSymmetric())
 	})
@@ -89,30 +89,11 @@ func cross(x []float64, n, p int) *mat.SymDense {
 
 // divide replaces x by x r^-1.
 func divide(x []float64, n, p int, r *mat.TriDense) {
-	eachChunk(n, func(_, from, to int) {
+	stats.SpreadRows(n, chunkOfRows, func(_, from, to int) {
 		blas64.Trsm(blas.Right, blas.NoTrans, 1, r.RawTriangular(), rowsOf(x, from, to, p))
 	})
 }
 
 func rowsOf(x []float64, from, to, p int) blas64.General {
 	return blas64.General{Rows: to - from, Cols: p, Stride: p, Data: x[from*p : to*p]}
-}
-
-// eachChunk works through chunks of rows on all processors.
-func eachChunk(n int, do func(chunk, from, to int)) {
-	chunks := (n + chunkOfRows - 1) / chunkOfRows
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(chunks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for c := range work {
-				do(c, c*chunkOfRows, min((c+1)*chunkOfRows, n))
-			}
-		})
-	}
-	for c := range chunks {
-		work <- c
-	}
-	close(work)
-	workers.Wait()
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -101,20 +99,11 @@ func simulate(t trial, arms []int, o Options) (Power, error) {
 		}
 	}
 	outcomes, failures := make([]outcome, o.Replicates), make([]error, o.Replicates)
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range work {
-				outcomes[i], failures[i] = t.replicate(arms, rand.New(rand.NewPCG(o.Seed, uint64(i))))
-			}
-		})
-	}
-	for i := range o.Replicates {
-		work <- i
-	}
-	close(work)
-	workers.Wait()
+	stats.Spread(o.Replicates, func() func(int) {
+		return func(i int) {
+			outcomes[i], failures[i] = t.replicate(arms, rand.New(rand.NewPCG(o.Seed, uint64(i))))
+		}
+	})
 	return summary(arms, outcomes, failures, o)
 }
 

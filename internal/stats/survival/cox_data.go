@@ -235,7 +235,7 @@ func (o *ordered) standardise(s Spells) error {
 			return stats.Errorf(stats.OneLevel, name, "has the same value in all rows")
 		}
 	}
-	inChunks(n, func(_, from, to int) {
+	stats.SpreadRows(n, rowsOfChunk, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			row := s.X[o.row[i]*p : o.row[i]*p+p]
 			for j, v := range row {
