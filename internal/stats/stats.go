@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // Number is a result that may be undefined (not estimable, infinite, not reached). An undefined
@@ -89,6 +91,24 @@ func ZEstimate(estimate, se, level float64) Estimate {
 	e.Statistic, e.PValue = Of(estimate/se), Of(TwoSidedNormal(estimate/se))
 	e.Lower, e.Upper = Of(estimate-half), Of(estimate+half)
 	return e
+}
+
+// NamedMatrix is a symmetric matrix with the names of its rows.
+type NamedMatrix struct {
+	Names  []string   `json:"names"`
+	Matrix [][]Number `json:"matrix"`
+}
+
+// Matrix gives a matrix row by row, as results hold it.
+func Matrix(m mat.Matrix) [][]Number {
+	rows, columns := m.Dims()
+	out := make([][]Number, rows)
+	for i := range out {
+		for j := range columns {
+			out[i] = append(out[i], Of(m.At(i, j)))
+		}
+	}
+	return out
 }
 
 // Test is a test of a hypothesis with several degrees of freedom; DenominatorDF is undefined for

@@ -153,7 +153,7 @@ func PoolVector(q [][]float64, u [][][]float64) (PooledVector, error) {
 	total := mat.NewSymDense(k, nil)
 	total.ScaleSym(share, between)
 	total.AddSym(total, within)
-	out.Within, out.Between, out.T = numbers(within), numbers(between), numbers(total)
+	out.Within, out.Between, out.T = stats.Matrix(within), stats.Matrix(between), stats.Matrix(total)
 	out.DF2 = stats.Of(jointDF(float64(k), float64(m), out.R1))
 	test := stats.FTest(stats.Of(out.D1), k, out.DF2)
 	out.PValue = test.PValue
@@ -188,14 +188,4 @@ func jointDF(k, m, r float64) float64 {
 		return 4 + (t-4)*root*root
 	}
 	return t * (1 + 1/k) * (1 + 1/r) * (1 + 1/r) / 2
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }

@@ -29,22 +29,22 @@ type Model struct {
 // rows (the baseline where the model says) and give the levels of other factors equal weights. Excluded are rows with
 // something missing, or with a level that is not among those compared.
 type Ancova struct {
-	N             int           `json:"n"`
-	Excluded      int           `json:"n_excluded"`
-	Coefficients  []Coefficient `json:"coefficients"`
-	VCov          NamedMatrix   `json:"vcov"`
-	Sigma         stats.Number  `json:"sigma"`
-	DFResidual    int           `json:"df_residual"`
-	RSquared      stats.Number  `json:"r_squared"`
-	AdjRSquared   stats.Number  `json:"adj_r_squared"`
-	LogLikelihood stats.Number  `json:"loglik"`
-	AIC           stats.Number  `json:"aic"`
-	BIC           stats.Number  `json:"bic"`
-	Drop1         []TermF       `json:"f_tests_drop1"`
-	LSMeans       []LSMean      `json:"ls_means"`
-	Contrasts     []Contrast    `json:"contrasts"`
-	VersusControl []WithControl `json:"versus_control"`
-	BaselineAt    []CovariateAt `json:"covariates_at"`
+	N             int               `json:"n"`
+	Excluded      int               `json:"n_excluded"`
+	Coefficients  []Coefficient     `json:"coefficients"`
+	VCov          stats.NamedMatrix `json:"vcov"`
+	Sigma         stats.Number      `json:"sigma"`
+	DFResidual    int               `json:"df_residual"`
+	RSquared      stats.Number      `json:"r_squared"`
+	AdjRSquared   stats.Number      `json:"adj_r_squared"`
+	LogLikelihood stats.Number      `json:"loglik"`
+	AIC           stats.Number      `json:"aic"`
+	BIC           stats.Number      `json:"bic"`
+	Drop1         []TermF           `json:"f_tests_drop1"`
+	LSMeans       []LSMean          `json:"ls_means"`
+	Contrasts     []Contrast        `json:"contrasts"`
+	VersusControl []WithControl     `json:"versus_control"`
+	BaselineAt    []CovariateAt     `json:"covariates_at"`
 }
 
 // Coefficient is one coefficient with its usual and its heteroscedasticity-consistent errors.
@@ -61,12 +61,6 @@ type Coefficient struct {
 	HC1      stats.Number `json:"se_hc1"`
 	HC2      stats.Number `json:"se_hc2"`
 	HC3      stats.Number `json:"se_hc3"`
-}
-
-// NamedMatrix is a symmetric matrix with the names of its rows.
-type NamedMatrix struct {
-	Names  []string         `json:"names"`
-	Matrix [][]stats.Number `json:"matrix"`
 }
 
 // TermF is the F test of dropping one term.
@@ -234,23 +228,13 @@ func (f *Fit) summary(level float64) Ancova {
 		LogLikelihood: stats.Of(ll), AIC: stats.Of(-2*ll + 2*float64(p+1)), BIC: stats.Of(-2*ll + math.Log(float64(n))*float64(p+1))}
 	covariance := f.Covariance()
 	robust := [4][]stats.Number{f.Robust(0), f.Robust(1), f.Robust(2), f.Robust(3)}
-	a.VCov = NamedMatrix{Names: f.Matrix.Names, Matrix: numbers(covariance)}
+	a.VCov = stats.NamedMatrix{Names: f.Matrix.Names, Matrix: stats.Matrix(covariance)}
 	for j, name := range f.Matrix.Names {
 		e := stats.TEstimate(f.Beta[j], math.Sqrt(covariance.At(j, j)), stats.Of(float64(f.DF)), level)
 		a.Coefficients = append(a.Coefficients, Coefficient{Name: name, Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PValue: e.PValue,
 			Lower: e.Lower, Upper: e.Upper, HC0: robust[0][j], HC1: robust[1][j], HC2: robust[2][j], HC3: robust[3][j]})
 	}
 	return a
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }
 
 // lsRows gives the combination of coefficients that is each arm's LS-mean.
