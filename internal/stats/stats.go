@@ -111,8 +111,7 @@ func Matrix(m mat.Matrix) [][]Number {
 	return out
 }
 
-// Test is a test of a hypothesis with several degrees of freedom; DenominatorDF is undefined for
-// a chi-square test.
+// Test is an F test.
 type Test struct {
 	Statistic     Number `json:"statistic"`
 	NumeratorDF   int    `json:"ndf"`
@@ -129,9 +128,16 @@ func FTest(f Number, ndf int, ddf Number) Test {
 	return t
 }
 
+// ChiSquare is a chi-square test.
+type ChiSquare struct {
+	ChiSq  Number `json:"chisq"`
+	DF     int    `json:"df"`
+	PValue Number `json:"p_value"`
+}
+
 // ChiSquareTest is the test of a chi-square statistic.
-func ChiSquareTest(x float64, df int) Test {
-	return Test{Statistic: Of(x), NumeratorDF: df, PValue: Of(UpperChiSquare(x, float64(df)))}
+func ChiSquareTest(x float64, df int) ChiSquare {
+	return ChiSquare{ChiSq: Of(x), DF: df, PValue: Of(UpperChiSquare(x, float64(df)))}
 }
 
 // CheckLevel refuses a confidence level outside (0, 1).

@@ -18,7 +18,7 @@ type Multinomial struct {
 	NullDeviance stats.Number      `json:"null_deviance"`
 	AIC          stats.Number      `json:"aic"`
 	BIC          stats.Number      `json:"bic"`
-	LRTest       ChiSquare         `json:"lr_test"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
 	FittedFirst  [][]stats.Number  `json:"fitted_first"`
 	Level        float64           `json:"level"`
 }
@@ -74,8 +74,7 @@ func (f *MultinomialFit) Report(level float64) (Multinomial, error) {
 	r.AIC, r.BIC = stats.Of(-2*f.LogLik+2*free), stats.Of(-2*f.LogLik+math.Log(float64(n))*free)
 	if p > 1 {
 		df := len(f.Beta) * (p - 1)
-		t := stats.ChiSquareTest(2*f.LogLik-null, df)
-		r.LRTest = ChiSquare{t.Statistic, df, t.PValue}
+		r.LRTest = stats.ChiSquareTest(2*f.LogLik-null, df)
 	}
 	for i := range min(n, firstRows) {
 		var row []stats.Number

@@ -18,7 +18,7 @@ type Logistic struct {
 	NullDeviance stats.Number      `json:"null_deviance"`
 	AIC          stats.Number      `json:"aic"`
 	BIC          stats.Number      `json:"bic"`
-	LRTest       ChiSquare         `json:"lr_test"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
 	AUC          stats.Number      `json:"auc"`
 	Brier        stats.Number      `json:"brier"`
 	FittedFirst  []stats.Number    `json:"fitted_first"`
@@ -38,13 +38,6 @@ type LogOdds struct {
 	ProfileLower stats.Number `json:"profile_lower"`
 	ProfileUpper stats.Number `json:"profile_upper"`
 	SEHC0        stats.Number `json:"se_hc0"`
-}
-
-// ChiSquare is a chi-square test.
-type ChiSquare struct {
-	ChiSq  stats.Number `json:"chisq"`
-	DF     int          `json:"df"`
-	PValue stats.Number `json:"p_value"`
 }
 
 // firstRows is how many fitted values are shown.
@@ -77,8 +70,7 @@ func (f *Fit) Logistic(level float64) (Logistic, error) {
 	r.NullDeviance, r.Brier, r.AUC = stats.Of(-null), stats.Of(brier), stats.Of(f.auc())
 	r.AIC, r.BIC = stats.Of(-2*f.LogLik+2*float64(p)), stats.Of(-2*f.LogLik+math.Log(float64(n))*float64(p))
 	if df > 0 {
-		t := stats.ChiSquareTest(2*f.LogLik-null, df)
-		r.LRTest = ChiSquare{t.Statistic, df, t.PValue}
+		r.LRTest = stats.ChiSquareTest(2*f.LogLik-null, df)
 	}
 	return r, nil
 }

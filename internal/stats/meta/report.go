@@ -170,7 +170,7 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 		return Fit{}, stats.Errorf(stats.Collinear, names[len(names)-1], "the moderators cannot be told apart")
 	}
 	q := stats.ChiSquareTest(plain.rss, free)
-	f := Fit{Method: by, Test: "z", Tau2: tau2, Tau2SE: se, Q: q.Statistic, QDF: free, QP: q.PValue, LogLik: stats.Of(m.logLik(tau2, by == REML))}
+	f := Fit{Method: by, Test: "z", Tau2: tau2, Tau2SE: se, Q: q.ChiSq, QDF: free, QP: q.PValue, LogLik: stats.Of(m.logLik(tau2, by == REML))}
 	scale, df := 1.0, stats.Number{}
 	if adjusted {
 		f.Test, f.DF = "knha", &free
@@ -237,7 +237,7 @@ func (m *pool) moderated(f *Fit, by Estimator, coefficients []float64, covarianc
 		f.QMDF = append(f.QMDF, m.k-m.p)
 	} else {
 		test := stats.ChiSquareTest(statistic, q)
-		f.QM, f.QMP = test.Statistic, test.PValue
+		f.QM, f.QMP = test.ChiSq, test.PValue
 	}
 	effects := make([]Effect, m.k)
 	for i := range effects {

@@ -20,12 +20,12 @@ type CoxResult struct {
 	VCov         stats.NamedMatrix `json:"vcov"`
 	NullLogLik   stats.Number      `json:"loglik_null"`
 	LogLik       stats.Number      `json:"loglik"`
-	LRTest       ChiSquare         `json:"lr_test"`
-	WaldTest     ChiSquare         `json:"wald_test"`
-	ScoreTest    ChiSquare         `json:"score_test"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
+	WaldTest     stats.ChiSquare   `json:"wald_test"`
+	ScoreTest    stats.ChiSquare   `json:"score_test"`
 	Concordance  stats.Number      `json:"concordance"`
 	RobustVCov   [][]stats.Number  `json:"robust_vcov,omitempty"`
-	RobustWald   *ChiSquare        `json:"robust_wald_test,omitempty"`
+	RobustWald   *stats.ChiSquare  `json:"robust_wald_test,omitempty"`
 	ZPH          []ZPH             `json:"zph"`
 	Baseline     []BaselineHazard  `json:"baseline_hazard"`
 	Level        float64           `json:"level"`
@@ -48,18 +48,6 @@ type CoxCoefficient struct {
 	RobustUpper *stats.Number `json:"robust_hr_upper,omitempty"`
 }
 
-// ChiSquare is a chi-square test.
-type ChiSquare struct {
-	ChiSq  stats.Number `json:"chisq"`
-	DF     int          `json:"df"`
-	PValue stats.Number `json:"p_value"`
-}
-
-func chiSquare(x float64, df int) ChiSquare {
-	t := stats.ChiSquareTest(x, df)
-	return ChiSquare{t.Statistic, df, t.PValue}
-}
-
 // BaselineHazard is the cumulative hazard of a stratum at covariates 0.
 type BaselineHazard struct {
 	Stratum string       `json:"stratum"`
@@ -75,7 +63,7 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 	}
 	p := f.data.p
 	r := CoxResult{N: f.data.copiesOfAll(), NEvents: f.data.events, NullLogLik: stats.Of(f.NullLik), LogLik: stats.Of(f.LogLik),
-		LRTest: chiSquare(2*(f.LogLik-f.NullLik), p), ScoreTest: chiSquare(f.Score, p), WaldTest: chiSquare(f.wald(f.VCov), p),
+		LRTest: stats.ChiSquareTest(2*(f.LogLik-f.NullLik), p), ScoreTest: stats.ChiSquareTest(f.Score, p), WaldTest: stats.ChiSquareTest(f.wald(f.VCov), p),
 		VCov: stats.NamedMatrix{Names: f.spells.Names, Matrix: stats.Matrix(f.VCov)}, Concordance: f.concordance(), Level: level}
 	if f.spells.Weight != nil {
 		sum := stats.Of(floats.Sum(f.spells.Weight))
@@ -93,7 +81,7 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		r.Coefficients = append(r.Coefficients, c)
 	}
 	if f.Robust != nil {
-		wald := chiSquare(f.wald(f.Robust), p)
+		wald := stats.ChiSquareTest(f.wald(f.Robust), p)
 		r.RobustVCov, r.RobustWald = stats.Matrix(f.Robust), &wald
 	}
 	for _, transform := range []Transform{ByKM, ByTime, ByRank, ByLog} {

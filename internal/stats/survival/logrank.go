@@ -205,6 +205,6 @@ func (t *LogRankTest) chiSquare(variance *mat.SymDense) error {
 		return stats.Errorf(stats.TooFew, "group", "no event time with two groups at risk: the difference has no variance")
 	}
 	test := stats.ChiSquareTest(mat.Dot(difference, &solved), len(keep))
-	t.ChiSq, t.DF, t.PValue = test.Statistic, test.NumeratorDF, test.PValue
+	t.ChiSq, t.DF, t.PValue = test.ChiSq, test.DF, test.PValue
 	return nil
 }
