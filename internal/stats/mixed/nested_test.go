@@ -11,6 +11,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func btheb(t testing.TB) formula.Frame {
@@ -81,7 +82,7 @@ func TestSpecialCasesAreSpecial(t *testing.T) {
 	for _, pair := range [][2]Structure{{CompoundSymmetry, HeterogeneousAutoRegressive}, {AutoRegressive, HeterogeneousCompoundSymmetry},
 		{SpatialExponential, Toeplitz}, {Unstructured, CompoundSymmetry}, {HeterogeneousAutoRegressive, Toeplitz}} {
 		_, err := Compare(fits[pair[0]], fits[pair[1]])
-		requireFailure(t, err, stats.BadInput, "lrt")
+		statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 	}
 }
 
@@ -107,7 +108,7 @@ func TestModelsThatAreNotNestedAreRefused(t *testing.T) {
 	for name, pair := range cases {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compare(pair[0], pair[1])
-			requireFailure(t, err, stats.BadInput, "lrt")
+			statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 		})
 	}
 	// another coding of the same means, and time as a number within visits as a factor
@@ -149,7 +150,7 @@ func TestRandomModelsThatAreNotNestedAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := CompareRandom(pair[0], pair[1])
-			requireFailure(t, err, stats.BadInput, "lrt")
+			statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 		})
 	}
 	got, err := CompareRandom(fit("y ~ day + (1 | id)", REML), fit("y ~ day + (1 + day | id)", REML))

@@ -9,6 +9,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // stanford are the subjects of the Stanford rows: followed to death or the end, a transplant as the intercurrent event.
@@ -260,10 +261,7 @@ func TestSR121_CensoringThatCannotBeWeightedIsNamed(t *testing.T) {
 			rows, o := censoringRows(), o
 			c.change(&rows, &o)
 			_, _, err := rows.Weights(o)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	_, err := survival.Interrupted{Time: []float64{1}, Event: []bool{true}, Intercurrent: []stats.Number{{}}}.AskThreeWays(survival.Efron, 0.95, nil, nil, o)
@@ -311,6 +309,6 @@ func FuzzReweight(f *testing.F) {
 			stable = []int{0}
 		}
 		result, err := s.AskThreeWays(survival.Efron, 0.9, []float64{4, 8, 16}, stable, o)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

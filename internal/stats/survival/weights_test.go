@@ -14,6 +14,7 @@ import (
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/reference"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // frame reads a real data set.
@@ -339,9 +340,9 @@ func TestSR121_RowsWithoutAWeightedCurveAreNamed(t *testing.T) {
 			s := survival.Spells{Start: []float64{0, 1}, Stop: []float64{3, 4}, Event: []bool{true, false}, Weight: []float64{1, 2}}
 			c.change(&s)
 			_, err := survival.WeightedKaplanMeier("all", s, 0.95, stats.Number{})
-			failed(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	_, err := survival.WeightedKaplanMeier("all", heart(t), 0.95, stats.Of(-1))
-	failed(t, err, stats.BadInput, "tau")
+	statstest.RequireFailure(t, err, stats.BadInput, "tau")
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 // Hammond & Horn's smokers (397 of 78,954 and 51 of 108,829 with lung cancer), the example of Ding & VanderWeele (2016) and of
@@ -94,7 +95,7 @@ func TestWhatHasNoEValueIsNamed(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.run()
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
