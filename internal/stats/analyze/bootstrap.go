@@ -48,18 +48,18 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 		if err != nil {
 			return bootstrap.Result{}, err
 		}
-		groups, err := j.text(in.Group)
+		if in.Group == "" {
+			return bootstrap.Result{}, stats.Errorf(stats.BadInput, "group", "name the column of the two groups")
+		}
+		_, groups, err := j.levels(in.Group, []string{in.Group1, in.Group2}, len(columns[0]))
 		if err != nil {
 			return bootstrap.Result{}, err
 		}
 		strata = make([][]int, 2)
 		for i, v := range columns[0] {
-			if !v.Defined || groups[i] != in.Group1 && groups[i] != in.Group2 {
+			g := groups[i]
+			if !v.Defined || g < 0 {
 				continue
-			}
-			g := 0
-			if groups[i] == in.Group2 {
-				g = 1
 			}
 			strata[g] = append(strata[g], len(x))
 			x, first = append(x, v.Value), append(first, g == 0)

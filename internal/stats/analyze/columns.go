@@ -144,3 +144,68 @@ func (j job) unanswered(response, group string, levels ...string) int {
 	}
 	return count
 }
+
+// levels gives every row's place among the levels, -1 where it has none of them; without a group all are in one.
+func (j job) levels(group string, levels []string, n int) ([]string, []int, error) {
+	place := make([]int, n)
+	if group == "" {
+		return []string{"all"}, place, nil
+	}
+	column, err := j.text(group)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, value := range column {
+		place[i] = slices.Index(levels, value)
+	}
+	return levels, place, nil
+}
+
+// optional reads a column, or gives one value in all rows where none is named.
+func (j job) optional(name string, n int, value stats.Number) ([]stats.Number, error) {
+	if name == "" {
+		return slices.Repeat([]stats.Number{value}, n), nil
+	}
+	columns, err := j.numbers(name)
+	if err != nil {
+		return nil, err
+	}
+	return columns[0], nil
+}
+
+// numbered numbers the distinct values of a column as they come up.
+func numbered(column []string) []int {
+	place := map[string]int{}
+	out := make([]int, len(column))
+	for i, value := range column {
+		if _, known := place[value]; !known {
+			place[value] = len(place)
+		}
+		out[i] = place[value]
+	}
+	return out
+}
+
+// distinct gives the values of a column sorted, the missing one left out.
+func distinct(column []string) []string {
+	out := slices.Clone(column)
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
+}
+
+// coded numbers the values of a column by their place among the levels.
+func coded(name string, column, levels []string, rows []int) ([]int, error) {
+	place := map[string]int{}
+	for i, level := range levels {
+		place[level] = i
+	}
+	out := make([]int, len(rows))
+	for i, row := range rows {
+		at, known := place[column[row]]
+		if !known {
+			return nil, stats.Errorf(stats.BadInput, name, "%q is not among the levels", column[row])
+		}
+		out[i] = at
+	}
+	return out, nil
+}

@@ -1,7 +1,7 @@
 package analyze
 
 import (
-	"slices"
+	"maps"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
@@ -27,26 +27,20 @@ func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
 	if err != nil {
 		return survival.CompetingRisks{}, err
 	}
-	levels, groups := in.Levels, make([]string, len(columns[0]))
-	if in.Group == "" {
-		levels = []string{"all"}
-		for i := range groups {
-			groups[i] = "all"
-		}
-	} else if groups, err = j.text(in.Group); err != nil {
+	levels, groups, err := j.levels(in.Group, in.Levels, len(columns[0]))
+	if err != nil {
 		return survival.CompetingRisks{}, err
 	}
 	var rows []survival.CompetingRow
 	for i, t := range columns[0] {
-		g := slices.Index(levels, groups[i])
-		if !t.Defined || !columns[1][i].Defined || g < 0 {
+		if !t.Defined || !columns[1][i].Defined || groups[i] < 0 {
 			continue
 		}
 		cause := int(columns[1][i].Value)
 		if float64(cause) != columns[1][i].Value {
 			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
 		}
-		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
+		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: groups[i]})
 	}
 	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
 	if err != nil || in.FineGray == nil {
@@ -62,9 +56,7 @@ func (j job) fineGray(in competingInput, columns [][]stats.Number) (survival.Fin
 		return survival.FineGray{}, stats.Errorf(stats.BadInput, "fine_gray", "there is no cause %d", in.FineGray.Cause)
 	}
 	factors := map[string][]string{}
-	for name, levels := range in.Factors {
-		factors[name] = levels
-	}
+	maps.Copy(factors, in.Factors)
 	if in.Group != "" {
 		factors[in.Group] = in.Levels
 	}

@@ -69,8 +69,6 @@ func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
 			fit.Arm = append(fit.Arm, arm)
 		}
 	}
-	if fit.Group, err = coded(in.Subject, subjects, firstSeen(subjects, rows), rows); err != nil {
-		return decay.MixedResult{}, err
-	}
+	fit.Group = numbered(inRows(subjects, rows))
 	return decay.FitMixed(fit)
 }

@@ -68,19 +68,19 @@ type lmmResult struct {
 }
 
 func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
-	parsed, err := formula.Parse(in.Formula)
+	f, err := parsed(in.Formula)
 	if err != nil {
-		return nil, stats.Errorf(stats.BadInput, "formula", "%v", err)
+		return nil, err
 	}
 	var texts []string
 	factors := map[string][]string{}
-	for _, name := range slices.Concat(parsed.Columns(), randomColumns(parsed)) {
+	for _, name := range slices.Concat(f.Columns(), randomColumns(f)) {
 		if levels, ok := in.Factors[name]; ok {
 			factors[name] = levels
 			texts = append(texts, name)
 		}
 	}
-	for _, r := range parsed.Random {
+	for _, r := range f.Random {
 		texts = append(texts, r.Group)
 	}
 	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.data.Frame(texts...))

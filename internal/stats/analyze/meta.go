@@ -81,9 +81,9 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 	for i, row := range design.Rows {
 		x := make([]float64, len(names))
 		for c, name := range names {
-			column, ok := frame.Numbers[name]
-			if !ok {
-				return meta.Analysis{}, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
+			column, err := numeric(frame, name)
+			if err != nil {
+				return meta.Analysis{}, err
 			}
 			x[c] = column[row].Value
 			if sized[c] {

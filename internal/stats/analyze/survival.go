@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/survival"
 )
 
@@ -64,15 +63,11 @@ func (j job) strata(time, status, group string, levels []string, stratum string)
 	if err != nil {
 		return nil, err
 	}
-	groups, strata := make([]string, len(rows)), make([]string, len(rows))
-	if group == "" {
-		levels = []string{"all"}
-		for i := range groups {
-			groups[i] = "all"
-		}
-	} else if groups, err = j.text(group); err != nil {
+	levels, groups, err := j.levels(group, levels, len(rows))
+	if err != nil {
 		return nil, err
 	}
+	strata := make([]string, len(rows))
 	if stratum != "" {
 		if strata, err = j.text(stratum); err != nil {
 			return nil, err
@@ -81,13 +76,13 @@ func (j job) strata(time, status, group string, levels []string, stratum string)
 	var names []string
 	byStratum := map[string][]survival.Observation{}
 	for i, r := range rows {
-		if !r.there || !slices.Contains(levels, groups[i]) || stratum != "" && strata[i] == "" {
+		if !r.there || groups[i] < 0 || stratum != "" && strata[i] == "" {
 			continue
 		}
 		if _, known := byStratum[strata[i]]; !known {
 			names = append(names, strata[i])
 		}
-		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: groups[i]})
+		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: levels[groups[i]]})
 	}
 	slices.Sort(names)
 	var out []survival.Stratum
@@ -152,22 +147,6 @@ var baselineTimes = []float64{90, 365, 730}
 
 const baselineAtRisk = 10
 
-// numberOf gives a column of numbers in the given rows; no name gives none.
-func numberOf(frame formula.Frame, name string, rows []int) ([]float64, error) {
-	if name == "" {
-		return nil, nil
-	}
-	column, number := frame.Numbers[name]
-	if !number {
-		return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
-	}
-	out := make([]float64, len(rows))
-	for i, row := range rows {
-		out[i] = column[row].Value
-	}
-	return out, nil
-}
-
 func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	stop := in.Stop
 	if stop == "" {
@@ -195,11 +174,15 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
 	}
-	if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
-		return survival.CoxResult{}, err
+	if in.Weights != "" {
+		if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
+			return survival.CoxResult{}, err
+		}
 	}
-	if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
-		return survival.CoxResult{}, err
+	if in.Start != "" {
+		if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
+			return survival.CoxResult{}, err
+		}
 	}
 	if in.Strata != "" {
 		spells.Strata = in.Factors[in.Strata]
@@ -229,58 +212,6 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 		at = baselineTimes
 	}
 	return fit.Report(in.Level, at, baselineAtRisk)
-}
-
-// covariates evaluates the right side of a formula, its intercept left out, in the rows where the needed columns are there.
-func (j job) covariates(right string, levels map[string][]string, texts []string, needed ...string) (formula.Matrix, formula.Frame, error) {
-	parsed, err := formula.Parse("~ " + right)
-	if err != nil {
-		return formula.Matrix{}, formula.Frame{}, stats.Errorf(stats.BadInput, "formula", "%v", err)
-	}
-	factors := map[string][]string{}
-	for _, name := range parsed.Columns() {
-		if names, ok := levels[name]; ok {
-			factors[name] = names
-			texts = append(texts, name)
-		}
-	}
-	for _, name := range needed {
-		if names, ok := levels[name]; ok && slices.Contains(texts, name) {
-			factors[name] = names
-		}
-	}
-	parsed.Intercept = true
-	design, err := parsed.Design(factors)
-	if err != nil {
-		return formula.Matrix{}, formula.Frame{}, err
-	}
-	design.Columns = design.Columns[1:]
-	frame := j.data.Frame(texts...)
-	m, err := frame.Evaluate(design, factors, needed...)
-	return m, frame, err
-}
-
-func distinct(column []string) []string {
-	out := slices.Clone(column)
-	slices.Sort(out)
-	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
-}
-
-// coded numbers the values of a column by their place among the levels.
-func coded(name string, column, levels []string, rows []int) ([]int, error) {
-	place := map[string]int{}
-	for i, level := range levels {
-		place[level] = i
-	}
-	out := make([]int, len(rows))
-	for i, row := range rows {
-		at, known := place[column[row]]
-		if !known {
-			return nil, stats.Errorf(stats.BadInput, name, "%q is not among the levels", column[row])
-		}
-		out[i] = at
-	}
-	return out, nil
 }
 
 // discreteInput takes a time and a status, or the ends of an interval that holds the event.

@@ -2,10 +2,8 @@ package analyze
 
 import (
 	"math"
-	"slices"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/survival"
 )
 
@@ -91,47 +89,6 @@ func weightedKaplanMeier(j job, in weightedTimesInput) (weightedResult, error) {
 	}
 	out.RMST = survival.CompareWeighted(out.Groups, in.Level)
 	return out, nil
-}
-
-// levels gives every row's place among the levels, -1 where it has none of them; without a group all are in one.
-func (j job) levels(group string, levels []string, n int) ([]string, []int, error) {
-	place := make([]int, n)
-	if group == "" {
-		return []string{"all"}, place, nil
-	}
-	column, err := j.text(group)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, value := range column {
-		place[i] = slices.Index(levels, value)
-	}
-	return levels, place, nil
-}
-
-// optional reads a column, or gives one value in all rows where none is named.
-func (j job) optional(name string, n int, value stats.Number) ([]stats.Number, error) {
-	if name == "" {
-		return slices.Repeat([]stats.Number{value}, n), nil
-	}
-	columns, err := j.numbers(name)
-	if err != nil {
-		return nil, err
-	}
-	return columns[0], nil
-}
-
-// numbered numbers the distinct values of a column.
-func numbered(column []string) []int {
-	place := map[string]int{}
-	out := make([]int, len(column))
-	for i, value := range column {
-		if _, known := place[value]; !known {
-			place[value] = len(place)
-		}
-		out[i] = place[value]
-	}
-	return out
 }
 
 type turnbullInput struct {
@@ -301,13 +258,4 @@ func (j job) landmarkGroups(in landmarkInput, n int) ([]string, []int, error) {
 		}
 	}
 	return in.Levels, group, nil
-}
-
-// covariatesOrNone is covariates where a formula may be left out.
-func (j job) covariatesOrNone(right string, levels map[string][]string, needed ...string) (formula.Matrix, error) {
-	if right == "" {
-		right = "1"
-	}
-	m, _, err := j.covariates(right, levels, nil, needed...)
-	return m, err
 }

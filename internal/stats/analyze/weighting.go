@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/glm"
 	"afterglow/internal/stats/weighting"
 )
@@ -72,13 +71,9 @@ func iptw(j job, in iptwInput) (weighting.Comparison, error) {
 	if err != nil {
 		return weighting.Comparison{}, err
 	}
-	outcome, ok := frame.Numbers[in.Outcome]
-	if !ok {
-		return weighting.Comparison{}, stats.Errorf(stats.BadInput, in.Outcome, "the outcome is no column of numbers")
-	}
-	y := make([]float64, m.N())
-	for i, row := range m.Rows {
-		y[i] = outcome[row].Value
+	y, err := numberOf(frame, in.Outcome, m.Rows)
+	if err != nil {
+		return weighting.Comparison{}, err
 	}
 	return weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
 		Estimand: in.Estimand, Level: in.Level, Truncation: in.Truncation})
@@ -99,7 +94,7 @@ type weightedInput struct {
 }
 
 func weighted(j job, in weightedInput) (weighting.Weighted, error) {
-	g, err := j.grouped(in.Treatment, in.Levels, in.Factors, []string{in.Outcome}, optional(in.Cluster), in.Formula)
+	g, err := j.grouped(in.Treatment, in.Levels, in.Factors, []string{in.Outcome}, named(in.Cluster), in.Formula)
 	if err != nil {
 		return weighting.Weighted{}, err
 	}
@@ -127,124 +122,16 @@ type aipwInput struct {
 }
 
 func aipw(j job, in aipwInput) (weighting.Robust, error) {
-	family, known := families[in.Family]
-	if !known {
-		return weighting.Robust{}, stats.Errorf(stats.BadInput, "family", "no family %q; there are binomial and gaussian", in.Family)
+	family, err := family("family", in.Family)
+	if err != nil {
+		return weighting.Robust{}, err
 	}
-	g, err := j.grouped(in.Treatment, in.Levels, in.Factors, []string{in.Outcome}, optional(in.Cluster), in.Formula, in.OutcomeFormula)
+	g, err := j.grouped(in.Treatment, in.Levels, in.Factors, []string{in.Outcome}, named(in.Cluster), in.Formula, in.OutcomeFormula)
 	if err != nil {
 		return weighting.Robust{}, err
 	}
 	return weighting.AIPW(weighting.Models{Names: g.names[0], X: g.x[0], OutcomeNames: g.names[1], OutcomeX: g.x[1], Treatment: in.Treatment,
 		Levels: in.Levels, Group: g.group, Response: in.Outcome, Outcome: g.numbers[0], Family: family, Cluster: g.cluster, Excluded: g.excluded, Level: in.Level})
-}
-
-func optional(name string) []string {
-	if name == "" {
-		return nil
-	}
-	return []string{name}
-}
-
-// designs are formulas evaluated in the same complete rows, with each row's group, columns of numbers and cluster.
-type designs struct {
-	names   [][]string
-	x       [][]float64
-	group   []int
-	numbers [][]float64
-	cluster []int
-	// excluded counts the rows in which something is missing or no level fits
-	excluded int
-}
-
-// grouped evaluates formulas in the rows in which nothing that any of them or the further columns need is missing. A row
-// whose group is none of the levels leaves; the caller's levels say which.
-func (j job) grouped(group string, levels []string, factors map[string][]string, numbers, cluster []string, formulas ...string) (designs, error) {
-	texts := append([]string{group}, cluster...)
-	used := map[string][]string{group: levels}
-	var parsed []formula.Formula
-	needed := append([]string{group}, append(slices.Clone(numbers), cluster...)...)
-	for _, text := range formulas {
-		f, err := formula.Parse(text)
-		if err != nil {
-			return designs{}, stats.Errorf(stats.BadInput, "formula", "%v", err)
-		}
-		if slices.Contains(f.Columns(), group) {
-			return designs{}, stats.Errorf(stats.BadInput, group, "is the group itself and cannot stand on the right of its model")
-		}
-		for _, name := range f.Columns() {
-			if l, ok := factors[name]; ok {
-				used[name] = l
-				texts = append(texts, name)
-			}
-			needed = append(needed, name)
-		}
-		parsed = append(parsed, f)
-	}
-	frame := j.data.Frame(texts...)
-	for _, name := range numbers {
-		if _, ok := frame.Numbers[name]; !ok {
-			return designs{}, stats.Errorf(stats.BadInput, name, "is no column of numbers")
-		}
-	}
-	keep, err := inLevels(frame, used)
-	if err != nil {
-		return designs{}, err
-	}
-	frame = keep
-	out := designs{}
-	var rows []int
-	for _, f := range parsed {
-		design, err := f.Design(used)
-		if err != nil {
-			return designs{}, err
-		}
-		m, err := frame.Evaluate(design, used, needed...)
-		if err != nil {
-			return designs{}, err
-		}
-		out.names, out.x, rows = append(out.names, m.Names), append(out.x, m.X), m.Rows
-	}
-	out.excluded = frame.Length() - len(rows)
-	return out.fill(frame, group, levels, numbers, cluster, rows)
-}
-
-func (d designs) fill(frame formula.Frame, group string, levels, numbers, cluster []string, rows []int) (designs, error) {
-	var err error
-	if d.group, err = coded(group, frame.Texts[group], levels, rows); err != nil {
-		return d, err
-	}
-	for _, name := range numbers {
-		values := make([]float64, len(rows))
-		for i, row := range rows {
-			values[i] = frame.Numbers[name][row].Value
-		}
-		d.numbers = append(d.numbers, values)
-	}
-	for _, name := range cluster {
-		if d.cluster, err = coded(name, frame.Texts[name], firstSeen(frame.Texts[name], rows), rows); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
-}
-
-// inLevels empties, so that the row counts as incomplete, what is none of its column's levels.
-func inLevels(frame formula.Frame, levels map[string][]string) (formula.Frame, error) {
-	for name, known := range levels {
-		column, ok := frame.Texts[name]
-		if !ok {
-			return frame, stats.Errorf(stats.BadInput, name, "no such column")
-		}
-		kept := make([]string, len(column))
-		for i, v := range column {
-			if slices.Contains(known, v) {
-				kept[i] = v
-			}
-		}
-		frame.Texts[name] = kept
-	}
-	return frame, nil
 }
 
 type evalueInput struct {
