@@ -22,15 +22,18 @@ type Number struct {
 
 // Of gives x as a Number; NaN and infinities become the undefined number.
 func Of(x float64) Number {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if !Finite(x) {
 		return Number{}
 	}
 	return Number{Value: x, Defined: true}
 }
 
+// Finite tells whether x is neither NaN nor infinite.
+func Finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // MarshalJSON writes the number, or null where it is undefined.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.Defined || math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {
+	if !n.Defined || !Finite(n.Value) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(n.Value)
@@ -158,7 +161,7 @@ const largest = 1e150
 // CheckFinite refuses values that are not finite numbers, or too large to be squared; where names the column.
 func CheckFinite(where string, x []float64) error {
 	for _, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !Finite(v) {
 			return Errorf(NotFinite, where, "holds a value that is not a finite number")
 		}
 		if math.Abs(v) > largest {

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"strconv"
 
@@ -51,7 +50,7 @@ func (j job) numbers(names ...string) ([][]stats.Number, error) {
 			return nil, stats.Errorf(stats.BadInput, name, "no such column")
 		}
 		for row, v := range column {
-			if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+			if !stats.Finite(v.Value) {
 				return nil, stats.Errorf(stats.NotFinite, name, "row %d of those that are left is not a finite number", row+1)
 			}
 		}

@@ -19,7 +19,7 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 	r := mat.NewTriDense(len(columns), mat.Upper, nil)
 	for j, x := range columns {
 		length := Norm(x)
-		if math.IsNaN(length) || math.IsInf(length, 0) {
+		if !stats.Finite(length) {
 			return nil, stats.Errorf(stats.NotFinite, names[j], "holds a value that is not finite, or too large to square")
 		}
 		for range 2 {
@@ -89,7 +89,7 @@ func gramSchmidt(names []string, x []float64, n, p int) (q []float64, r *mat.Tri
 			columns[j][i] = x[i*p+j]
 		}
 		lengths[j] = Norm(columns[j])
-		if math.IsNaN(lengths[j]) || math.IsInf(lengths[j], 0) {
+		if !stats.Finite(lengths[j]) {
 			return nil, nil, nil, stats.Errorf(stats.NotFinite, names[j], "holds a value that is not finite, or too large to square")
 		}
 		if lengths[j] == 0 {

@@ -141,7 +141,7 @@ func generalised(c exponential, in FitInput, z float64) (*GLS, error) {
 			return nil, stats.Errorf(stats.BadInput, "covariance", "row %d has %d elements for %d times", i+1, len(row), n)
 		}
 		for j, v := range row {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return nil, stats.Errorf(stats.NotFinite, "covariance", "the element at %d, %d is not finite", i+1, j+1)
 			}
 			if len(in.Covariance[j]) != n {

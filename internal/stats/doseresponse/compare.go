@@ -128,7 +128,7 @@ func (d Data) check() error {
 		return stats.Errorf(stats.TooFew, d.Response, "%d complete rows do not carry a comparison of shapes", n)
 	}
 	for _, x := range d.Dose {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
+		if !stats.Finite(x) {
 			return stats.Errorf(stats.NotFinite, d.Exposure, "holds a value that is not a finite number")
 		}
 	}

@@ -82,7 +82,7 @@ func (f Family) Check(name string, y []float64) error {
 	}
 	varies := false
 	for _, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return stats.Errorf(stats.NotFinite, name, "holds a value that is not a finite number")
 		}
 		if math.Abs(v) > largest {

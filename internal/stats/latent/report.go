@@ -54,7 +54,7 @@ func (d *data) report(m Model, ends []end, best int) (Result, error) {
 
 // bounded names what overflowed on the way back to the raw scale.
 func (r Result) bounded() error {
-	if !finite(r.LogLik) || !finite(r.BIC) {
+	if !stats.Finite(r.LogLik) || !stats.Finite(r.BIC) {
 		return stats.Errorf(stats.NotFinite, "response", "the likelihood overflows; change the unit")
 	}
 	for _, class := range r.Classes {
@@ -65,7 +65,7 @@ func (r Result) bounded() error {
 		}
 		for _, row := range class.Random.Covariance {
 			for _, v := range row {
-				if !finite(v) {
+				if !stats.Finite(v) {
 					return stats.Errorf(stats.NotFinite, "time", "the random effects' covariance overflows; change the unit")
 				}
 			}

@@ -113,7 +113,7 @@ func Analyse(effects []Effect, moderators []Moderator, plain, adjusted []Estimat
 			return out, stats.Errorf(stats.BadInput, m.Name, "%d values for %d studies", len(m.Values), len(effects))
 		}
 		for i, v := range m.Values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return out, stats.Errorf(stats.NotFinite, m.Name, "study %d is not finite", i+1)
 			}
 		}

@@ -196,7 +196,7 @@ func checkRatio(ratio float64) error {
 
 func checkFinite(where string, values ...float64) error {
 	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return stats.Errorf(stats.NotFinite, where, "is not finite")
 		}
 	}

@@ -154,7 +154,7 @@ func (e Entry) check() error {
 	if e.Side != Above && e.Side != Below {
 		return stats.Errorf(stats.BadInput, "side", "there are above and below")
 	}
-	if !finite(e.Cutoff) {
+	if !stats.Finite(e.Cutoff) {
 		return stats.Errorf(stats.NotFinite, "cutoff", "is not finite")
 	}
 	if e.Measurements < 0 {
@@ -171,10 +171,10 @@ func (e Entry) check() error {
 			continue
 		}
 		name := []string{"reliability", "population", "population sd"}[i]
-		if !finite(k.Value) {
+		if !stats.Finite(k.Value) {
 			return stats.Errorf(stats.NotFinite, name, "is not finite")
 		}
-		if k.SE.Defined && !(k.SE.Value >= 0 && finite(k.SE.Value)) {
+		if k.SE.Defined && !(k.SE.Value >= 0 && stats.Finite(k.SE.Value)) {
 			return stats.Errorf(stats.BadInput, name, "its standard error is not a number from 0 up")
 		}
 	}
@@ -191,8 +191,6 @@ func (e Entry) check() error {
 
 // maxZ bounds the cut-off: beyond it the normal tail says nothing about subjects.
 const maxZ = 30
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // sample is what the selected subjects bring, turned so that entry lies above the cut-off.
 type sample struct {

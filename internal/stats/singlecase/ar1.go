@@ -49,7 +49,7 @@ func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 		return AR1{}, stats.Errorf(stats.BadInput, "response", "%d values for %d rows", len(y), n)
 	}
 	for i, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return AR1{}, stats.Errorf(stats.NotFinite, "response", "value %d is not finite", i+1)
 		}
 	}

@@ -48,7 +48,7 @@ func ComparePhases(a, b []float64) (Phases, error) {
 	}
 	for _, values := range [][]float64{a, b} {
 		for i, v := range values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return Phases{}, stats.Errorf(stats.NotFinite, "response", "value %d of a phase is not finite", i+1)
 			}
 		}

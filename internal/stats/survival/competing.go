@@ -104,7 +104,7 @@ func Incidences(rows []CompetingRow, causes, levels []string, at []float64, leve
 func moments(rows []CompetingRow, causes int, levels []string) ([][]moment, float64, error) {
 	times := make([]float64, len(rows))
 	for i, r := range rows {
-		if math.IsNaN(r.Time) || math.IsInf(r.Time, 0) || r.Time < 0 {
+		if !stats.Finite(r.Time) || r.Time < 0 {
 			return nil, 0, stats.Errorf(stats.NotFinite, "time", "of row %d is negative or not finite", i+1)
 		}
 		if r.Cause < 0 || r.Cause > causes {

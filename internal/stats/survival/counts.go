@@ -45,7 +45,7 @@ func Tally(subjects []Observation, levels []string) ([]Group, error) {
 		if g < 0 {
 			return nil, stats.Errorf(stats.BadInput, "group", "subject %d is in none of the groups", i+1)
 		}
-		if math.IsNaN(s.Time) || math.IsInf(s.Time, 0) {
+		if !stats.Finite(s.Time) {
 			return nil, stats.Errorf(stats.NotFinite, "time", "the time of subject %d is not finite", i+1)
 		}
 		c := counts[g][s.Time]
@@ -83,7 +83,7 @@ func align(groups []Group) ([]Group, float64, error) {
 			return nil, 0, stats.Errorf(stats.EmptyCell, g.Level, "no subject in this group")
 		}
 		for _, c := range g.Counts {
-			if math.IsNaN(c.Time) || math.IsInf(c.Time, 0) {
+			if !stats.Finite(c.Time) {
 				return nil, 0, stats.Errorf(stats.NotFinite, g.Level, "a time is not finite")
 			}
 			if c.Time < 0 || c.Events < 0 || c.Censored < 0 || c.Events+c.Censored == 0 {

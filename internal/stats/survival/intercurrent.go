@@ -1,8 +1,6 @@
 package survival
 
 import (
-	"math"
-
 	"afterglow/internal/stats"
 )
 
@@ -55,7 +53,7 @@ func (s Interrupted) check() error {
 		return err
 	}
 	for i, c := range s.Intercurrent {
-		if c.Defined && (math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || c.Value < 0) {
+		if c.Defined && (!stats.Finite(c.Value) || c.Value < 0) {
 			return stats.Errorf(stats.BadInput, "intercurrent", "of row %d is negative or not finite", i+1)
 		}
 		if s.Time[i] <= 0 {

@@ -37,7 +37,7 @@ type LandmarkGroup struct {
 // censoring at the landmark itself is before it: nothing is left to be seen.
 func FromLandmark(time []float64, event []bool, at float64) (rows []int, moved []float64, cut LandmarkCut, err error) {
 	cut = LandmarkCut{At: at, N: len(time)}
-	if math.IsNaN(at) || math.IsInf(at, 0) || at < 0 {
+	if !stats.Finite(at) || at < 0 {
 		return nil, nil, cut, stats.Errorf(stats.BadInput, "landmark", "is negative or not finite")
 	}
 	if err := checkTimes(Spells{Stop: time, Event: event}, time); err != nil {

@@ -50,7 +50,7 @@ const largestRho = 10
 // S(t-)^rho of the stratum's pooled curve: rho 0 is the log-rank test (Mantel 1966, Cancer Chemother Rep 50:163),
 // rho 1 Peto and Peto's (Harrington & Fleming 1982, Biometrika 69:553). See docs/methods/log-rank.md.
 func LogRank(strata []Stratum, rho float64) (LogRankTest, error) {
-	if math.IsNaN(rho) || math.IsInf(rho, 0) {
+	if !stats.Finite(rho) {
 		return LogRankTest{}, stats.Errorf(stats.NotFinite, "rho", "the weight's power is not finite")
 	}
 	if rho < -largestRho || rho > largestRho {

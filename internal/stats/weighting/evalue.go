@@ -39,7 +39,7 @@ func Confounding(scale Scale, estimate float64, lower, upper, se stats.Number) (
 	if err != nil {
 		return EValue{}, err
 	}
-	if math.IsNaN(estimate) || math.IsInf(estimate, 0) || scale != StandardisedMean && estimate <= 0 {
+	if !stats.Finite(estimate) || scale != StandardisedMean && estimate <= 0 {
 		return EValue{}, stats.Errorf(stats.BadInput, "estimate", "a ratio must be positive and finite")
 	}
 	out := EValue{RR: stats.Of(convert(estimate))}

@@ -115,7 +115,7 @@ const largest = 1e150
 func checkOutcome(name string, y []float64) error {
 	varies := false
 	for i, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
 		}
 		if math.Abs(v) > largest {
