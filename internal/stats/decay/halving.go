@@ -115,7 +115,8 @@ func profile(c curve, d data, theta []float64, a int, rss, variance, step, quant
 		warm = at
 		return math.Sqrt(math.Max(0, best.rss-rss) / variance)
 	}
-	low, high := theta[a], theta[a]
+	var high float64
+	low := theta[a]
 	for k := 1; ; k++ {
 		if k > 60 {
 			return stats.Number{}

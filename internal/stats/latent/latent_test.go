@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distmv"
 	"pgregory.net/rapid"
@@ -218,7 +219,7 @@ func TestTheLikelihoodIsThatOfAMixtureOfNormals(t *testing.T) {
 					cov, z := mat.NewSymDense(n, nil), mat.NewDense(n, d.q+1, nil)
 					within := d.within(theta, k)
 					for i, time := range times {
-						mean[i] = dot(d.combination(time), d.coefficients(theta, k))
+						mean[i] = floats.Dot(d.combination(time), d.coefficients(theta, k))
 						for j := range d.q {
 							z.Set(i, j, math.Pow(time, float64(j)))
 						}

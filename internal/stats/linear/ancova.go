@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
@@ -290,7 +291,7 @@ func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) e
 	var p []stats.Number
 	for i := range arms {
 		for j := i + 1; j < len(arms); j++ {
-			estimate, se := f.Combination(minus(rows[i], rows[j]))
+			estimate, se := f.Combination(floats.SubTo(make([]float64, len(rows[i])), rows[i], rows[j]))
 			e := stats.TEstimate(estimate, se, df, model.Level)
 			tukey := stats.Number{} // where a contrast has no error, as that of slopes at a covariate of 0
 			half := math.NaN()
@@ -324,7 +325,7 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 		if i == control {
 			continue
 		}
-		l := minus(rows[i], rows[control])
+		l := floats.SubTo(make([]float64, len(rows[i])), rows[i], rows[control])
 		contrasts = append(contrasts, l)
 		estimate, se := f.Combination(l)
 		e := stats.TEstimate(estimate, se, stats.Of(float64(f.DF)), level)
@@ -357,12 +358,4 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 		v.Lower, v.Upper = stats.Of(v.Estimate.Value-critical*v.SE.Value), stats.Of(v.Estimate.Value+critical*v.SE.Value)
 	}
 	return nil
-}
-
-func minus(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] - b[i]
-	}
-	return out
 }

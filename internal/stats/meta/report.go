@@ -190,7 +190,7 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 		e := infer(b[j], math.Sqrt(scale*covariance.At(j, j)))
 		f.Coefficients = append(f.Coefficients, Coefficient{name, e.Estimate, e.SE, e.Statistic, e.PValue, e.Lower, e.Upper})
 	}
-	typical := float64(free) / trace(m.projection(plain))
+	typical := float64(free) / mat.Trace(m.projection(plain))
 	i2 := func(tau2 float64) stats.Number { return stats.Of(100 * tau2 / (typical + tau2)) }
 	f.I2, f.H2 = i2(tau2), stats.Of(tau2/typical+1)
 	if by == FixedEffect {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"afterglow/internal/stats"
@@ -131,20 +132,12 @@ func Compare(entry Entry, pairs []Pair) (Result, error) {
 	out.Expected = m.estimate(entry, gradient, expected)
 	out.GivenMean = m.estimate(entry, meanGradient, given)
 	df := stats.Of(k - 1)
-	out.Excess = stats.TEstimate(observed-gradient.value, m.uncertainty(gradient, minus(expected, seen)), df, entry.Level)
-	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.uncertainty(meanGradient, minus(given, seen)), df, entry.Level)
+	out.Excess = stats.TEstimate(observed-gradient.value, m.uncertainty(gradient, floats.SubTo(make([]float64, len(seen)), expected, seen)), df, entry.Level)
+	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.uncertainty(meanGradient, floats.SubTo(make([]float64, len(seen)), given, seen)), df, entry.Level)
 	if d := len(s.baseline) - len(s.fall); d > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d selected subjects have no later value: the observed fall is of the others", d))
 	}
 	return out, nil
-}
-
-func minus(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] - b[i]
-	}
-	return out
 }
 
 func (e Entry) check() error {

@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -142,7 +143,7 @@ func moments(rows []CompetingRow, causes int, levels []string) ([][]moment, floa
 		for _, m := range counts[g] {
 			out[g] = append(out[g], *m)
 		}
-		slices.SortFunc(out[g], func(a, b moment) int { return less(a.time, b.time) })
+		slices.SortFunc(out[g], func(a, b moment) int { return cmp.Compare(a.time, b.time) })
 	}
 	return out, tolerance, nil
 }

@@ -187,13 +187,3 @@ func (f *CoxFit) leftKaplanMeier(g []float64) {
 		risk -= gone
 	}
 }
-
-func less(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
