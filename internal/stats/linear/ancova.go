@@ -44,7 +44,7 @@ type Ancova struct {
 	Drop1         []TermF           `json:"f_tests_drop1"`
 	LSMeans       []LSMean          `json:"ls_means"`
 	Contrasts     []Contrast        `json:"contrasts"`
-	VersusControl []WithControl     `json:"versus_control"`
+	VersusControl []FromControl     `json:"versus_control"`
 	BaselineAt    []CovariateAt     `json:"covariates_at"`
 }
 
@@ -101,19 +101,6 @@ type Contrast struct {
 	BH         stats.Number `json:"p_bh"`
 }
 
-// WithControl is the difference of an arm from the control, with Dunnett's p and interval.
-type WithControl struct {
-	Contrast string       `json:"contrast"`
-	Estimate stats.Number `json:"estimate"`
-	SE       stats.Number `json:"se"`
-	DF       int          `json:"df"`
-	T        stats.Number `json:"t"`
-	PRaw     stats.Number `json:"p_raw"`
-	Dunnett  stats.Number `json:"p_dunnett"`
-	Lower    stats.Number `json:"dunnett_lower"`
-	Upper    stats.Number `json:"dunnett_upper"`
-}
-
 // CovariateAt says where a numeric column stands in the LS-means.
 type CovariateAt struct {
 	Column string       `json:"column"`
@@ -147,9 +134,6 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	matrix, err := frame.Evaluate(design, model.Factors, model.Response)
 	if err != nil {
 		return Ancova{}, err
-	}
-	if !slices.Contains(parsed.Columns(), model.Arm) {
-		return Ancova{}, stats.Errorf(stats.BadInput, model.Arm, "the arm is not in the formula, so its levels cannot be compared")
 	}
 	if err := everyLevel(frame, matrix.Rows, model.Factors, parsed.Columns()); err != nil {
 		return Ancova{}, err
@@ -329,7 +313,7 @@ func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control 
 		contrasts = append(contrasts, l)
 		estimate, se := f.Combination(l)
 		e := stats.TEstimate(estimate, se, stats.Of(float64(f.DF)), level)
-		a.VersusControl = append(a.VersusControl, WithControl{Contrast: arm + " - " + arms[control], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue})
+		a.VersusControl = append(a.VersusControl, FromControl{Contrast: arm + " - " + arms[control], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue})
 		tested = tested && e.Statistic.Defined
 	}
 	if !tested {

@@ -55,7 +55,7 @@ type PairOfMeans struct {
 	BH         stats.Number `json:"p_bh"`
 }
 
-// FromControl is the difference of a group's mean from the control's.
+// FromControl is the difference of a group's mean, or an arm's LS-mean, from the control's, with Dunnett's p and interval.
 type FromControl struct {
 	Contrast string       `json:"contrast"`
 	Estimate stats.Number `json:"estimate"`
