@@ -1,5 +1,5 @@
-// Package imputation pools analyses of multiply imputed data and moves the imputed values to see what would tip a result.
-// Floor: ground.
+// Package imputation imputes repeated measures several times, pools the analyses of the completed data, and moves the imputed
+// values to see what would tip a result. Floor: ground.
 // It must not treat an imputed value as an observed one: every pooled figure carries the variance between imputations.
 package imputation
 

@@ -1,6 +1,6 @@
-// Package survival estimates and compares times to an event from counts. Floor: ground.
-// It must not need one row a person: events and censorings by distinct time and group are enough, so that
-// ten million courses can be counted where they lie.
+// Package survival estimates and compares times to an event. Floor: ground.
+// It must not need one row a person for curves and their tests: events and censorings by distinct time and group are
+// enough, so that ten million courses can be counted where they lie. Models with covariates take rows.
 //
 // Methods, sources and limits: docs/methods/kaplan-meier.md.
 package survival

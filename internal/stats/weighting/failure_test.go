@@ -257,7 +257,7 @@ func FuzzAIPW(f *testing.F) {
 func FuzzEValue(f *testing.F) {
 	f.Add(uint8(1), 2.0, 1.5, 3.0, 0.2, int16(3), int16(9))
 	f.Fuzz(func(t *testing.T, scale uint8, estimate, lower, upper, se float64, a, b int16) {
-		scales := []Scale{RiskRatio, OddsRatioRare, OddsRatioCommon, HazardRatioRare, HazardRatioMany, StandardisedMean}
+		scales := []Scale{RiskRatio, OddsRatioRare, OddsRatioCommon, HazardRatioRare, HazardRatioCommon, StandardisedMean}
 		got, err := Confounding(scales[int(scale)%6], estimate, stats.Of(lower), stats.Of(upper), stats.Of(se))
 		if err == nil {
 			require.True(t, got.Value.Defined)
