@@ -159,13 +159,13 @@ func NoSpread(spread, size float64) bool { return !(spread > 10*0x1p-52*math.Abs
 const largest = 1e150
 
 // CheckFinite refuses values that are not finite numbers, or too large to be squared; where names the column.
-func CheckFinite(where string, x []float64) error {
-	for _, v := range x {
+func CheckFinite(where string, x ...float64) error {
+	for i, v := range x {
 		if !Finite(v) {
-			return Errorf(NotFinite, where, "holds a value that is not a finite number")
+			return Errorf(NotFinite, where, "value %d is not a finite number", i+1)
 		}
 		if math.Abs(v) > largest {
-			return Errorf(NotFinite, where, "holds a value too large to be squared")
+			return Errorf(NotFinite, where, "value %d is too large to be squared", i+1)
 		}
 	}
 	return nil

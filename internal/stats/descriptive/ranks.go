@@ -173,7 +173,7 @@ func (o RankOptions) check(where string, x []float64) error {
 	if err := o.Alternative.check(); err != nil {
 		return err
 	}
-	return stats.CheckFinite(where, append(slices.Clone(x), o.Mu))
+	return stats.CheckFinite(where, append(slices.Clone(x), o.Mu)...)
 }
 
 // z is the normal deviate; 0 where nothing varies.

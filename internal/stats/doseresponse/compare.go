@@ -127,12 +127,7 @@ func (d Data) check() error {
 	if n < 4 {
 		return stats.Errorf(stats.TooFew, d.Response, "%d complete rows do not carry a comparison of shapes", n)
 	}
-	for _, x := range d.Dose {
-		if !stats.Finite(x) {
-			return stats.Errorf(stats.NotFinite, d.Exposure, "holds a value that is not a finite number")
-		}
-	}
-	return nil
+	return stats.CheckFinite(d.Exposure, d.Dose...)
 }
 
 // shapes are those asked for, the null and the straight one first.

@@ -38,11 +38,11 @@ func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	if n <= p {
 		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
 	}
-	if err := stats.CheckFinite("response", y); err != nil {
+	if err := stats.CheckFinite("response", y...); err != nil {
 		return nil, err
 	}
 	for j, name := range m.Names {
-		if err := stats.CheckFinite(name, m.Column(j)); err != nil {
+		if err := stats.CheckFinite(name, m.Column(j)...); err != nil {
 			return nil, err
 		}
 	}

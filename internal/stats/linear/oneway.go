@@ -87,7 +87,7 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 		if len(g) == 0 {
 			return c, stats.Errorf(stats.EmptyCell, levels[i], "the group has no value")
 		}
-		if err := stats.CheckFinite(levels[i], g); err != nil {
+		if err := stats.CheckFinite(levels[i], g...); err != nil {
 			return c, err
 		}
 		means[i] = stat.Mean(g, nil)

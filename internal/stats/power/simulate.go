@@ -194,15 +194,6 @@ func checkRatio(ratio float64) error {
 	return nil
 }
 
-func checkFinite(where string, values ...float64) error {
-	for _, v := range values {
-		if !stats.Finite(v) {
-			return stats.Errorf(stats.NotFinite, where, "is not finite")
-		}
-	}
-	return nil
-}
-
 func checkShare(where string, values ...float64) error {
 	for _, v := range values {
 		if !(v >= 0 && v < 1) {

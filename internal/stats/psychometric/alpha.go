@@ -130,7 +130,7 @@ func covariances(items [][]float64, names []string) (*mat.SymDense, error) {
 		if len(items[i]) != n {
 			return nil, stats.Errorf(stats.BadInput, names[i], "has %d answers where the first item has %d", len(items[i]), n)
 		}
-		if err := stats.CheckFinite(names[i], items[i]); err != nil {
+		if err := stats.CheckFinite(names[i], items[i]...); err != nil {
 			return nil, err
 		}
 		for j := range i + 1 {

@@ -52,7 +52,7 @@ func Intraclass(columns [][]float64, level float64) (Agreement, error) {
 		if len(column) != len(columns[0]) {
 			return Agreement{}, stats.Errorf(stats.BadInput, "columns", "are not of one length")
 		}
-		if err := stats.CheckFinite("columns", column); err != nil {
+		if err := stats.CheckFinite("columns", column...); err != nil {
 			return Agreement{}, err
 		}
 		size = math.Max(size, math.Max(slices.Max(column), -slices.Min(column)))

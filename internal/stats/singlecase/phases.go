@@ -47,10 +47,8 @@ func ComparePhases(a, b []float64) (Phases, error) {
 		return Phases{}, stats.Errorf(stats.EmptyCell, "phase", "a phase has no value")
 	}
 	for _, values := range [][]float64{a, b} {
-		for i, v := range values {
-			if !stats.Finite(v) {
-				return Phases{}, stats.Errorf(stats.NotFinite, "response", "value %d of a phase is not finite", i+1)
-			}
+		if err := stats.CheckFinite("response", values...); err != nil {
+			return Phases{}, err
 		}
 	}
 	out := Phases{NA: len(a), NB: len(b), SAA: within(a), SBB: within(b)}

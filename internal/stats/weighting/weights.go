@@ -108,19 +108,13 @@ func checkTruncation(lower, upper stats.Number) error {
 	return nil
 }
 
-// largest is a number whose square, and the sum of many, is still finite.
-const largest = 1e150
-
 // checkOutcome refuses values that are not finite or too large to square, and an outcome without variation.
 func checkOutcome(name string, y []float64) error {
 	varies := false
-	for i, v := range y {
-		if !stats.Finite(v) {
-			return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
-		}
-		if math.Abs(v) > largest {
-			return stats.Errorf(stats.NotFinite, name, "row %d is too large to square", i+1)
-		}
+	if err := stats.CheckFinite(name, y...); err != nil {
+		return err
+	}
+	for _, v := range y {
 		varies = varies || v != y[0]
 	}
 	if !varies {
