@@ -57,17 +57,6 @@ type PairedEffect struct {
 	Excluded    int          `json:"n_excluded"`
 }
 
-// SmallSampleFactor is Hedges' J, the exact factor that takes the bias out of a standardised mean; undefined with one
-// degree of freedom, where the mean of such estimates does not exist.
-func SmallSampleFactor(df float64) float64 {
-	if df <= 1 {
-		return math.NaN()
-	}
-	a, _ := math.Lgamma(df / 2)
-	b, _ := math.Lgamma((df - 1) / 2)
-	return math.Exp(a-b) / math.Sqrt(df/2)
-}
-
 // EffectIndependent standardises mean(x) - mean(y). See docs/methods/effect-sizes.md.
 func EffectIndependent(x, y []float64, level float64) (IndependentEffect, error) {
 	if err := stats.CheckLevel(level); err != nil {
@@ -87,7 +76,7 @@ func EffectIndependent(x, y []float64, level float64) (IndependentEffect, error)
 	if stats.NoSpread(pooled, math.Max(math.Abs(m1), math.Abs(m2))) {
 		return IndependentEffect{}, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so a difference cannot be standardised")
 	}
-	d, scale, j := (m1-m2)/pooled, math.Sqrt(n1*n2/(n1+n2)), SmallSampleFactor(df)
+	d, scale, j := (m1-m2)/pooled, math.Sqrt(n1*n2/(n1+n2)), stats.SmallSampleFactor(df)
 	low, high := stats.NoncentralityInterval(d*scale, df, level)
 	return IndependentEffect{
 		N1: len(x), N2: len(y), MeanDiff: stats.Of(m1 - m2), SDPooled: stats.Of(pooled), DF: len(x) + len(y) - 2,
@@ -127,7 +116,7 @@ func EffectPaired(x, y []float64, level float64) (PairedEffect, error) {
 	}
 	covariance := stat.Covariance(x, y, nil)
 	r := covariance / math.Sqrt(vx*vy)
-	dz, average, j := mean/sd, math.Sqrt((vx+vy)/2), SmallSampleFactor(n-1)
+	dz, average, j := mean/sd, math.Sqrt((vx+vy)/2), stats.SmallSampleFactor(n-1)
 	low, high := stats.NoncentralityInterval(dz*math.Sqrt(n), n-1, level)
 	scale := math.Sqrt(2 * variance / (n * (vx + vy)))
 	return PairedEffect{

@@ -123,8 +123,6 @@ func (m Measure) fromMeans(x []float64, row int) (Effect, error) {
 	}
 	df := n1 + n2 - 2
 	pooled := math.Sqrt(((n1-1)*sd1*sd1 + (n2-1)*sd2*sd2) / df)
-	top, _ := math.Lgamma(df / 2)
-	bottom, _ := math.Lgamma((df - 1) / 2)
-	g := math.Exp(top-bottom) / math.Sqrt(df/2) * (m1 - m2) / pooled
+	g := stats.SmallSampleFactor(df) * (m1 - m2) / pooled
 	return Effect{g, 1/n1 + 1/n2 + g*g/(2*(n1+n2))}, nil
 }
