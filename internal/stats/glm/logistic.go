@@ -1,6 +1,7 @@
 package glm
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -91,15 +92,7 @@ func (f *Fit) auc() float64 {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case f.Eta[a] < f.Eta[b]:
-			return -1
-		case f.Eta[a] > f.Eta[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(f.Eta[a], f.Eta[b]) })
 	ranks, ones := 0.0, 0.0
 	for i := 0; i < len(order); {
 		from, here := i, 0.0

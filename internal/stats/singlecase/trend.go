@@ -3,6 +3,7 @@
 package singlecase
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -93,15 +94,7 @@ func inTime(t, y []float64, least int) ([]float64, []float64, error) {
 			return nil, nil, stats.Errorf(stats.NotFinite, "response", "value %d or its time is not finite", i+1)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case t[a] < t[b]:
-			return -1
-		case t[a] > t[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t[a], t[b]) })
 	times, values := make([]float64, len(t)), make([]float64, len(t))
 	for i, at := range order {
 		times[i], values[i] = t[at], y[at]

@@ -6,6 +6,7 @@
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -122,15 +123,7 @@ func joinTimes(counts []Count, first map[float64]float64) []Count {
 	for i := range sorted {
 		sorted[i].Time = first[sorted[i].Time]
 	}
-	slices.SortStableFunc(sorted, func(a, b Count) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(sorted, func(a, b Count) int { return cmp.Compare(a.Time, b.Time) })
 	var out []Count
 	for _, c := range sorted {
 		if n := len(out); n > 0 && out[n-1].Time == c.Time {

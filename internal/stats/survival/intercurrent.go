@@ -71,25 +71,18 @@ func (s Interrupted) before(i int) bool {
 }
 
 // Composite takes the intercurrent event as the event.
-func (s Interrupted) Composite() Spells {
-	out := Spells{Names: s.Names, X: s.X}
-	for i, t := range s.Time {
-		event := s.Event[i]
-		if s.before(i) {
-			t, event = s.Intercurrent[i].Value, true
-		}
-		out.Stop, out.Event = append(out.Stop, t), append(out.Event, event)
-	}
-	return out
-}
+func (s Interrupted) Composite() Spells { return s.endingWith(true) }
 
 // Hypothetical censors at the intercurrent event.
-func (s Interrupted) Hypothetical() Spells {
+func (s Interrupted) Hypothetical() Spells { return s.endingWith(false) }
+
+// endingWith ends a subject's time at its intercurrent event, as an event or as a censoring.
+func (s Interrupted) endingWith(asEvent bool) Spells {
 	out := Spells{Names: s.Names, X: s.X}
 	for i, t := range s.Time {
 		event := s.Event[i]
 		if s.before(i) {
-			t, event = s.Intercurrent[i].Value, false
+			t, event = s.Intercurrent[i].Value, asEvent
 		}
 		out.Stop, out.Event = append(out.Stop, t), append(out.Event, event)
 	}
