@@ -20,7 +20,8 @@ const (
 
 // cholesky makes the basis from two Cholesky factors of cross-products (Yamamoto & others 2015, ETNA 44:306): Q1 = X R1^-1
 // with R1'R1 = X'X, then once more for Q1. Blocks of rows go through the processor's cache once a pass, on all processors.
-// r is of the columns made 1 long; lengths take it back. ok is false where a column is nearly made up by earlier ones, is zero or is not finite: Gram and Schmidt decide there.
+// r is of the columns made 1 long; lengths take it back. ok is false where a column is nearly made up by earlier ones, is zero
+// or is not finite: Gram and Schmidt decide there.
 func cholesky(x []float64, n, p int) (q []float64, r *mat.TriDense, lengths []float64, ok bool) {
 	gram := cross(x, n, p)
 	lengths = make([]float64, p)

@@ -41,7 +41,8 @@ type Phases struct {
 // ComparePhases follows Parker, Vannest, Davis & Sauber (2011, Behavior Therapy 42:284) and Parker & Vannest (2009) for
 // the non-overlap of all pairs; the standard errors are those under no difference, no trend and no ties. In that case the
 // order within a phase is independent of the ranks that it holds, so that the variances of the parts of Tau-U add up. Values
-// are in the order of time within each phase. Neighbouring values that resemble each other make all these tests too sure. See docs/methods/single-case.md.
+// are in the order of time within each phase. Neighbouring values that resemble each other make all these tests too sure. See
+// docs/methods/single-case.md.
 func ComparePhases(a, b []float64) (Phases, error) {
 	if len(a) == 0 || len(b) == 0 {
 		return Phases{}, stats.Errorf(stats.EmptyCell, "phase", "a phase has no value")
