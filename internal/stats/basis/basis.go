@@ -10,8 +10,8 @@ import (
 	"afterglow/internal/stats"
 )
 
-// CollinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
-const CollinearShare = 1e-7
+// collinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
+const collinearShare = 1e-7
 
 // Columns makes columns orthonormal in place, by Gram and Schmidt's method, each twice for full digits (Giraud & others
 // 2005, Numer Math 101:87). It gives r, upper triangular: columns = orthonormal columns times r.
@@ -30,7 +30,7 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 			}
 		}
 		left := Norm(x)
-		if !(left > CollinearShare*length) {
+		if !(left > collinearShare*length) {
 			return nil, stats.Errorf(stats.Collinear, names[j], "is a combination of the columns before it in the rows that are there")
 		}
 		r.SetTri(j, j, left)

@@ -160,7 +160,7 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		if term.Label == "" || term.Label == "(Intercept)" {
 			continue
 		}
-		test, err := fit.TermTest(term.First, term.Count)
+		test, err := fit.termTest(term.First, term.Count)
 		if err != nil {
 			return Ancova{}, err
 		}
@@ -208,7 +208,7 @@ func (f *Fit) explained() (share, adjusted float64) {
 func (f *Fit) summary(level float64) Ancova {
 	n, p := f.Matrix.N(), f.Matrix.P()
 	r2, adjusted := f.explained()
-	ll := f.LogLikelihood()
+	ll := f.logLikelihood()
 	a := Ancova{N: n, Sigma: stats.Of(f.Sigma), DFResidual: f.DF, RSquared: stats.Of(r2), AdjRSquared: stats.Of(adjusted),
 		LogLikelihood: stats.Of(ll), AIC: stats.Of(-2*ll + 2*float64(p+1)), BIC: stats.Of(-2*ll + math.Log(float64(n))*float64(p+1))}
 	covariance := f.Covariance()

@@ -116,7 +116,7 @@ func TestAResampleOfBucketsIsTheFitToItsPatients(t *testing.T) {
 		copies := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: map[string][]string{}}
 		for k, bucket := range drawn {
 			for row, id := range frame.Texts["id"] {
-				if BucketOf(id, buckets) != bucket {
+				if bucketOf(id, buckets) != bucket {
 					continue
 				}
 				for name, column := range frame.Numbers {

@@ -42,8 +42,8 @@ type PolicyCurves struct {
 	Policy       Curve `json:"treatment_policy"`
 }
 
-// InterruptedName is the covariate that is 1 from the intercurrent event on.
-const InterruptedName = "intercurrent"
+// interruptedName is the covariate that is 1 from the intercurrent event on.
+const interruptedName = "intercurrent"
 
 func (s Interrupted) check() error {
 	if len(s.Intercurrent) != len(s.Time) {
@@ -92,7 +92,7 @@ func (s Interrupted) endingWith(asEvent bool) Spells {
 // TimeVarying cuts a subject's time at the intercurrent event: a last covariate is 0 up to there and 1 after. One at time 0
 // makes it 1 throughout.
 func (s Interrupted) TimeVarying() Spells {
-	out := Spells{Names: append(append([]string{}, s.Names...), InterruptedName)}
+	out := Spells{Names: append(append([]string{}, s.Names...), interruptedName)}
 	p := len(s.Names)
 	add := func(i int, start, stop float64, event bool, state float64) {
 		if start >= stop {

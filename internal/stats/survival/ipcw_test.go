@@ -64,7 +64,7 @@ func TestAnIntercurrentEventThreeWaysIsThatOfR(t *testing.T) {
 	coefficient(t, got.Hypothetical.Censored, "age48", 0.0145831967638, 0.018432498418, false)
 	coefficient(t, got.Hypothetical.Censored, "surgery", -0.5634154938199, 0.614050053321, false)
 	coefficient(t, got.TimeVarying, "age48", 0.0305363149142, 0.0138927866309, false)
-	coefficient(t, got.TimeVarying, survival.InterruptedName, 0.0160956052965, 0.3085858042285, false)
+	coefficient(t, got.TimeVarying, "intercurrent", 0.0160956052965, 0.3085858042285, false)
 
 	ipcw := got.Hypothetical.IPCW
 	for j, want := range []float64{-1.2329547801348, 0.0435377966386, 0.0288527095848, -0.1228347319894} {
