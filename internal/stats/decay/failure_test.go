@@ -122,7 +122,7 @@ func TestMixedFitsThatDoNotExistAreNamed(t *testing.T) {
 		}, stats.NotConverged, "lk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			in := mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model)
 			one.change(&in)
 			_, err := FitMixed(in)
 			statstest.RequireFailure(t, err, one.kind, one.where)

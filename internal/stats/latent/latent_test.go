@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 
@@ -17,7 +16,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 77)) }
@@ -124,11 +123,7 @@ func TestBICFindsTheSimulatedNumberOfClasses(t *testing.T) {
 }
 
 func sleepstudy(t *testing.T) ([]Subject, formula.Frame) {
-	file, err := os.ReadFile("../../../testdata/sleepstudy/sleepstudy.csv")
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	frame := data.Frame("subject")
+	frame := statstest.Data(t, "sleepstudy.csv").Frame("subject")
 	place := map[string]int{}
 	var subjects []Subject
 	for i, name := range frame.Texts["subject"] {

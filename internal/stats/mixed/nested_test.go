@@ -1,8 +1,6 @@
 package mixed
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,16 +8,11 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/reference"
 	"afterglow/internal/testkit/statstest"
 )
 
 func btheb(t testing.TB) formula.Frame {
-	file, err := os.ReadFile(filepath.Join("../../../testdata", "btheb", "btheb.csv"))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data.Frame("subject", "visit", "treatment")
+	return statstest.Data(t, "btheb.csv").Frame("subject", "visit", "treatment")
 }
 
 func fitBtheb(t testing.TB, f string, structure Structure, method Method) *Fit {

@@ -14,7 +14,7 @@ import (
 
 // stanford are the subjects of the Stanford rows: followed to death or the end, a transplant as the intercurrent event.
 func stanford(t testing.TB) survival.Interrupted {
-	f := frame(t, "heart")
+	f := statstest.Data(t, "heart.csv").Frame()
 	s := survival.Interrupted{Names: []string{"age48", "surgery"}}
 	place := map[float64]int{}
 	for i, stop := range f.Numbers["stop"] {

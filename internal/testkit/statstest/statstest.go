@@ -1,4 +1,5 @@
-// Package statstest asks of statistical methods what every one of them owes. Floor: testkit.
+// Package statstest asks of statistical methods what every one of them owes, and reads the data and results that they are held
+// against. Floor: testkit.
 // It must not be imported by a file that is not a test.
 package statstest
 
