@@ -131,13 +131,14 @@ func (j job) open(names ...string) int {
 	return count
 }
 
-// unanswered counts the rows of the levels that have no response: those that groups leaves out.
+// unanswered counts the rows of the levels that have no response, and those without a level: what groups leaves out, other
+// levels apart.
 func (j job) unanswered(response, group string, levels ...string) int {
 	count := 0
 	columns, _ := j.numbers(response)
 	belongs, _ := j.text(group)
 	for row, level := range belongs {
-		if slices.Contains(levels, level) && !columns[0][row].Defined {
+		if level == "" || slices.Contains(levels, level) && !columns[0][row].Defined {
 			count++
 		}
 	}

@@ -22,14 +22,19 @@ type competingInput struct {
 	Level   float64             `json:"level"`
 }
 
-func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
+type competingResult struct {
+	survival.CompetingRisks
+	NExcluded int `json:"n_excluded"`
+}
+
+func competingRisks(j job, in competingInput) (competingResult, error) {
 	columns, err := j.numbers(in.Time, in.Event)
 	if err != nil {
-		return survival.CompetingRisks{}, err
+		return competingResult{}, err
 	}
 	levels, groups, err := j.levels(in.Group, in.Levels, len(columns[0]))
 	if err != nil {
-		return survival.CompetingRisks{}, err
+		return competingResult{}, err
 	}
 	var rows []survival.CompetingRow
 	for i, t := range columns[0] {
@@ -38,11 +43,12 @@ func competingRisks(j job, in competingInput) (survival.CompetingRisks, error) {
 		}
 		cause := int(columns[1][i].Value)
 		if float64(cause) != columns[1][i].Value {
-			return survival.CompetingRisks{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
+			return competingResult{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
 		}
 		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: groups[i]})
 	}
-	out, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	risks, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	out := competingResult{risks, j.data.Length() - len(rows)}
 	if err != nil || in.FineGray == nil {
 		return out, err
 	}

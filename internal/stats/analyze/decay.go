@@ -18,12 +18,18 @@ type halfLifeInput struct {
 	Level    float64 `json:"level"`
 }
 
-func nlsHalfLife(j job, in halfLifeInput) (decay.Halving, error) {
+type halfLifeResult struct {
+	decay.Halving
+	NExcluded int `json:"n_excluded"`
+}
+
+func nlsHalfLife(j job, in halfLifeInput) (halfLifeResult, error) {
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
-		return decay.Halving{}, err
+		return halfLifeResult{}, err
 	}
-	return decay.FitHalving(columns[0], columns[1], in.Level)
+	out, err := decay.FitHalving(columns[0], columns[1], in.Level)
+	return halfLifeResult{out, j.open(in.Time, in.Response)}, err
 }
 
 type nlmeInput struct {
@@ -36,22 +42,27 @@ type nlmeInput struct {
 	Level    float64          `json:"level"`
 }
 
-func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
+type nlmeResult struct {
+	decay.MixedResult
+	NExcluded int `json:"n_excluded"`
+}
+
+func nlmeDecay(j job, in nlmeInput) (nlmeResult, error) {
 	columns, err := j.numbers(in.Time, in.Response)
 	if err != nil {
-		return decay.MixedResult{}, err
+		return nlmeResult{}, err
 	}
 	subjects, err := j.text(in.Subject)
 	if err != nil {
-		return decay.MixedResult{}, err
+		return nlmeResult{}, err
 	}
 	arms := make([]string, len(subjects))
 	if in.Arm != "" {
 		if arms, err = j.text(in.Arm); err != nil {
-			return decay.MixedResult{}, err
+			return nlmeResult{}, err
 		}
 	} else if in.Model == decay.AsymptoteRandomArm {
-		return decay.MixedResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
+		return nlmeResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
 	}
 	fit := decay.MixedInput{Model: in.Model, Level: in.Level}
 	var rows []int
@@ -70,5 +81,6 @@ func nlmeDecay(j job, in nlmeInput) (decay.MixedResult, error) {
 		}
 	}
 	fit.Group = numbered(inRows(subjects, rows))
-	return decay.FitMixed(fit)
+	out, err := decay.FitMixed(fit)
+	return nlmeResult{out, j.data.Length() - len(rows)}, err
 }

@@ -22,24 +22,30 @@ type geeInput struct {
 	Level    float64             `json:"level"`
 }
 
-func estimatingEquations(j job, in geeInput) (gee.Result, error) {
+type geeResult struct {
+	gee.Result
+	NExcluded int `json:"n_excluded"`
+}
+
+func estimatingEquations(j job, in geeInput) (geeResult, error) {
 	family, err := family("family", in.Family)
 	if err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	m, y, frame, err := j.model(in.Formula, in.Response, in.Factors, []string{in.Subject}, in.Subject, in.Wave)
 	if err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	data := gee.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y, Cluster: numbered(inRows(frame.Texts[in.Subject], m.Rows))}
 	if data.Wave, err = waves(frame, in.Wave, in.Factors[in.Wave], m.Rows); err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
 	fit, err := gee.New(family, in.Corstr, data)
 	if err != nil {
-		return gee.Result{}, err
+		return geeResult{}, err
 	}
-	return fit.Report(m.Names, m.N(), in.Level)
+	out, err := fit.Report(m.Names, m.N(), in.Level)
+	return geeResult{out, j.data.Length() - m.N()}, err
 }
 
 // waves numbers the values of the wave column: of a factor in the order of its levels, else sorted.

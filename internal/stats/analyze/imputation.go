@@ -48,26 +48,32 @@ const (
 	imputedColumn    = "imputed"
 )
 
-func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
+type tippingResult struct {
+	imputation.TippingPoint
+	NExcluded int `json:"n_excluded"`
+}
+
+func tippingPoint(j job, in tippingInput) (tippingResult, error) {
 	columns, err := j.numbers(in.Response, in.Baseline, imputedColumn)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	arms, err := j.text(in.Arm)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	numbers, err := j.text(imputationColumn)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	if !slices.Contains(arms, in.Arm1) {
-		return imputation.TippingPoint{}, stats.Errorf(stats.EmptyCell, in.Arm+" "+in.Arm1, "no row has this level")
+		return tippingResult{}, stats.Errorf(stats.EmptyCell, in.Arm+" "+in.Arm1, "no row has this level")
 	}
 	var order []string
-	sets := map[string]*imputation.Completed{}
+	excluded, sets := 0, map[string]*imputation.Completed{}
 	for i, number := range numbers {
 		if !columns[0][i].Defined || !columns[1][i].Defined || arms[i] == "" || number == "" {
+			excluded++
 			continue
 		}
 		s := sets[number]
@@ -87,5 +93,6 @@ func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
 	for i, number := range order {
 		completed[i] = *sets[number]
 	}
-	return imputation.Tip(completed, in.Deltas, in.Level)
+	out, err := imputation.Tip(completed, in.Deltas, in.Level)
+	return tippingResult{out, excluded}, err
 }

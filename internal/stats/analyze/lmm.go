@@ -64,7 +64,8 @@ func (in bandsInput) frame() (formula.Frame, error) {
 // lmmResult is the fit's result with the bands asked for, in their order.
 type lmmResult struct {
 	mixed.RandomResult
-	Bands [][]mixed.BandPoint `json:"bands,omitempty"`
+	Bands     [][]mixed.BandPoint `json:"bands,omitempty"`
+	NExcluded int                 `json:"n_excluded"`
 }
 
 func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
@@ -103,6 +104,7 @@ func lmm(j job, in lmmInput) (lmmResult, error) {
 	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
 		return lmmResult{}, err
 	}
+	out.NExcluded = j.data.Length() - out.NObs
 	for _, b := range in.Bands {
 		at, err := b.frame()
 		if err != nil {

@@ -27,7 +27,8 @@ type changeInput struct {
 // changeResult adds the first persons by name.
 type changeResult struct {
 	psychometric.Change
-	First []changePerson `json:"first"`
+	First     []changePerson `json:"first"`
+	NExcluded int            `json:"n_excluded"`
 }
 
 type changePerson struct {
@@ -58,7 +59,7 @@ func reliableChange(j job, in changeInput) (changeResult, error) {
 	if err != nil {
 		subjects = make([]string, len(columns[0])) // data without names
 	}
-	result := changeResult{Change: change, First: []changePerson{}}
+	result := changeResult{Change: change, First: []changePerson{}, NExcluded: j.open(in.Pre, in.Post)}
 	for _, p := range change.Persons[:min(firstPersons, len(change.Persons))] {
 		result.First = append(result.First, changePerson{subjects[p.Row], stats.Of(p.Pre), stats.Of(p.Post), stats.Of(p.RCI), p.Class})
 	}

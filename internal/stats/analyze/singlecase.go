@@ -20,20 +20,32 @@ type seriesInput struct {
 	Level      float64 `json:"level"`
 }
 
-func caseTrend(j job, in seriesInput) (singlecase.Trend, error) {
-	columns, err := j.complete(in.Time, in.Response)
-	if err != nil {
-		return singlecase.Trend{}, err
-	}
-	return singlecase.FitTrend(columns[0], columns[1], in.Level)
+type trendResult struct {
+	singlecase.Trend
+	NExcluded int `json:"n_excluded"`
 }
 
-func changePoint(j job, in seriesInput) (singlecase.ChangePoint, error) {
+func caseTrend(j job, in seriesInput) (trendResult, error) {
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
-		return singlecase.ChangePoint{}, err
+		return trendResult{}, err
 	}
-	return singlecase.FindChange(columns[0], columns[1], in.MinSegment)
+	out, err := singlecase.FitTrend(columns[0], columns[1], in.Level)
+	return trendResult{out, j.open(in.Time, in.Response)}, err
+}
+
+type changePointResult struct {
+	singlecase.ChangePoint
+	NExcluded int `json:"n_excluded"`
+}
+
+func changePoint(j job, in seriesInput) (changePointResult, error) {
+	columns, err := j.complete(in.Time, in.Response)
+	if err != nil {
+		return changePointResult{}, err
+	}
+	out, err := singlecase.FindChange(columns[0], columns[1], in.MinSegment)
+	return changePointResult{out, j.open(in.Time, in.Response)}, err
 }
 
 type phasesInput struct {
@@ -43,12 +55,18 @@ type phasesInput struct {
 	B        string `json:"b"`
 }
 
-func casePhases(j job, in phasesInput) (singlecase.Phases, error) {
+type phasesResult struct {
+	singlecase.Phases
+	NExcluded int `json:"n_excluded"`
+}
+
+func casePhases(j job, in phasesInput) (phasesResult, error) {
 	groups, err := j.groups(in.Response, in.Phase, in.A, in.B)
 	if err != nil {
-		return singlecase.Phases{}, err
+		return phasesResult{}, err
 	}
-	return singlecase.ComparePhases(groups[0], groups[1])
+	out, err := singlecase.ComparePhases(groups[0], groups[1])
+	return phasesResult{out, j.unanswered(in.Response, in.Phase, in.A, in.B)}, err
 }
 
 type ar1Input struct {
@@ -58,13 +76,19 @@ type ar1Input struct {
 	Factors  map[string][]string `json:"factors"`
 }
 
-func glsAR1(j job, in ar1Input) (singlecase.AR1, error) {
+type ar1Result struct {
+	singlecase.AR1
+	NExcluded int `json:"n_excluded"`
+}
+
+func glsAR1(j job, in ar1Input) (ar1Result, error) {
 	if in.Method != mixed.REML && in.Method != mixed.ML {
-		return singlecase.AR1{}, stats.Errorf(stats.BadInput, "method", "no method %q; there are REML and ML", in.Method)
+		return ar1Result{}, stats.Errorf(stats.BadInput, "method", "no method %q; there are REML and ML", in.Method)
 	}
 	m, y, _, err := j.model(in.Formula, in.Response, in.Factors, nil)
 	if err != nil {
-		return singlecase.AR1{}, err
+		return ar1Result{}, err
 	}
-	return singlecase.FitAR1(m, y, in.Method == mixed.REML)
+	out, err := singlecase.FitAR1(m, y, in.Method == mixed.REML)
+	return ar1Result{out, j.data.Length() - m.N()}, err
 }

@@ -25,12 +25,18 @@ type kmInput struct {
 	Level  float64      `json:"level"`
 }
 
-func kaplanMeier(j job, in kmInput) (survival.Result, error) {
-	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
+type kmResult struct {
+	survival.Result
+	NExcluded int `json:"n_excluded"`
+}
+
+func kaplanMeier(j job, in kmInput) (kmResult, error) {
+	strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
 	if err != nil {
-		return survival.Result{}, err
+		return kmResult{}, err
 	}
-	return survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	out, err := survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	return kmResult{out, excluded}, err
 }
 
 type logRankInput struct {
@@ -45,38 +51,45 @@ type logRankInput struct {
 	Level float64      `json:"level"`
 }
 
-func logRank(j job, in logRankInput) (survival.LogRankTest, error) {
-	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
+type logRankResult struct {
+	survival.LogRankTest
+	NExcluded int `json:"n_excluded"`
+}
+
+func logRank(j job, in logRankInput) (logRankResult, error) {
+	strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
 	if err != nil {
-		return survival.LogRankTest{}, err
+		return logRankResult{}, err
 	}
-	out, err := survival.LogRank(strata, in.Rho)
+	test, err := survival.LogRank(strata, in.Rho)
+	out := logRankResult{test, excluded}
 	if err != nil || !in.Tau.Defined {
 		return out, err
 	}
 	return out, out.Beside(strata, in.Tau.Value, in.Level)
 }
 
-// strata counts times by group within strata; rows without a time, a status, a group or a stratum leave.
-func (j job) strata(time, status, group string, levels []string, stratum string) ([]survival.Stratum, error) {
+// strata counts times by group within strata; rows without a time, a status, a group or a stratum leave and are counted.
+func (j job) strata(time, status, group string, levels []string, stratum string) (out []survival.Stratum, excluded int, err error) {
 	rows, err := j.times(time, status)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	levels, groups, err := j.levels(group, levels, len(rows))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	strata := make([]string, len(rows))
 	if stratum != "" {
 		if strata, err = j.text(stratum); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	var names []string
 	byStratum := map[string][]survival.Observation{}
 	for i, r := range rows {
 		if !r.there || groups[i] < 0 || stratum != "" && strata[i] == "" {
+			excluded++
 			continue
 		}
 		if _, known := byStratum[strata[i]]; !known {
@@ -85,18 +98,17 @@ func (j job) strata(time, status, group string, levels []string, stratum string)
 		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: levels[groups[i]]})
 	}
 	slices.Sort(names)
-	var out []survival.Stratum
 	for _, name := range names {
 		counted, err := survival.Tally(byStratum[name], levels)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		out = append(out, survival.Stratum{Groups: counted})
 	}
 	if len(out) == 0 {
-		return nil, stats.Errorf(stats.TooFew, time, "no complete row")
+		return nil, 0, stats.Errorf(stats.TooFew, time, "no complete row")
 	}
-	return out, nil
+	return out, excluded, nil
 }
 
 type timed struct {
@@ -147,7 +159,12 @@ var baselineTimes = []float64{90, 365, 730}
 
 const baselineAtRisk = 10
 
-func coxph(j job, in coxInput) (survival.CoxResult, error) {
+type coxResult struct {
+	survival.CoxResult
+	NExcluded int `json:"n_excluded"`
+}
+
+func coxph(j job, in coxInput) (coxResult, error) {
 	stop := in.Stop
 	if stop == "" {
 		stop = in.Time
@@ -163,11 +180,11 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	}
 	m, frame, err := j.covariates(in.Formula, in.Factors, []string{in.Strata, in.Cluster, in.Subject}, needed...)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	rows, err := j.times(stop, in.Status)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	spells := survival.Spells{Names: m.Names, X: m.X, Frequency: in.Frequency}
 	for _, row := range m.Rows {
@@ -176,12 +193,12 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 	}
 	if in.Weights != "" {
 		if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Start != "" {
 		if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Strata != "" {
@@ -190,28 +207,29 @@ func coxph(j job, in coxInput) (survival.CoxResult, error) {
 			spells.Strata = distinct(frame.Texts[in.Strata])
 		}
 		if spells.Stratum, err = coded(in.Strata, frame.Texts[in.Strata], spells.Strata, m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Cluster != "" {
 		if spells.Cluster, err = coded(in.Cluster, frame.Texts[in.Cluster], distinct(frame.Texts[in.Cluster]), m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	if in.Subject != "" {
 		if spells.Subject, err = coded(in.Subject, frame.Texts[in.Subject], distinct(frame.Texts[in.Subject]), m.Rows); err != nil {
-			return survival.CoxResult{}, err
+			return coxResult{}, err
 		}
 	}
 	fit, err := survival.FitCox(spells, in.Ties)
 	if err != nil {
-		return survival.CoxResult{}, err
+		return coxResult{}, err
 	}
 	at := in.At
 	if at == nil {
 		at = baselineTimes
 	}
-	return fit.Report(in.Level, at, baselineAtRisk)
+	out, err := fit.Report(in.Level, at, baselineAtRisk)
+	return coxResult{out, j.data.Length() - m.N()}, err
 }
 
 // discreteInput takes a time and a status, or the ends of an interval that holds the event.
@@ -226,34 +244,40 @@ type discreteInput struct {
 	Level   float64             `json:"level"`
 }
 
-func discreteHazard(j job, in discreteInput) (survival.DiscreteHazard, error) {
+type discreteResult struct {
+	survival.DiscreteHazard
+	NExcluded int `json:"n_excluded"`
+}
+
+func discreteHazard(j job, in discreteInput) (discreteResult, error) {
 	if in.Lower != "" {
 		return j.discreteIntervals(in)
 	}
 	m, _, err := j.covariates(in.Formula, in.Factors, nil, in.Time, in.Status)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	rows, err := j.times(in.Time, in.Status)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	spells := survival.Spells{Names: m.Names, X: m.X}
 	for _, row := range m.Rows {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
 	}
-	return survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+	out, err := survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+	return discreteResult{out, j.data.Length() - m.N()}, err
 }
 
-func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error) {
+func (j job) discreteIntervals(in discreteInput) (discreteResult, error) {
 	m, err := j.covariatesOrNone(in.Formula, in.Factors)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	times, there, err := j.intervals(in.Lower, in.Upper)
 	if err != nil {
-		return survival.DiscreteHazard{}, err
+		return discreteResult{}, err
 	}
 	var kept []survival.Censored
 	var x []float64
@@ -262,5 +286,6 @@ func (j job) discreteIntervals(in discreteInput) (survival.DiscreteHazard, error
 			kept, x = append(kept, times[row]), append(x, m.Row(k)...)
 		}
 	}
-	return survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
+	out, err := survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
+	return discreteResult{out, j.data.Length() - len(kept)}, err
 }

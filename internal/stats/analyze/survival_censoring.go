@@ -162,25 +162,31 @@ type rmstInput struct {
 	Level   float64  `json:"level"`
 }
 
-func restrictedMeans(j job, in rmstInput) (survival.RestrictedMeans, error) {
+type rmstResult struct {
+	survival.RestrictedMeans
+	NExcluded int `json:"n_excluded"`
+}
+
+func restrictedMeans(j job, in rmstInput) (rmstResult, error) {
 	if in.Enter == "" {
-		strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
+		strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
 		if err != nil {
-			return survival.RestrictedMeans{}, err
+			return rmstResult{}, err
 		}
-		return survival.CompareRestrictedMeans(strata[0].Groups, in.Tau, in.Level)
+		out, err := survival.CompareRestrictedMeans(strata[0].Groups, in.Tau, in.Level)
+		return rmstResult{out, excluded}, err
 	}
 	leave, err := j.times(in.Time, in.Status)
 	if err != nil {
-		return survival.RestrictedMeans{}, err
+		return rmstResult{}, err
 	}
 	enter, err := j.times(in.Enter, in.Entered)
 	if err != nil {
-		return survival.RestrictedMeans{}, err
+		return rmstResult{}, err
 	}
 	levels, group, err := j.levels(in.Group, in.Levels, len(leave))
 	if err != nil {
-		return survival.RestrictedMeans{}, err
+		return rmstResult{}, err
 	}
 	var stays []survival.Stay
 	for i, l := range leave {
@@ -188,7 +194,8 @@ func restrictedMeans(j job, in rmstInput) (survival.RestrictedMeans, error) {
 			stays = append(stays, survival.Stay{Enter: e.time, Leave: l.time, Entered: e.event, Left: l.event, Group: levels[group[i]]})
 		}
 	}
-	return survival.TimeInState(stays, levels, in.Tau, in.Level)
+	out, err := survival.TimeInState(stays, levels, in.Tau, in.Level)
+	return rmstResult{out, j.data.Length() - len(stays)}, err
 }
 
 type landmarkInput struct {
@@ -206,20 +213,25 @@ type landmarkInput struct {
 	Level    float64             `json:"level"`
 }
 
+type landmarkResult struct {
+	survival.Landmark
+	NExcluded int `json:"n_excluded"`
+}
+
 // landmark groups by a column, or by whether a column of times (the exposure) lies at or before the landmark: then the levels
 // name those not exposed, and those exposed.
-func landmark(j job, in landmarkInput) (survival.Landmark, error) {
+func landmark(j job, in landmarkInput) (landmarkResult, error) {
 	m, err := j.covariatesOrNone(in.Formula, in.Factors, in.Time, in.Status)
 	if err != nil {
-		return survival.Landmark{}, err
+		return landmarkResult{}, err
 	}
 	rows, err := j.times(in.Time, in.Status)
 	if err != nil {
-		return survival.Landmark{}, err
+		return landmarkResult{}, err
 	}
 	levels, group, err := j.landmarkGroups(in, len(rows))
 	if err != nil {
-		return survival.Landmark{}, err
+		return landmarkResult{}, err
 	}
 	var subjects []survival.Observation
 	var x []float64
@@ -229,7 +241,8 @@ func landmark(j job, in landmarkInput) (survival.Landmark, error) {
 			x = append(x, m.Row(k)...)
 		}
 	}
-	out, err := survival.CompareFromLandmark(subjects, levels, in.Landmark, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	compared, err := survival.CompareFromLandmark(subjects, levels, in.Landmark, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
+	out := landmarkResult{compared, j.data.Length() - len(subjects)}
 	if err != nil || in.Ties == "" {
 		return out, err
 	}

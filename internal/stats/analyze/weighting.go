@@ -24,16 +24,22 @@ type logisticInput struct {
 	Level    float64             `json:"level"`
 }
 
-func logistic(j job, in logisticInput) (glm.Logistic, error) {
+type logisticResult struct {
+	glm.Logistic
+	NExcluded int `json:"n_excluded"`
+}
+
+func logistic(j job, in logisticInput) (logisticResult, error) {
 	m, y, _, err := j.model(in.Formula, in.Response, in.Factors, nil)
 	if err != nil {
-		return glm.Logistic{}, err
+		return logisticResult{}, err
 	}
 	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y})
 	if err != nil {
-		return glm.Logistic{}, err
+		return logisticResult{}, err
 	}
-	return fit.Logistic(in.Level)
+	out, err := fit.Logistic(in.Level)
+	return logisticResult{out, j.data.Length() - m.N()}, err
 }
 
 type multinomialInput struct {
@@ -44,16 +50,22 @@ type multinomialInput struct {
 	Level    float64             `json:"level"`
 }
 
-func multinomial(j job, in multinomialInput) (glm.Multinomial, error) {
+type multinomialResult struct {
+	glm.Multinomial
+	NExcluded int `json:"n_excluded"`
+}
+
+func multinomial(j job, in multinomialInput) (multinomialResult, error) {
 	g, err := j.grouped(in.Response, in.Levels, in.Factors, nil, nil, in.Formula)
 	if err != nil {
-		return glm.Multinomial{}, err
+		return multinomialResult{}, err
 	}
 	fit, err := glm.NewMultinomial(glm.Classes{Names: g.names[0], X: g.x[0], Response: in.Response, Levels: in.Levels, Group: g.group})
 	if err != nil {
-		return glm.Multinomial{}, err
+		return multinomialResult{}, err
 	}
-	return fit.Report(in.Level)
+	out, err := fit.Report(in.Level)
+	return multinomialResult{out, g.excluded}, err
 }
 
 type iptwInput struct {
@@ -66,17 +78,23 @@ type iptwInput struct {
 	Level      float64             `json:"level"`
 }
 
-func iptw(j job, in iptwInput) (weighting.Comparison, error) {
+type iptwResult struct {
+	weighting.Comparison
+	NExcluded int `json:"n_excluded"`
+}
+
+func iptw(j job, in iptwInput) (iptwResult, error) {
 	m, treated, frame, err := j.model(in.Formula, in.Treatment, in.Factors, nil, in.Outcome)
 	if err != nil {
-		return weighting.Comparison{}, err
+		return iptwResult{}, err
 	}
 	y, err := numberOf(frame, in.Outcome, m.Rows)
 	if err != nil {
-		return weighting.Comparison{}, err
+		return iptwResult{}, err
 	}
-	return weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
+	out, err := weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
 		Estimand: in.Estimand, Level: in.Level, Truncation: in.Truncation})
+	return iptwResult{out, j.data.Length() - m.N()}, err
 }
 
 type weightedInput struct {
