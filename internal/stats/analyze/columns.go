@@ -203,7 +203,7 @@ func coded(name string, column, levels []string, rows []int) ([]int, error) {
 	for i, row := range rows {
 		at, known := place[column[row]]
 		if !known {
-			return nil, stats.Errorf(stats.BadInput, name, "%q is not among the levels", column[row])
+			return nil, stats.Errorf(stats.BadInput, name, "row %d of those that are left is of none of the levels", row+1)
 		}
 		out[i] = at
 	}

@@ -32,12 +32,6 @@ func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	if len(y) != n {
 		return nil, stats.Errorf(stats.BadInput, "response", "has %d values for %d rows", len(y), n)
 	}
-	if p == 0 {
-		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
-	}
-	if n <= p {
-		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
-	}
 	if err := stats.CheckFinite("response", y...); err != nil {
 		return nil, err
 	}
