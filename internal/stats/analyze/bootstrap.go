@@ -78,9 +78,9 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 	}
 	result, err := bootstrap.Run(len(x), statistic, resamples, in.Level)
 	if bootstrap.Paired(in.Statistic) {
-		result.Excluded = j.open(in.X, in.Y)
+		result.NExcluded = j.open(in.X, in.Y)
 	} else {
-		result.Excluded = j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
+		result.NExcluded = j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
 	}
 	return result, err
 }

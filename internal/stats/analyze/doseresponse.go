@@ -44,7 +44,7 @@ func doseResponse(j job, in doseInput) (doseresponse.Result, error) {
 		return doseresponse.Result{}, err
 	}
 	out, err := doseresponse.Compare(d, doseresponse.Options{Shapes: in.Shapes, At: in.At, Points: in.Points, Level: in.Level})
-	out.Excluded = frame.Length() - m.N()
+	out.NExcluded = frame.Length() - m.N()
 	return out, err
 }
 
@@ -95,6 +95,6 @@ func nestedModels(j job, in nestedInput) (doseresponse.NestedResult, error) {
 		candidates = append(candidates, c)
 	}
 	out, err := doseresponse.Nested(candidates, response, y, in.Family, in.Level)
-	out.Excluded = frame.Length() - len(rows)
+	out.NExcluded = frame.Length() - len(rows)
 	return out, err
 }

@@ -109,7 +109,7 @@ func cronbachAlpha(j job, in itemsInput) (psychometric.Alpha, error) {
 		return psychometric.Alpha{}, err
 	}
 	result, err := psychometric.CronbachAlpha(items, in.Items, in.Level)
-	result.Excluded = j.open(in.Items...)
+	result.NExcluded = j.open(in.Items...)
 	return result, err
 }
 
@@ -119,7 +119,7 @@ func mcdonaldOmega(j job, in itemsInput) (psychometric.Omega, error) {
 		return psychometric.Omega{}, err
 	}
 	result, err := psychometric.McDonaldOmega(items, in.Items)
-	result.Excluded = j.open(in.Items...)
+	result.NExcluded = j.open(in.Items...)
 	return result, err
 }
 
@@ -137,6 +137,6 @@ func intraclass(j job, in iccInput) (psychometric.Agreement, error) {
 		return psychometric.Agreement{}, err
 	}
 	result, err := psychometric.Intraclass(columns, in.Level)
-	result.Excluded = j.open(in.Columns...)
+	result.NExcluded = j.open(in.Columns...)
 	return result, err
 }

@@ -16,7 +16,7 @@ type Statistic func(rows []int) float64
 
 // Result is a statistic with its replicates. Percentile, basic and BCa limits interpolate order statistics on the scale of
 // normal quantiles at (B + 1) alpha (Davison & Hinkley 1997, equation 5.8); those named type7 are plain quantiles. The
-// acceleration is Efron's from the jackknife. Excluded are the rows that the caller left out because a value was missing.
+// acceleration is Efron's from the jackknife. NExcluded are the rows that the caller left out because a value was missing.
 type Result struct {
 	N               int          `json:"n"`
 	B               int          `json:"b"`
@@ -42,7 +42,7 @@ type Result struct {
 	BCaType7Lower   stats.Number `json:"bca_type7_lower"`
 	BCaType7Upper   stats.Number `json:"bca_type7_upper"`
 	Level           float64      `json:"level"`
-	Excluded        int          `json:"n_excluded"`
+	NExcluded       int          `json:"n_excluded"`
 	Notes           []string     `json:"notes,omitempty"`
 }
 

@@ -27,7 +27,7 @@ type TOptions struct {
 }
 
 // TTest is a t test. A one-sided interval has an open end, which is undefined. N2 is undefined with one
-// sample. Excluded are the rows that the caller left out because a value was missing.
+// sample. NExcluded are the rows that the caller left out because a value was missing.
 type TTest struct {
 	Estimate  stats.Number `json:"estimate"`
 	SE        stats.Number `json:"se"`
@@ -38,7 +38,7 @@ type TTest struct {
 	Upper     stats.Number `json:"ci_upper"`
 	N1        int          `json:"n1"`
 	N2        stats.Number `json:"n2"`
-	Excluded  int          `json:"n_excluded"`
+	NExcluded int          `json:"n_excluded"`
 }
 
 func (a Alternative) check() error {

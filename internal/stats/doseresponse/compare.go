@@ -35,8 +35,8 @@ type Options struct {
 // shape that predicts best for its size; the tests are those of the plan only if the shape was named before looking.
 type Result struct {
 	N int `json:"n"`
-	// Excluded counts rows left out because a value is missing; the caller fills it.
-	Excluded  int          `json:"n_excluded"`
+	// NExcluded counts rows left out because a value is missing; the caller fills it.
+	NExcluded int          `json:"n_excluded"`
 	Exposure  string       `json:"exposure"`
 	Response  string       `json:"response"`
 	Family    Family       `json:"family"`

@@ -23,11 +23,11 @@ type Model struct {
 }
 
 // Ancova is a fitted analysis of covariance. LS-means stand at the means of numeric columns over the analysed
-// rows (the baseline where the model says) and give the levels of other factors equal weights. Excluded are rows with
+// rows (the baseline where the model says) and give the levels of other factors equal weights. NExcluded are rows with
 // something missing, or with a level that is not among those compared.
 type Ancova struct {
 	N             int               `json:"n"`
-	Excluded      int               `json:"n_excluded"`
+	NExcluded     int               `json:"n_excluded"`
 	Coefficients  []Coefficient     `json:"coefficients"`
 	VCov          stats.NamedMatrix `json:"vcov"`
 	Sigma         stats.Number      `json:"sigma"`
@@ -116,7 +116,7 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		return Ancova{}, err
 	}
 	a := fit.summary(model.Level)
-	a.Excluded = frame.Length() - matrix.N()
+	a.NExcluded = frame.Length() - matrix.N()
 	for _, term := range design.Terms {
 		if term.Label == "" || term.Label == "(Intercept)" {
 			continue

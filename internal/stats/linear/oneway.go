@@ -12,7 +12,7 @@ import (
 )
 
 // Comparisons compares the means of several groups: all pairs by Tukey-Kramer, and each with a control by
-// Dunnett. Excluded are the rows that the caller left out because the response was missing.
+// Dunnett. NExcluded are the rows that the caller left out because the response was missing.
 type Comparisons struct {
 	Anova           Anova         `json:"anova"`
 	Means           []GroupMean   `json:"means"`
@@ -20,7 +20,7 @@ type Comparisons struct {
 	TukeyCritical   stats.Number  `json:"tukey_critical_t"`
 	VersusControl   []FromControl `json:"versus_control"`
 	DunnettCritical stats.Number  `json:"dunnett_critical_t"`
-	Excluded        int           `json:"n_excluded"`
+	NExcluded       int           `json:"n_excluded"`
 }
 
 // Anova is the one-way analysis of variance.
