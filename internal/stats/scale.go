@@ -47,3 +47,17 @@ func MeanOverScale(f func(s float64) float64, df float64) float64 {
 	whole := Integrate(func(x float64) float64 { return math.Exp(log(x)) }, low, high, panels)
 	return Integrate(func(x float64) float64 { return math.Exp(log(x)) * f(math.Exp(x)) }, low, high, panels) / whole
 }
+
+// SmallSampleFactor is Hedges' J, by which a mean in units of a standard deviation estimated with df degrees of freedom is
+// multiplied to take its bias out: Gamma(df/2) / (Gamma((df - 1)/2) sqrt(df/2)) (Hedges 1981, J Educ Stat 6:107). Up to one
+// degree of freedom it is NaN: such estimates have no mean.
+func SmallSampleFactor(df float64) float64 {
+	if !(df > 1) {
+		return math.NaN()
+	}
+	ratio := lgamma(df/2) - lgamma((df-1)/2)
+	if df > 2 {
+		ratio = lgammaRatio(0.5, (df-1)/2) // large shapes keep their digits
+	}
+	return math.Exp(ratio) / math.Sqrt(df/2)
+}

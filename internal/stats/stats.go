@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // Number is a result that may be undefined (not estimable, infinite, not reached). An undefined
@@ -20,15 +22,18 @@ type Number struct {
 
 // Of gives x as a Number; NaN and infinities become the undefined number.
 func Of(x float64) Number {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if !Finite(x) {
 		return Number{}
 	}
 	return Number{Value: x, Defined: true}
 }
 
+// Finite tells whether x is neither NaN nor infinite.
+func Finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // MarshalJSON writes the number, or null where it is undefined.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.Defined || math.IsNaN(n.Value) || math.IsInf(n.Value, 0) {
+	if !n.Defined || !Finite(n.Value) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(n.Value)
@@ -91,8 +96,25 @@ func ZEstimate(estimate, se, level float64) Estimate {
 	return e
 }
 
-// Test is a test of a hypothesis with several degrees of freedom; DenominatorDF is undefined for
-// a chi-square test.
+// NamedMatrix is a symmetric matrix with the names of its rows.
+type NamedMatrix struct {
+	Names  []string   `json:"names"`
+	Matrix [][]Number `json:"matrix"`
+}
+
+// Matrix gives a matrix row by row, as results hold it.
+func Matrix(m mat.Matrix) [][]Number {
+	rows, columns := m.Dims()
+	out := make([][]Number, rows)
+	for i := range out {
+		for j := range columns {
+			out[i] = append(out[i], Of(m.At(i, j)))
+		}
+	}
+	return out
+}
+
+// Test is an F test.
 type Test struct {
 	Statistic     Number `json:"statistic"`
 	NumeratorDF   int    `json:"ndf"`
@@ -109,9 +131,16 @@ func FTest(f Number, ndf int, ddf Number) Test {
 	return t
 }
 
+// ChiSquare is a chi-square test.
+type ChiSquare struct {
+	ChiSq  Number `json:"chisq"`
+	DF     int    `json:"df"`
+	PValue Number `json:"p_value"`
+}
+
 // ChiSquareTest is the test of a chi-square statistic.
-func ChiSquareTest(x float64, df int) Test {
-	return Test{Statistic: Of(x), NumeratorDF: df, PValue: Of(UpperChiSquare(x, float64(df)))}
+func ChiSquareTest(x float64, df int) ChiSquare {
+	return ChiSquare{ChiSq: Of(x), DF: df, PValue: Of(UpperChiSquare(x, float64(df)))}
 }
 
 // CheckLevel refuses a confidence level outside (0, 1).
@@ -130,13 +159,13 @@ func NoSpread(spread, size float64) bool { return !(spread > 10*0x1p-52*math.Abs
 const largest = 1e150
 
 // CheckFinite refuses values that are not finite numbers, or too large to be squared; where names the column.
-func CheckFinite(where string, x []float64) error {
-	for _, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return Errorf(NotFinite, where, "holds a value that is not a finite number")
+func CheckFinite(where string, x ...float64) error {
+	for i, v := range x {
+		if !Finite(v) {
+			return Errorf(NotFinite, where, "value %d is not a finite number", i+1)
 		}
 		if math.Abs(v) > largest {
-			return Errorf(NotFinite, where, "holds a value too large to be squared")
+			return Errorf(NotFinite, where, "value %d is too large to be squared", i+1)
 		}
 	}
 	return nil

@@ -162,7 +162,8 @@ type kind struct {
 	run         func(job) (any, error)
 }
 
-// as makes a kind of an adapter: In is the case's input, Out the room's result.
+// as makes a kind of an adapter: In is the case's input, Out the room's result. Where the room does not see the rows that the
+// adapter leaves out, Out holds the room's result and their count, n_excluded.
 func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kind {
 	return kind{name: name, about: about, input: reflect.TypeFor[In](), results: []reflect.Type{reflect.TypeFor[Out]()}, run: func(j job) (any, error) {
 		var in In

@@ -48,18 +48,18 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 		if err != nil {
 			return bootstrap.Result{}, err
 		}
-		groups, err := j.text(in.Group)
+		if in.Group == "" {
+			return bootstrap.Result{}, stats.Errorf(stats.BadInput, "group", "name the column of the two groups")
+		}
+		_, groups, err := j.levels(in.Group, []string{in.Group1, in.Group2}, len(columns[0]))
 		if err != nil {
 			return bootstrap.Result{}, err
 		}
 		strata = make([][]int, 2)
 		for i, v := range columns[0] {
-			if !v.Defined || groups[i] != in.Group1 && groups[i] != in.Group2 {
+			g := groups[i]
+			if !v.Defined || g < 0 {
 				continue
-			}
-			g := 0
-			if groups[i] == in.Group2 {
-				g = 1
 			}
 			strata[g] = append(strata[g], len(x))
 			x, first = append(x, v.Value), append(first, g == 0)
@@ -78,9 +78,9 @@ func resampled(j job, in bootstrapInput) (bootstrap.Result, error) {
 	}
 	result, err := bootstrap.Run(len(x), statistic, resamples, in.Level)
 	if bootstrap.Paired(in.Statistic) {
-		result.Excluded = j.open(in.X, in.Y)
+		result.NExcluded = j.open(in.X, in.Y)
 	} else {
-		result.Excluded = j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
+		result.NExcluded = j.unanswered(in.Response, in.Group, in.Group1, in.Group2)
 	}
 	return result, err
 }

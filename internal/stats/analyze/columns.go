@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"strconv"
 
@@ -51,7 +50,7 @@ func (j job) numbers(names ...string) ([][]stats.Number, error) {
 			return nil, stats.Errorf(stats.BadInput, name, "no such column")
 		}
 		for row, v := range column {
-			if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+			if !stats.Finite(v.Value) {
 				return nil, stats.Errorf(stats.NotFinite, name, "row %d of those that are left is not a finite number", row+1)
 			}
 		}
@@ -132,15 +131,81 @@ func (j job) open(names ...string) int {
 	return count
 }
 
-// unanswered counts the rows of the levels that have no response: those that groups leaves out.
+// unanswered counts the rows of the levels that have no response, and those without a level: what groups leaves out, other
+// levels apart.
 func (j job) unanswered(response, group string, levels ...string) int {
 	count := 0
 	columns, _ := j.numbers(response)
 	belongs, _ := j.text(group)
 	for row, level := range belongs {
-		if slices.Contains(levels, level) && !columns[0][row].Defined {
+		if level == "" || slices.Contains(levels, level) && !columns[0][row].Defined {
 			count++
 		}
 	}
 	return count
+}
+
+// levels gives every row's place among the levels, -1 where it has none of them; without a group all are in one.
+func (j job) levels(group string, levels []string, n int) ([]string, []int, error) {
+	place := make([]int, n)
+	if group == "" {
+		return []string{"all"}, place, nil
+	}
+	column, err := j.text(group)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, value := range column {
+		place[i] = slices.Index(levels, value)
+	}
+	return levels, place, nil
+}
+
+// optional reads a column, or gives one value in all rows where none is named.
+func (j job) optional(name string, n int, value stats.Number) ([]stats.Number, error) {
+	if name == "" {
+		return slices.Repeat([]stats.Number{value}, n), nil
+	}
+	columns, err := j.numbers(name)
+	if err != nil {
+		return nil, err
+	}
+	return columns[0], nil
+}
+
+// numbered numbers the distinct values of a column as they come up.
+func numbered(column []string) []int {
+	place := map[string]int{}
+	out := make([]int, len(column))
+	for i, value := range column {
+		if _, known := place[value]; !known {
+			place[value] = len(place)
+		}
+		out[i] = place[value]
+	}
+	return out
+}
+
+// distinct gives the values of a column sorted, the missing one left out.
+func distinct(column []string) []string {
+	out := slices.Clone(column)
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
+}
+
+// coded numbers the values of a column by their place among the levels.
+func coded(name string, column, levels []string, rows []int) ([]int, error) {
+	place := map[string]int{}
+	for i, level := range levels {
+		place[level] = i
+	}
+	out := make([]int, len(rows))
+	for i, row := range rows {
+		at, known := place[column[row]]
+		if !known {
+			return nil, stats.Errorf(stats.BadInput, name, "row %d of those that are left is of none of the levels", row+1)
+		}
+		out[i] = at
+	}
+	return out, nil
 }

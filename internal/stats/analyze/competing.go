@@ -1,7 +1,7 @@
 package analyze
 
 import (
-	"slices"
+	"maps"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
@@ -22,34 +22,33 @@ type competingInput struct {
 	Level   float64             `json:"level"`
 }
 
+type competingResult struct {
+	survival.CompetingRisks
+	NExcluded int `json:"n_excluded"`
+}
+
 func competingRisks(j job, in competingInput) (competingResult, error) {
 	columns, err := j.numbers(in.Time, in.Event)
 	if err != nil {
 		return competingResult{}, err
 	}
-	levels, groups := in.Levels, make([]string, len(columns[0]))
-	if in.Group == "" {
-		levels = []string{"all"}
-		for i := range groups {
-			groups[i] = "all"
-		}
-	} else if groups, err = j.text(in.Group); err != nil {
+	levels, groups, err := j.levels(in.Group, in.Levels, len(columns[0]))
+	if err != nil {
 		return competingResult{}, err
 	}
 	var rows []survival.CompetingRow
 	for i, t := range columns[0] {
-		g := slices.Index(levels, groups[i])
-		if !t.Defined || !columns[1][i].Defined || g < 0 {
+		if !t.Defined || !columns[1][i].Defined || groups[i] < 0 {
 			continue
 		}
 		cause := int(columns[1][i].Value)
 		if float64(cause) != columns[1][i].Value {
 			return competingResult{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
 		}
-		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: g})
+		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: groups[i]})
 	}
-	incidences, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
-	out := competingResult{incidences, j.left(len(rows))}
+	risks, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
+	out := competingResult{risks, j.data.Length() - len(rows)}
 	if err != nil || in.FineGray == nil {
 		return out, err
 	}
@@ -63,9 +62,7 @@ func (j job) fineGray(in competingInput, columns [][]stats.Number) (survival.Fin
 		return survival.FineGray{}, stats.Errorf(stats.BadInput, "fine_gray", "there is no cause %d", in.FineGray.Cause)
 	}
 	factors := map[string][]string{}
-	for name, levels := range in.Factors {
-		factors[name] = levels
-	}
+	maps.Copy(factors, in.Factors)
 	if in.Group != "" {
 		factors[in.Group] = in.Levels
 	}

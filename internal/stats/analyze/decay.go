@@ -18,13 +18,18 @@ type halfLifeInput struct {
 	Level    float64 `json:"level"`
 }
 
-func nlsHalfLife(j job, in halfLifeInput) (halvingResult, error) {
+type halfLifeResult struct {
+	decay.Halving
+	NExcluded int `json:"n_excluded"`
+}
+
+func nlsHalfLife(j job, in halfLifeInput) (halfLifeResult, error) {
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
-		return halvingResult{}, err
+		return halfLifeResult{}, err
 	}
-	fit, err := decay.FitHalving(columns[0], columns[1], in.Level)
-	return halvingResult{fit, j.left(len(columns[0]))}, err
+	out, err := decay.FitHalving(columns[0], columns[1], in.Level)
+	return halfLifeResult{out, j.open(in.Time, in.Response)}, err
 }
 
 type nlmeInput struct {
@@ -37,22 +42,27 @@ type nlmeInput struct {
 	Level    float64          `json:"level"`
 }
 
-func nlmeDecay(j job, in nlmeInput) (mixedDecayResult, error) {
+type nlmeResult struct {
+	decay.MixedResult
+	NExcluded int `json:"n_excluded"`
+}
+
+func nlmeDecay(j job, in nlmeInput) (nlmeResult, error) {
 	columns, err := j.numbers(in.Time, in.Response)
 	if err != nil {
-		return mixedDecayResult{}, err
+		return nlmeResult{}, err
 	}
 	subjects, err := j.text(in.Subject)
 	if err != nil {
-		return mixedDecayResult{}, err
+		return nlmeResult{}, err
 	}
 	arms := make([]string, len(subjects))
 	if in.Arm != "" {
 		if arms, err = j.text(in.Arm); err != nil {
-			return mixedDecayResult{}, err
+			return nlmeResult{}, err
 		}
 	} else if in.Model == decay.AsymptoteRandomArm {
-		return mixedDecayResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
+		return nlmeResult{}, stats.Errorf(stats.BadInput, "arm", "the model needs an arm")
 	}
 	fit := decay.MixedInput{Model: in.Model, Level: in.Level}
 	var rows []int
@@ -71,14 +81,12 @@ func nlmeDecay(j job, in nlmeInput) (mixedDecayResult, error) {
 			case other == "":
 				other = arms[i]
 			case arms[i] != other:
-				return mixedDecayResult{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
+				return nlmeResult{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
 			}
 			fit.Arm = append(fit.Arm, arm)
 		}
 	}
-	if fit.Group, err = coded(in.Subject, subjects, firstSeen(subjects, rows), rows); err != nil {
-		return mixedDecayResult{}, err
-	}
-	result, err := decay.FitMixed(fit)
-	return mixedDecayResult{result, j.left(len(rows))}, err
+	fit.Group = numbered(inRows(subjects, rows))
+	out, err := decay.FitMixed(fit)
+	return nlmeResult{out, j.data.Length() - len(rows)}, err
 }

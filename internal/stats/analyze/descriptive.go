@@ -84,7 +84,7 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.OneSampleT(x[0], options)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
@@ -92,7 +92,7 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.PairedT(pairs[0], pairs[1], options)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "welch", "student":
 		samples, err := in.samples(j)
@@ -100,7 +100,7 @@ func tTest(j job, in tTestInput) (descriptive.TTest, error) {
 			return none, err
 		}
 		result, err := descriptive.TwoSampleT(samples[0], samples[1], in.Type == "student", options)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return none, unknownType(in.Type, "one_sample, paired, welch or student")
@@ -128,7 +128,7 @@ func wilcoxon(j job, in wilcoxonInput) (any, error) {
 		}
 		options.Exact = in.exact(len(pairs[0]))
 		result, err := descriptive.SignedRankTest(pairs[0], pairs[1], options)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "rank_sum":
 		samples, err := in.samples(j)
@@ -137,7 +137,7 @@ func wilcoxon(j job, in wilcoxonInput) (any, error) {
 		}
 		options.Exact = in.exact(max(len(samples[0]), len(samples[1])))
 		result, err := descriptive.RankSumTest(samples[0], samples[1], options)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "signed_rank or rank_sum")
@@ -158,7 +158,7 @@ func effectSize(j job, in twoColumns) (any, error) {
 			return nil, err
 		}
 		result, err := descriptive.EffectIndependent(samples[0], samples[1], in.Level)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	case "paired":
 		pairs, err := in.pairs(j)
@@ -166,7 +166,7 @@ func effectSize(j job, in twoColumns) (any, error) {
 			return nil, err
 		}
 		result, err := descriptive.EffectPaired(pairs[0], pairs[1], in.Level)
-		result.Excluded = in.excluded(j)
+		result.NExcluded = in.excluded(j)
 		return result, placed(err, in.places())
 	}
 	return nil, unknownType(in.Type, "independent or paired")

@@ -3,7 +3,6 @@ package analyze
 import (
 	"slices"
 
-	"afterglow/internal/stats"
 	"afterglow/internal/stats/doseresponse"
 	"afterglow/internal/stats/formula"
 )
@@ -38,12 +37,14 @@ func doseResponse(j job, in doseInput) (doseresponse.Result, error) {
 		return doseresponse.Result{}, err
 	}
 	d := doseresponse.Data{Exposure: in.Exposure, Response: in.Response, Names: m.Names, X: m.X, Family: in.Family}
-	for _, row := range m.Rows {
-		d.Dose = append(d.Dose, frame.Numbers[in.Exposure][row].Value)
-		d.Y = append(d.Y, frame.Numbers[in.Response][row].Value)
+	if d.Dose, err = numberOf(frame, in.Exposure, m.Rows); err != nil {
+		return doseresponse.Result{}, err
+	}
+	if d.Y, err = numberOf(frame, in.Response, m.Rows); err != nil {
+		return doseresponse.Result{}, err
 	}
 	out, err := doseresponse.Compare(d, doseresponse.Options{Shapes: in.Shapes, At: in.At, Points: in.Points, Level: in.Level})
-	out.Excluded = frame.Length() - m.N()
+	out.NExcluded = frame.Length() - m.N()
 	return out, err
 }
 
@@ -73,11 +74,11 @@ func nestedModels(j job, in nestedInput) (doseresponse.NestedResult, error) {
 	}
 	response := in.Response
 	if response == "" && len(in.Formulas) > 0 {
-		parsed, err := formula.Parse(in.Formulas[0])
+		first, err := parsed(in.Formulas[0])
 		if err != nil {
-			return doseresponse.NestedResult{}, stats.Errorf(stats.BadInput, "formula", "%v", err)
+			return doseresponse.NestedResult{}, err
 		}
-		response = parsed.Response
+		response = first.Response
 	}
 	y := make([]float64, len(rows))
 	for i, row := range rows {
@@ -94,6 +95,6 @@ func nestedModels(j job, in nestedInput) (doseresponse.NestedResult, error) {
 		candidates = append(candidates, c)
 	}
 	out, err := doseresponse.Nested(candidates, response, y, in.Family, in.Level)
-	out.Excluded = frame.Length() - len(rows)
+	out.NExcluded = frame.Length() - len(rows)
 	return out, err
 }

@@ -9,6 +9,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // run answers one case and gives its result as JSON, or its failure.
@@ -16,7 +17,7 @@ func outcome(t testing.TB, text string) (map[string]any, *analyze.Failure) {
 	t.Helper()
 	cases, err := reference.Read([]byte(`{"cases": [` + text + `]}`))
 	require.NoError(t, err)
-	got := analyze.Run(cases, files)[0]
+	got := analyze.Run(cases, statstest.File)[0]
 	if got.Error != nil {
 		return nil, got.Error
 	}

@@ -3,8 +3,6 @@ package analyze_test
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // known are the kinds of failure that a case may have. Internal is a defect and not among them: Run turns a panic into it.
@@ -38,20 +37,6 @@ func answered(t testing.TB, cases []reference.Case, results []analyze.Result) {
 	}
 }
 
-func allCases(t testing.TB) []reference.Case {
-	specs, err := filepath.Glob(filepath.Join(testdata, "reference", "*.json"))
-	require.NoError(t, err)
-	var all []reference.Case
-	for _, spec := range specs {
-		file, err := os.ReadFile(spec)
-		require.NoError(t, err)
-		cases, err := reference.Read(file)
-		require.NoError(t, err)
-		all = append(all, cases...)
-	}
-	return all
-}
-
 // Any text as a specification, with any text as its data, is refused or answered.
 func FuzzSpec(f *testing.F) {
 	const data = "id,g,x,y\n1,a,3,4\n2,a,5,\n3,b,7,1\n4,b,2,9\n5,b,8,8\n"
@@ -74,7 +59,7 @@ func FuzzSpec(f *testing.F) {
 
 // A case of any kind, with its input and its data changed at random, is answered.
 func FuzzChangedCase(f *testing.F) {
-	all := allCases(f)
+	all := statstest.Cases(f, "reference/*.json")
 	for i := range uint64(len(all)) {
 		f.Add(i, i*7+1)
 	}
@@ -84,7 +69,7 @@ func FuzzChangedCase(f *testing.F) {
 		var in map[string]any
 		require.NoError(t, json.Unmarshal(c.Input, &in))
 		columns := []string{"nowhere"}
-		file, err := files(c.Dataset)
+		file, err := statstest.File(c.Dataset)
 		if err == nil {
 			columns = append(columns, strings.Split(strings.SplitN(string(file), "\n", 2)[0], ",")...)
 		}
@@ -102,7 +87,7 @@ func FuzzChangedCase(f *testing.F) {
 			if name == c.Dataset {
 				return []byte(data), nil
 			}
-			return files(name)
+			return statstest.File(name)
 		}))
 	})
 }

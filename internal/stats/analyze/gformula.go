@@ -29,12 +29,15 @@ type gformulaInput struct {
 }
 
 func mediated(j job, in gformulaInput) (gformula.Result, error) {
-	mediatorFamily, known := families[in.MediatorFamily]
-	outcomeFamily, known2 := families[in.OutcomeFamily]
-	if !known || !known2 {
-		return gformula.Result{}, stats.Errorf(stats.BadInput, "family", "no family %q with %q; there are binomial and gaussian", in.MediatorFamily, in.OutcomeFamily)
+	mediatorFamily, err := family("mediator_family", in.MediatorFamily)
+	if err != nil {
+		return gformula.Result{}, err
 	}
-	m, y, frame, err := j.model(in.Covariates, in.Outcome, in.Factors, optional(in.Cluster), append(optional(in.Cluster), in.Exposure, in.Mediator)...)
+	outcomeFamily, err := family("outcome_family", in.OutcomeFamily)
+	if err != nil {
+		return gformula.Result{}, err
+	}
+	m, y, frame, err := j.model(in.Covariates, in.Outcome, in.Factors, named(in.Cluster), append(named(in.Cluster), in.Exposure, in.Mediator)...)
 	if err != nil {
 		return gformula.Result{}, err
 	}
@@ -46,22 +49,14 @@ func mediated(j job, in gformulaInput) (gformula.Result, error) {
 	for i := range m.N() {
 		d.X = append(d.X, m.Row(i)[1:]...)
 	}
-	for _, column := range []struct {
-		name string
-		to   *[]float64
-	}{{in.Exposure, &d.A}, {in.Mediator, &d.M}} {
-		values, ok := frame.Numbers[column.name]
-		if !ok {
-			return gformula.Result{}, stats.Errorf(stats.BadInput, column.name, "is no column of numbers")
-		}
-		for _, row := range m.Rows {
-			*column.to = append(*column.to, values[row].Value)
-		}
+	if d.A, err = numberOf(frame, in.Exposure, m.Rows); err != nil {
+		return gformula.Result{}, err
+	}
+	if d.M, err = numberOf(frame, in.Mediator, m.Rows); err != nil {
+		return gformula.Result{}, err
 	}
 	if in.Cluster != "" {
-		if d.Cluster, err = coded(in.Cluster, frame.Texts[in.Cluster], firstSeen(frame.Texts[in.Cluster], m.Rows), m.Rows); err != nil {
-			return gformula.Result{}, err
-		}
+		d.Cluster = numbered(inRows(frame.Texts[in.Cluster], m.Rows))
 	}
 	return gformula.Mediate(d, gformula.Options{From: in.From, To: in.To, Draws: in.Draws, Random: rand.New(rand.NewPCG(in.Seed, in.Seed)), Level: in.Level})
 }

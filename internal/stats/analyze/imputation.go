@@ -48,27 +48,33 @@ const (
 	imputedColumn    = "imputed"
 )
 
-func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
+type tippingResult struct {
+	imputation.TippingPoint
+	NExcluded int `json:"n_excluded"`
+}
+
+func tippingPoint(j job, in tippingInput) (tippingResult, error) {
 	columns, err := j.numbers(in.Response, in.Baseline, imputedColumn)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	arms, err := j.text(in.Arm)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	numbers, err := j.text(imputationColumn)
 	if err != nil {
-		return imputation.TippingPoint{}, err
+		return tippingResult{}, err
 	}
 	if !slices.Contains(arms, in.Arm1) {
-		return imputation.TippingPoint{}, stats.Errorf(stats.EmptyCell, in.Arm+" "+in.Arm1, "no row has this level")
+		return tippingResult{}, stats.Errorf(stats.EmptyCell, in.Arm+" "+in.Arm1, "no row has this level")
 	}
 	var order []string
 	other := ""
-	sets := map[string]*imputation.Completed{}
+	excluded, sets := 0, map[string]*imputation.Completed{}
 	for i, number := range numbers {
 		if !columns[0][i].Defined || !columns[1][i].Defined || arms[i] == "" || number == "" {
+			excluded++
 			continue
 		}
 		s := sets[number]
@@ -84,7 +90,7 @@ func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
 		case other == "":
 			other = arms[i]
 		case arms[i] != other:
-			return imputation.TippingPoint{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
+			return tippingResult{}, stats.Errorf(stats.BadInput, in.Arm, "has more levels than %s and one other: keep two of them", in.Arm1)
 		}
 		s.Response, s.Baseline = append(s.Response, columns[0][i].Value), append(s.Baseline, columns[1][i].Value)
 		s.Arm, s.Imputed = append(s.Arm, arm), append(s.Imputed, columns[2][i].Value == 1)
@@ -93,5 +99,6 @@ func tippingPoint(j job, in tippingInput) (imputation.TippingPoint, error) {
 	for i, number := range order {
 		completed[i] = *sets[number]
 	}
-	return imputation.Tip(completed, in.Deltas, in.Level)
+	out, err := imputation.Tip(completed, in.Deltas, in.Level)
+	return tippingResult{out, excluded}, err
 }

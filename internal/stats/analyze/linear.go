@@ -61,7 +61,7 @@ func multipleComparisons(j job, in comparisonsInput) (linear.Comparisons, error)
 		return linear.Comparisons{}, err
 	}
 	result, err := linear.CompareMeans(groups, in.Levels, in.Control, in.Level)
-	result.Excluded = j.unanswered(in.Response, in.Group, in.Levels...)
+	result.NExcluded = j.unanswered(in.Response, in.Group, in.Levels...)
 	return result, placed(err, map[string]string{"values": in.Response, "group": in.Group})
 }
 

@@ -66,24 +66,24 @@ func (in bandsInput) frame() (formula.Frame, error) {
 // lmmResult is the fit's result with the rows that were left out and the bands asked for, in their order.
 type lmmResult struct {
 	mixed.RandomResult
-	NExcluded int                 `json:"n_excluded"`
 	Bands     [][]mixed.BandPoint `json:"bands,omitempty"`
+	NExcluded int                 `json:"n_excluded"`
 }
 
 func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
-	parsed, err := formula.Parse(in.Formula)
+	f, err := parsed(in.Formula)
 	if err != nil {
-		return nil, stats.Errorf(stats.BadInput, "formula", "%v", err)
+		return nil, err
 	}
 	var texts []string
 	factors := map[string][]string{}
-	for _, name := range slices.Concat(parsed.Columns(), randomColumns(parsed)) {
+	for _, name := range slices.Concat(f.Columns(), randomColumns(f)) {
 		if levels, ok := in.Factors[name]; ok {
 			factors[name] = levels
 			texts = append(texts, name)
 		}
 	}
-	for _, r := range parsed.Random {
+	for _, r := range f.Random {
 		texts = append(texts, r.Group)
 	}
 	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.data.Frame(texts...))
@@ -106,7 +106,7 @@ func lmm(j job, in lmmInput) (lmmResult, error) {
 	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
 		return lmmResult{}, err
 	}
-	out.NExcluded = j.left(out.NObs)
+	out.NExcluded = j.data.Length() - out.NObs
 	for _, b := range in.Bands {
 		out.Notes = append(out.Notes, j.beyond(b.Numbers)...)
 		at, err := b.frame()

@@ -47,10 +47,15 @@ func (j job) factors(right string, given map[string][]string) map[string][]strin
 	return out
 }
 
-func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
+type metaResult struct {
+	meta.Analysis
+	NExcluded int `json:"n_excluded"`
+}
+
+func metaAnalysis(j job, in metaInput) (metaResult, error) {
 	arguments := in.Measure.Columns()
 	if arguments == nil {
-		return meta.Analysis{}, stats.Errorf(stats.BadInput, "measure", "no measure %q; there are RR, OR, RD, MD, SMD and GEN", in.Measure)
+		return metaResult{}, stats.Errorf(stats.BadInput, "measure", "no measure %q; there are RR, OR, RD, MD, SMD and GEN", in.Measure)
 	}
 	var names []string
 	sized := make([]bool, len(arguments)) // the group's size is given in place of those without the event
@@ -61,7 +66,7 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 			sized[c] = true
 		}
 		if !given {
-			return meta.Analysis{}, stats.Errorf(stats.BadInput, "columns", "%s needs %s", in.Measure, argument)
+			return metaResult{}, stats.Errorf(stats.BadInput, "columns", "%s needs %s", in.Measure, argument)
 		}
 		names = append(names, name)
 	}
@@ -69,21 +74,21 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 	if in.Mods != "" {
 		var err error
 		if design, frame, err = j.covariates(in.Mods, j.factors(in.Mods, in.Factors), nil, names...); err != nil {
-			return meta.Analysis{}, err
+			return metaResult{}, err
 		}
 	} else {
 		var err error
 		if design, err = frame.Evaluate(formula.Design{}, nil, names...); err != nil {
-			return meta.Analysis{}, err
+			return metaResult{}, err
 		}
 	}
 	var effects []meta.Effect
 	for i, row := range design.Rows {
 		x := make([]float64, len(names))
 		for c, name := range names {
-			column, ok := frame.Numbers[name]
-			if !ok {
-				return meta.Analysis{}, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
+			column, err := numeric(frame, name)
+			if err != nil {
+				return metaResult{}, err
 			}
 			x[c] = column[row].Value
 			if sized[c] {
@@ -92,7 +97,7 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 		}
 		e, err := in.Measure.Compute(x, i)
 		if err != nil {
-			return meta.Analysis{}, err
+			return metaResult{}, err
 		}
 		effects = append(effects, e)
 	}
@@ -111,5 +116,6 @@ func metaAnalysis(j job, in metaInput) (meta.Analysis, error) {
 	if in.Adjusted != nil {
 		adjusted = in.Adjusted
 	}
-	return meta.Analyse(effects, moderators, plain, adjusted, in.Level)
+	out, err := meta.Analyse(effects, moderators, plain, adjusted, in.Level)
+	return metaResult{out, j.data.Length() - len(effects)}, err
 }

@@ -2,8 +2,6 @@ package analyze_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,13 +9,14 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // answers runs a specification and gives the results as the JSON that a reader would see.
 func answers(t *testing.T, spec string) []map[string]any {
 	cases, err := reference.Read([]byte(spec))
 	require.NoError(t, err)
-	text, err := json.Marshal(analyze.Run(cases, files))
+	text, err := json.Marshal(analyze.Run(cases, statstest.File))
 	require.NoError(t, err)
 	var out []map[string]any
 	require.NoError(t, json.Unmarshal(text, &out))
@@ -92,11 +91,9 @@ func TestALinearMixedModelGivesBands(t *testing.T) {
 
 // Sites that answer with sums give what R gives for all rows: the reference case itself, its drug groups as sites.
 func TestPooledSitesReachTheReferenceOfAllRows(t *testing.T) {
-	file, err := os.ReadFile(filepath.Join(testdata, "reference", "07-mmrm.json"))
-	require.NoError(t, err)
-	cases, err := reference.Read(file)
-	require.NoError(t, err)
+	cases := statstest.Cases(t, "reference/07-mmrm.json")
 	for i := range cases {
+		var err error
 		var input map[string]any
 		require.NoError(t, json.Unmarshal(cases[i].Input, &input))
 		input["site"], input["min_patients"] = "length", 1
@@ -104,7 +101,7 @@ func TestPooledSitesReachTheReferenceOfAllRows(t *testing.T) {
 		cases[i].Input, err = json.Marshal(input)
 		require.NoError(t, err)
 	}
-	for i, got := range analyze.Run(cases, files) {
+	for i, got := range analyze.Run(cases, statstest.File) {
 		t.Run(cases[i].ID, func(t *testing.T) {
 			require.Nil(t, got.Error)
 			differences, fields, err := cases[i].Compare(got.Result)

@@ -27,7 +27,8 @@ type changeInput struct {
 // changeResult adds the first persons by name.
 type changeResult struct {
 	psychometric.Change
-	First []changePerson `json:"first"`
+	First     []changePerson `json:"first"`
+	NExcluded int            `json:"n_excluded"`
 }
 
 type changePerson struct {
@@ -58,7 +59,7 @@ func reliableChange(j job, in changeInput) (changeResult, error) {
 	if err != nil {
 		subjects = make([]string, len(columns[0])) // data without names
 	}
-	result := changeResult{Change: change, First: []changePerson{}}
+	result := changeResult{Change: change, First: []changePerson{}, NExcluded: j.open(in.Pre, in.Post)}
 	for _, p := range change.Persons[:min(firstPersons, len(change.Persons))] {
 		result.First = append(result.First, changePerson{subjects[p.Row], stats.Of(p.Pre), stats.Of(p.Post), stats.Of(p.RCI), p.Class})
 	}
@@ -108,7 +109,7 @@ func cronbachAlpha(j job, in itemsInput) (psychometric.Alpha, error) {
 		return psychometric.Alpha{}, err
 	}
 	result, err := psychometric.CronbachAlpha(items, in.Items, in.Level)
-	result.Excluded = j.open(in.Items...)
+	result.NExcluded = j.open(in.Items...)
 	return result, err
 }
 
@@ -118,7 +119,7 @@ func mcdonaldOmega(j job, in itemsInput) (psychometric.Omega, error) {
 		return psychometric.Omega{}, err
 	}
 	result, err := psychometric.McDonaldOmega(items, in.Items)
-	result.Excluded = j.open(in.Items...)
+	result.NExcluded = j.open(in.Items...)
 	return result, err
 }
 
@@ -136,6 +137,6 @@ func intraclass(j job, in iccInput) (psychometric.Agreement, error) {
 		return psychometric.Agreement{}, err
 	}
 	result, err := psychometric.Intraclass(columns, in.Level)
-	result.Excluded = j.open(in.Columns...)
+	result.NExcluded = j.open(in.Columns...)
 	return result, err
 }

@@ -1,37 +1,21 @@
 package analyze_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats/analyze"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
-const testdata = "../../../testdata"
-
-// files finds a data set in the folder of its source.
-func files(name string) ([]byte, error) {
-	found, err := filepath.Glob(filepath.Join(testdata, "*", name))
-	if err != nil || len(found) != 1 {
-		return nil, os.ErrNotExist
-	}
-	return os.ReadFile(found[0])
-}
-
-// TestEveryReferenceCaseHolds: every case of R's results, in every field, at the tolerance that the case states.
-func TestEveryReferenceCaseHolds(t *testing.T) {
-	specs, err := filepath.Glob(filepath.Join(testdata, "reference", "*.json"))
+// hold asks that every case of the specifications in a folder below the data holds in every field; it gives their number.
+func hold(t *testing.T, folder string, files analyze.Files) int {
+	specs, err := filepath.Glob(filepath.Join(statstest.Testdata, folder, "*.json"))
 	require.NoError(t, err)
-	require.Len(t, specs, 15)
 	for _, spec := range specs {
-		file, err := os.ReadFile(spec)
-		require.NoError(t, err)
-		cases, err := reference.Read(file)
-		require.NoError(t, err)
+		cases := statstest.Cases(t, filepath.Join(folder, filepath.Base(spec)))
 		for i, got := range analyze.Run(cases, files) {
 			t.Run(filepath.Base(spec)+"/"+cases[i].ID, func(t *testing.T) {
 				require.Nil(t, got.Error)
@@ -44,4 +28,10 @@ func TestEveryReferenceCaseHolds(t *testing.T) {
 			})
 		}
 	}
+	return len(specs)
+}
+
+// TestEveryReferenceCaseHolds: every case of R's results, in every field, at the tolerance that the case states.
+func TestEveryReferenceCaseHolds(t *testing.T) {
+	require.Equal(t, 15, hold(t, "reference", statstest.File))
 }

@@ -1,6 +1,7 @@
 package analyze_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -39,4 +40,19 @@ func TestWhatCannotBeReadIsRefusedByItsName(t *testing.T) {
 			require.Equal(t, c.where, got[0].Error.Where, got[0].Error.Message)
 		})
 	}
+}
+
+// A failure names the column and the row, never what the cell holds: that is somebody's data.
+func TestAFailureDoesNotQuoteACell(t *testing.T) {
+	rows := "id,wave,x,y\n"
+	for id := range 20 {
+		rows += fmt.Sprintf("p%d,first,%d,%d\np%d,secret,%d,%d\n", id, id%7, id%5, id, id%3, id%4)
+	}
+	file := func(string) ([]byte, error) { return []byte(rows), nil }
+	got := analyze.Run([]reference.Case{{ID: "one", Kind: "gee", Dataset: "set.csv", Input: []byte(`{"response": "y", "formula": "y ~ x",
+		"subject": "id", "wave": "wave", "family": "gaussian", "corstr": "exchangeable", "factors": {"wave": ["first"]}, "level": 0.95}`)}}, file)[0]
+	require.NotNil(t, got.Error)
+	require.Equal(t, "wave", got.Error.Where)
+	require.Contains(t, got.Error.Message, "row 2")
+	require.NotContains(t, got.Error.Message, "secret")
 }

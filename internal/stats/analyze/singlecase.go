@@ -20,13 +20,23 @@ type seriesInput struct {
 	Level      float64 `json:"level"`
 }
 
+type trendResult struct {
+	singlecase.Trend
+	NExcluded int `json:"n_excluded"`
+}
+
 func caseTrend(j job, in seriesInput) (trendResult, error) {
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
 		return trendResult{}, err
 	}
 	out, err := singlecase.FitTrend(columns[0], columns[1], in.Level)
-	return trendResult{out, j.left(len(columns[0]))}, err
+	return trendResult{out, j.open(in.Time, in.Response)}, err
+}
+
+type changePointResult struct {
+	singlecase.ChangePoint
+	NExcluded int `json:"n_excluded"`
 }
 
 func changePoint(j job, in seriesInput) (changePointResult, error) {
@@ -35,7 +45,7 @@ func changePoint(j job, in seriesInput) (changePointResult, error) {
 		return changePointResult{}, err
 	}
 	out, err := singlecase.FindChange(columns[0], columns[1], in.MinSegment)
-	return changePointResult{out, j.left(len(columns[0]))}, err
+	return changePointResult{out, j.open(in.Time, in.Response)}, err
 }
 
 type phasesInput struct {
@@ -45,13 +55,18 @@ type phasesInput struct {
 	B        string `json:"b"`
 }
 
+type phasesResult struct {
+	singlecase.Phases
+	NExcluded int `json:"n_excluded"`
+}
+
 func casePhases(j job, in phasesInput) (phasesResult, error) {
 	groups, err := j.groups(in.Response, in.Phase, in.A, in.B)
 	if err != nil {
 		return phasesResult{}, err
 	}
 	out, err := singlecase.ComparePhases(groups[0], groups[1])
-	return phasesResult{out, j.left(len(groups[0]) + len(groups[1]))}, err
+	return phasesResult{out, j.unanswered(in.Response, in.Phase, in.A, in.B)}, err
 }
 
 type ar1Input struct {
@@ -59,6 +74,11 @@ type ar1Input struct {
 	Formula  string              `json:"formula"`
 	Method   mixed.Method        `json:"method"`
 	Factors  map[string][]string `json:"factors"`
+}
+
+type ar1Result struct {
+	singlecase.AR1
+	NExcluded int `json:"n_excluded"`
 }
 
 func glsAR1(j job, in ar1Input) (ar1Result, error) {
@@ -70,5 +90,5 @@ func glsAR1(j job, in ar1Input) (ar1Result, error) {
 		return ar1Result{}, err
 	}
 	out, err := singlecase.FitAR1(m, y, in.Method == mixed.REML)
-	return ar1Result{out, j.left(m.N())}, err
+	return ar1Result{out, j.data.Length() - m.N()}, err
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/survival"
 )
 
@@ -26,17 +25,18 @@ type kmInput struct {
 	Level  float64      `json:"level"`
 }
 
-func kaplanMeier(j job, in kmInput) (curvesResult, error) {
-	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
+type kmResult struct {
+	survival.Result
+	NExcluded int `json:"n_excluded"`
+}
+
+func kaplanMeier(j job, in kmInput) (kmResult, error) {
+	strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
 	if err != nil {
-		return curvesResult{}, err
+		return kmResult{}, err
 	}
 	out, err := survival.KaplanMeier(strata[0].Groups, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
-	n := 0
-	for _, g := range out.Groups {
-		n += g.N
-	}
-	return curvesResult{out, j.left(n)}, err
+	return kmResult{out, excluded}, err
 }
 
 type logRankInput struct {
@@ -51,67 +51,64 @@ type logRankInput struct {
 	Level float64      `json:"level"`
 }
 
+type logRankResult struct {
+	survival.LogRankTest
+	NExcluded int `json:"n_excluded"`
+}
+
 func logRank(j job, in logRankInput) (logRankResult, error) {
-	strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
+	strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, in.Strata)
 	if err != nil {
 		return logRankResult{}, err
 	}
 	test, err := survival.LogRank(strata, in.Rho)
-	n := 0
-	for _, of := range test.N {
-		n += of
-	}
-	out := logRankResult{test, j.left(n)}
+	out := logRankResult{test, excluded}
 	if err != nil || !in.Tau.Defined {
 		return out, err
 	}
 	return out, out.Beside(strata, in.Tau.Value, in.Level)
 }
 
-// strata counts times by group within strata; rows without a time, a status, a group or a stratum leave.
-func (j job) strata(time, status, group string, levels []string, stratum string) ([]survival.Stratum, error) {
+// strata counts times by group within strata; rows without a time, a status, a group or a stratum leave and are counted.
+func (j job) strata(time, status, group string, levels []string, stratum string) (out []survival.Stratum, excluded int, err error) {
 	rows, err := j.times(time, status)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	groups, strata := make([]string, len(rows)), make([]string, len(rows))
-	if group == "" {
-		levels = []string{"all"}
-		for i := range groups {
-			groups[i] = "all"
-		}
-	} else if groups, err = j.text(group); err != nil {
-		return nil, err
+	levels, groups, err := j.levels(group, levels, len(rows))
+	if err != nil {
+		return nil, 0, err
 	}
+	strata := make([]string, len(rows))
 	if stratum != "" {
 		if strata, err = j.text(stratum); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	var names []string
 	byStratum := map[string][]survival.Observation{}
 	for i, r := range rows {
-		if !r.there || !slices.Contains(levels, groups[i]) || stratum != "" && strata[i] == "" {
+		if !r.there || groups[i] < 0 || stratum != "" && strata[i] == "" {
+			excluded++
 			continue
 		}
 		if _, known := byStratum[strata[i]]; !known {
 			names = append(names, strata[i])
 		}
-		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: groups[i]})
+		byStratum[strata[i]] = append(byStratum[strata[i]], survival.Observation{Time: r.time, Event: r.event, Group: levels[groups[i]]})
 	}
 	slices.Sort(names)
-	var out []survival.Stratum
 	for _, name := range names {
 		counted, err := survival.Tally(byStratum[name], levels)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		out = append(out, survival.Stratum{Groups: counted})
 	}
 	if len(out) == 0 {
-		return nil, stats.Errorf(stats.TooFew, time, "no complete row")
+		return nil, 0, stats.Errorf(stats.TooFew, time, "no complete row")
 	}
-	return out, nil
+	return out, excluded, nil
 }
 
 type timed struct {
@@ -162,20 +159,9 @@ var baselineTimes = []float64{90, 365, 730}
 
 const baselineAtRisk = 10
 
-// numberOf gives a column of numbers in the given rows; no name gives none.
-func numberOf(frame formula.Frame, name string, rows []int) ([]float64, error) {
-	if name == "" {
-		return nil, nil
-	}
-	column, number := frame.Numbers[name]
-	if !number {
-		return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
-	}
-	out := make([]float64, len(rows))
-	for i, row := range rows {
-		out[i] = column[row].Value
-	}
-	return out, nil
+type coxResult struct {
+	survival.CoxResult
+	NExcluded int `json:"n_excluded"`
 }
 
 func coxph(j job, in coxInput) (coxResult, error) {
@@ -205,11 +191,15 @@ func coxph(j job, in coxInput) (coxResult, error) {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
 	}
-	if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
-		return coxResult{}, err
+	if in.Weights != "" {
+		if spells.Weight, err = numberOf(frame, in.Weights, m.Rows); err != nil {
+			return coxResult{}, err
+		}
 	}
-	if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
-		return coxResult{}, err
+	if in.Start != "" {
+		if spells.Start, err = numberOf(frame, in.Start, m.Rows); err != nil {
+			return coxResult{}, err
+		}
 	}
 	if in.Strata != "" {
 		spells.Strata = in.Factors[in.Strata]
@@ -238,60 +228,8 @@ func coxph(j job, in coxInput) (coxResult, error) {
 	if at == nil {
 		at = baselineTimes
 	}
-	report, err := fit.Report(in.Level, at, baselineAtRisk)
-	return coxResult{report, j.left(len(m.Rows))}, err
-}
-
-// covariates evaluates the right side of a formula, its intercept left out, in the rows where the needed columns are there.
-func (j job) covariates(right string, levels map[string][]string, texts []string, needed ...string) (formula.Matrix, formula.Frame, error) {
-	parsed, err := formula.Parse("~ " + right)
-	if err != nil {
-		return formula.Matrix{}, formula.Frame{}, stats.Errorf(stats.BadInput, "formula", "%v", err)
-	}
-	factors := map[string][]string{}
-	for _, name := range parsed.Columns() {
-		if names, ok := levels[name]; ok {
-			factors[name] = names
-			texts = append(texts, name)
-		}
-	}
-	for _, name := range needed {
-		if names, ok := levels[name]; ok && slices.Contains(texts, name) {
-			factors[name] = names
-		}
-	}
-	parsed.Intercept = true
-	design, err := parsed.Design(factors)
-	if err != nil {
-		return formula.Matrix{}, formula.Frame{}, err
-	}
-	design.Columns = design.Columns[1:]
-	frame := j.data.Frame(texts...)
-	m, err := frame.Evaluate(design, factors, needed...)
-	return m, frame, err
-}
-
-func distinct(column []string) []string {
-	out := slices.Clone(column)
-	slices.Sort(out)
-	return slices.DeleteFunc(slices.Compact(out), func(s string) bool { return s == "" })
-}
-
-// coded numbers the values of a column by their place among the levels.
-func coded(name string, column, levels []string, rows []int) ([]int, error) {
-	place := map[string]int{}
-	for i, level := range levels {
-		place[level] = i
-	}
-	out := make([]int, len(rows))
-	for i, row := range rows {
-		at, known := place[column[row]]
-		if !known {
-			return nil, stats.Errorf(stats.BadInput, name, "%q is not among the levels", column[row])
-		}
-		out[i] = at
-	}
-	return out, nil
+	out, err := fit.Report(in.Level, at, baselineAtRisk)
+	return coxResult{out, j.data.Length() - m.N()}, err
 }
 
 // discreteInput takes a time and a status, or the ends of an interval that holds the event.
@@ -304,6 +242,11 @@ type discreteInput struct {
 	Formula string              `json:"formula"`
 	Factors map[string][]string `json:"factors"`
 	Level   float64             `json:"level"`
+}
+
+type discreteResult struct {
+	survival.DiscreteHazard
+	NExcluded int `json:"n_excluded"`
 }
 
 func discreteHazard(j job, in discreteInput) (discreteResult, error) {
@@ -323,8 +266,8 @@ func discreteHazard(j job, in discreteInput) (discreteResult, error) {
 		spells.Stop = append(spells.Stop, rows[row].time)
 		spells.Event = append(spells.Event, rows[row].event)
 	}
-	fit, err := survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
-	return discreteResult{fit, j.left(len(m.Rows))}, err
+	out, err := survival.FitDiscreteHazard(spells, in.Cuts, in.Level)
+	return discreteResult{out, j.data.Length() - m.N()}, err
 }
 
 func (j job) discreteIntervals(in discreteInput) (discreteResult, error) {
@@ -343,6 +286,6 @@ func (j job) discreteIntervals(in discreteInput) (discreteResult, error) {
 			kept, x = append(kept, times[row]), append(x, m.Row(k)...)
 		}
 	}
-	fit, err := survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
-	return discreteResult{fit, j.left(len(kept))}, err
+	out, err := survival.FitDiscreteIntervals(kept, m.Names, x, in.Cuts, in.Level)
+	return discreteResult{out, j.data.Length() - len(kept)}, err
 }

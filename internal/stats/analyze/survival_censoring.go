@@ -2,10 +2,8 @@ package analyze
 
 import (
 	"math"
-	"slices"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/survival"
 )
 
@@ -93,47 +91,6 @@ func weightedKaplanMeier(j job, in weightedTimesInput) (weightedResult, error) {
 	return out, nil
 }
 
-// levels gives every row's place among the levels, -1 where it has none of them; without a group all are in one.
-func (j job) levels(group string, levels []string, n int) ([]string, []int, error) {
-	place := make([]int, n)
-	if group == "" {
-		return []string{"all"}, place, nil
-	}
-	column, err := j.text(group)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, value := range column {
-		place[i] = slices.Index(levels, value)
-	}
-	return levels, place, nil
-}
-
-// optional reads a column, or gives one value in all rows where none is named.
-func (j job) optional(name string, n int, value stats.Number) ([]stats.Number, error) {
-	if name == "" {
-		return slices.Repeat([]stats.Number{value}, n), nil
-	}
-	columns, err := j.numbers(name)
-	if err != nil {
-		return nil, err
-	}
-	return columns[0], nil
-}
-
-// numbered numbers the distinct values of a column.
-func numbered(column []string) []int {
-	place := map[string]int{}
-	out := make([]int, len(column))
-	for i, value := range column {
-		if _, known := place[value]; !known {
-			place[value] = len(place)
-		}
-		out[i] = place[value]
-	}
-	return out
-}
-
 type turnbullInput struct {
 	Lower  string       `json:"lower"`
 	Upper  string       `json:"upper"`
@@ -205,18 +162,19 @@ type rmstInput struct {
 	Level   float64  `json:"level"`
 }
 
+type rmstResult struct {
+	survival.RestrictedMeans
+	NExcluded int `json:"n_excluded"`
+}
+
 func restrictedMeans(j job, in rmstInput) (rmstResult, error) {
 	if in.Enter == "" {
-		strata, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
+		strata, excluded, err := j.strata(in.Time, in.Status, in.Group, in.Levels, "")
 		if err != nil {
 			return rmstResult{}, err
 		}
 		out, err := survival.CompareRestrictedMeans(strata[0].Groups, in.Tau, in.Level)
-		n := 0
-		for _, g := range out.Groups {
-			n += g.N
-		}
-		return rmstResult{out, j.left(n)}, err
+		return rmstResult{out, excluded}, err
 	}
 	leave, err := j.times(in.Time, in.Status)
 	if err != nil {
@@ -237,7 +195,7 @@ func restrictedMeans(j job, in rmstInput) (rmstResult, error) {
 		}
 	}
 	out, err := survival.TimeInState(stays, levels, in.Tau, in.Level)
-	return rmstResult{out, j.left(len(stays))}, err
+	return rmstResult{out, j.data.Length() - len(stays)}, err
 }
 
 type landmarkInput struct {
@@ -253,6 +211,11 @@ type landmarkInput struct {
 	Factors  map[string][]string `json:"factors"`
 	Ties     survival.Ties       `json:"ties"`
 	Level    float64             `json:"level"`
+}
+
+type landmarkResult struct {
+	survival.Landmark
+	NExcluded int `json:"n_excluded"`
 }
 
 // landmark groups by a column, or by whether a column of times (the exposure) lies at or before the landmark: then the levels
@@ -279,7 +242,7 @@ func landmark(j job, in landmarkInput) (landmarkResult, error) {
 		}
 	}
 	compared, err := survival.CompareFromLandmark(subjects, levels, in.Landmark, survival.Options{At: in.At, Tau: in.Tau, Level: in.Level})
-	out := landmarkResult{compared, j.left(len(subjects))}
+	out := landmarkResult{compared, j.data.Length() - len(subjects)}
 	if err != nil || in.Ties == "" {
 		return out, err
 	}
@@ -308,13 +271,4 @@ func (j job) landmarkGroups(in landmarkInput, n int) ([]string, []int, error) {
 		}
 	}
 	return in.Levels, group, nil
-}
-
-// covariatesOrNone is covariates where a formula may be left out.
-func (j job) covariatesOrNone(right string, levels map[string][]string, needed ...string) (formula.Matrix, error) {
-	if right == "" {
-		right = "1"
-	}
-	m, _, err := j.covariates(right, levels, nil, needed...)
-	return m, err
 }

@@ -10,11 +10,12 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // hearts gives the Stanford rows, and the same as one row a subject: followed to death or the end, with the day of a transplant.
 func hearts(t *testing.T) analyze.Files {
-	file, err := files("heart.csv")
+	file, err := statstest.File("heart.csv")
 	require.NoError(t, err)
 	subjects := "subject,time,event,transplant,age48,surgery,half\n"
 	lines := strings.Split(strings.TrimSpace(string(file)), "\n")[1:]
@@ -33,7 +34,7 @@ func hearts(t *testing.T) analyze.Files {
 		if name == "hearts.csv" {
 			return []byte(subjects), nil
 		}
-		return files(name)
+		return statstest.File(name)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // one runs a single case and reads its result as JSON.
@@ -29,7 +30,7 @@ func one(t *testing.T, from analyze.Files, text string) (analyze.Result, map[str
 
 // The figures are those of the rooms' own tests, where their source stands.
 func TestTheKindsOfThisFamilyReadTheirInput(t *testing.T) {
-	got, out := one(t, files, `{"id": "a", "kind": "latent_classes", "dataset": "sleepstudy.csv", "input": {"response": "reaction", "time": "days", "subject": "subject",
+	got, out := one(t, statstest.File, `{"id": "a", "kind": "latent_classes", "dataset": "sleepstudy.csv", "input": {"response": "reaction", "time": "days", "subject": "subject",
 		"classes": 2, "degree": 1, "random": "intercept", "seed": 4, "level": 0.95}}`)
 	require.Nil(t, got.Error)
 	require.InDelta(t, -881.300979162547, out["loglik"], 1e-8)
@@ -48,10 +49,10 @@ func TestTheKindsOfThisFamilyReadTheirInput(t *testing.T) {
 	require.Nil(t, got.Error)
 	require.InDelta(t, 46.6071428571428612, out["treatment"].(map[string]any)["estimate"], 1e-9)
 
-	got, out = one(t, files, `{"id": "c", "kind": "regression_to_mean", "input": {"cutoff": 20, "side": "above", "reliability": 0.8, "population_mean": 15, "population_sd": 5, "level": 0.95}}`)
+	got, out = one(t, statstest.File, `{"id": "c", "kind": "regression_to_mean", "input": {"cutoff": 20, "side": "above", "reliability": 0.8, "population_mean": 15, "population_sd": 5, "level": 0.95}}`)
 	require.Nil(t, got.Error)
 	require.InDelta(t, 1.525135276160981, out["expected_fall"].(map[string]any)["estimate"], 1e-12)
-	got, out = one(t, files, `{"id": "d", "kind": "regression_to_mean", "dataset": "btheb_wide.csv", "rows": [{"column": "bdi_pre", "op": ">=", "value": 20}],
+	got, out = one(t, statstest.File, `{"id": "d", "kind": "regression_to_mean", "dataset": "btheb_wide.csv", "rows": [{"column": "bdi_pre", "op": ">=", "value": 20}],
 		"input": {"cutoff": 19.5, "side": "above", "reliability": 0.9, "reliability_se": 0.02, "baseline": "bdi_pre", "later": "bdi_2m", "level": 0.95}}`)
 	require.Nil(t, got.Error)
 	require.Positive(t, out["excess_fall"].(map[string]any)["estimate"])
@@ -59,7 +60,7 @@ func TestTheKindsOfThisFamilyReadTheirInput(t *testing.T) {
 	const btheb = `{"id": "e", "kind": "multiple_imputation", "dataset": "btheb.csv", "input": {"response": "bdi", "subject": "subject", "visit": "visit", "visit_levels": ["2m", "3m", "5m", "8m"],
 		"arm": "treatment", "arm_levels": ["TAU", "BtheB"], "covariates": ["bdi_pre"], "imputations": 20, "covariance": "shared", "strategy": "%s", "deltas": [0, 5, 10], "seed": 1, "level": 0.95}}`
 	for _, strategy := range []string{"mar", "j2r", "cr", "cir"} {
-		got, out = one(t, files, fmt.Sprintf(btheb, strategy))
+		got, out = one(t, statstest.File, fmt.Sprintf(btheb, strategy))
 		require.Nil(t, got.Error)
 		require.Len(t, out["visits"], 4)
 		require.Len(t, out["tipping_point"].(map[string]any)["rows"], 3)

@@ -8,12 +8,13 @@ import (
 
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // run gives the result of one case as JSON gives it.
 func run(t *testing.T, kind, dataset, input string) map[string]any {
 	t.Helper()
-	results := analyze.Run([]reference.Case{{ID: "one", Kind: kind, Dataset: dataset, Input: json.RawMessage(input)}}, files)
+	results := analyze.Run([]reference.Case{{ID: "one", Kind: kind, Dataset: dataset, Input: json.RawMessage(input)}}, statstest.File)
 	require.Nil(t, results[0].Error)
 	text, err := json.Marshal(results[0].Result)
 	require.NoError(t, err)
@@ -109,7 +110,7 @@ func TestWhatTheComparisonsCannotReadIsNamed(t *testing.T) {
 			"covariates": "~ 0 + age", "draws": 5, "level": 0.95}`, "covariates"},
 		{"evalue", `{"type": "rd", "a": 5, "b": 0, "c": 0, "d": 7, "level": 0.95}`, "table"},
 	} {
-		results := analyze.Run([]reference.Case{{ID: "one", Kind: c.kind, Dataset: "lalonde.csv", Input: json.RawMessage(c.input)}}, files)
+		results := analyze.Run([]reference.Case{{ID: "one", Kind: c.kind, Dataset: "lalonde.csv", Input: json.RawMessage(c.input)}}, statstest.File)
 		require.NotNil(t, results[0].Error, c.input)
 		require.Equal(t, c.where, results[0].Error.Where, results[0].Error.Message)
 	}

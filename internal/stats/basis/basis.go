@@ -10,8 +10,8 @@ import (
 	"afterglow/internal/stats"
 )
 
-// CollinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
-const CollinearShare = 1e-7
+// collinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
+const collinearShare = 1e-7
 
 // Columns makes columns orthonormal in place, by Gram and Schmidt's method, each twice for full digits (Giraud & others
 // 2005, Numer Math 101:87). It gives r, upper triangular: columns = orthonormal columns times r.
@@ -19,7 +19,7 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 	r := mat.NewTriDense(len(columns), mat.Upper, nil)
 	for j, x := range columns {
 		length := Norm(x)
-		if math.IsNaN(length) || math.IsInf(length, 0) {
+		if !stats.Finite(length) {
 			return nil, stats.Errorf(stats.NotFinite, names[j], "holds a value that is not finite, or too large to square")
 		}
 		for range 2 {
@@ -30,7 +30,7 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 			}
 		}
 		left := Norm(x)
-		if !(left > CollinearShare*length) {
+		if !(left > collinearShare*length) {
 			return nil, stats.Errorf(stats.Collinear, names[j], "is a combination of the columns before it in the rows that are there")
 		}
 		r.SetTri(j, j, left)
@@ -89,7 +89,7 @@ func gramSchmidt(names []string, x []float64, n, p int) (q []float64, r *mat.Tri
 			columns[j][i] = x[i*p+j]
 		}
 		lengths[j] = Norm(columns[j])
-		if math.IsNaN(lengths[j]) || math.IsInf(lengths[j], 0) {
+		if !stats.Finite(lengths[j]) {
 			return nil, nil, nil, stats.Errorf(stats.NotFinite, names[j], "holds a value that is not finite, or too large to square")
 		}
 		if lengths[j] == 0 {

@@ -2,12 +2,12 @@ package basis
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
 
 const (
@@ -20,7 +20,8 @@ const (
 
 // cholesky makes the basis from two Cholesky factors of cross-products (Yamamoto & others 2015, ETNA 44:306): Q1 = X R1^-1
 // with R1'R1 = X'X, then once more for Q1. Blocks of rows go through the processor's cache once a pass, on all processors.
-// r is of the columns made 1 long; lengths take it back. ok is false where a column is nearly made up by earlier ones, is zero or is not finite: Gram and Schmidt decide there.
+// r is of the columns made 1 long; lengths take it back. ok is false where a column is nearly made up by earlier ones, is zero
+// or is not finite: Gram and Schmidt decide there.
 func cholesky(x []float64, n, p int) (q []float64, r *mat.TriDense, lengths []float64, ok bool) {
 	gram := cross(x, n, p)
 	lengths = make([]float64, p)
@@ -46,8 +47,7 @@ func cholesky(x []float64, n, p int) (q []float64, r *mat.TriDense, lengths []fl
 		}
 	}
 	q = append([]float64(nil), x...)
-	divide(q, n, p, inUnits)
-	second, ok := factor(cross(q, n, p), 0.5)
+	second, ok := factor(divideAndCross(q, n, p, inUnits), 0.5)
 	if !ok {
 		return nil, nil, nil, false
 	}
@@ -73,46 +73,65 @@ func factor(gram *mat.SymDense, least float64) (*mat.TriDense, bool) {
 	return r, true
 }
 
+// blockOfRows is how many rows are worked on at once, by columns, so that they stay in the processor's nearest cache and the
+// inner loops are long.
+const blockOfRows = 256
+
 // cross is x'x of n rows of p.
-func cross(x []float64, n, p int) *mat.SymDense {
-	parts := make([]*mat.SymDense, (n+chunkOfRows-1)/chunkOfRows)
-	eachChunk(n, func(c, from, to int) {
-		parts[c] = mat.NewSymDense(p, nil)
-		blas64.Syrk(blas.Trans, 1, rowsOf(x, from, to, p), 0, parts[c].RawSymmetric())
-	})
-	sum := parts[0]
-	for _, part := range parts[1:] {
-		sum.AddSym(sum, part)
-	}
-	return sum
-}
+func cross(x []float64, n, p int) *mat.SymDense { return pass(x, n, p, nil, true) }
 
 // divide replaces x by x r^-1.
-func divide(x []float64, n, p int, r *mat.TriDense) {
-	eachChunk(n, func(_, from, to int) {
-		blas64.Trsm(blas.Right, blas.NoTrans, 1, r.RawTriangular(), rowsOf(x, from, to, p))
-	})
+func divide(x []float64, n, p int, r *mat.TriDense) { pass(x, n, p, r, false) }
+
+// divideAndCross replaces x by x r^-1 and gives the cross-products of what it is now.
+func divideAndCross(x []float64, n, p int, r *mat.TriDense) *mat.SymDense {
+	return pass(x, n, p, r, true)
 }
 
-func rowsOf(x []float64, from, to, p int) blas64.General {
-	return blas64.General{Rows: to - from, Cols: p, Stride: p, Data: x[from*p : to*p]}
-}
-
-// eachChunk works through chunks of rows on all processors.
-func eachChunk(n int, do func(chunk, from, to int)) {
-	chunks := (n + chunkOfRows - 1) / chunkOfRows
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(chunks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for c := range work {
-				do(c, c*chunkOfRows, min((c+1)*chunkOfRows, n))
+// pass goes through the rows once.
+func pass(x []float64, n, p int, r *mat.TriDense, products bool) *mat.SymDense {
+	parts := make([]*mat.SymDense, (n+chunkOfRows-1)/chunkOfRows)
+	stats.SpreadRows(n, chunkOfRows, func(c, from, to int) {
+		sum, columns := mat.NewSymDense(p, nil), make([]float64, p*blockOfRows)
+		for ; from < to; from += blockOfRows {
+			m := min(blockOfRows, to-from)
+			block := x[from*p : (from+m)*p]
+			for k := range m {
+				for j, v := range block[k*p : (k+1)*p] {
+					columns[j*blockOfRows+k] = v
+				}
 			}
-		})
+			if r != nil {
+				substitute(columns, m, r)
+				for k := range m {
+					for j := range p {
+						block[k*p+j] = columns[j*blockOfRows+k]
+					}
+				}
+			}
+			if products {
+				blas64.Syrk(blas.NoTrans, 1, blas64.General{Rows: p, Cols: m, Stride: blockOfRows, Data: columns}, 1, sum.RawSymmetric())
+			}
+		}
+		parts[c] = sum
+	})
+	total := parts[0]
+	for _, part := range parts[1:] {
+		total.AddSym(total, part)
 	}
-	for c := range chunks {
-		work <- c
+	return total
+}
+
+// substitute solves q r = columns for the columns of m rows, in place.
+func substitute(columns []float64, m int, r *mat.TriDense) {
+	column := func(j int) blas64.Vector {
+		return blas64.Vector{N: m, Inc: 1, Data: columns[j*blockOfRows : j*blockOfRows+m]}
 	}
-	close(work)
-	workers.Wait()
+	p, _ := r.Dims()
+	for j := range p {
+		for k := range j {
+			blas64.Axpy(-r.At(k, j), column(k), column(j))
+		}
+		blas64.Scal(1/r.At(j, j), column(j))
+	}
 }

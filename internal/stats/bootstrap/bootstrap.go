@@ -16,7 +16,7 @@ type Statistic func(rows []int) float64
 
 // Result is a statistic with its replicates. Percentile, basic and BCa limits interpolate order statistics on the scale of
 // normal quantiles at (B + 1) alpha (Davison & Hinkley 1997, equation 5.8); those named type7 are plain quantiles. The
-// acceleration is Efron's from the jackknife. Excluded are the rows that the caller left out because a value was missing.
+// acceleration is Efron's from the jackknife. NExcluded are the rows that the caller left out because a value was missing.
 type Result struct {
 	N               int          `json:"n"`
 	B               int          `json:"b"`
@@ -42,7 +42,7 @@ type Result struct {
 	BCaType7Lower   stats.Number `json:"bca_type7_lower"`
 	BCaType7Upper   stats.Number `json:"bca_type7_upper"`
 	Level           float64      `json:"level"`
-	Excluded        int          `json:"n_excluded"`
+	NExcluded       int          `json:"n_excluded"`
 	Notes           []string     `json:"notes,omitempty"`
 }
 
@@ -80,7 +80,7 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 		all[i] = i
 	}
 	r := Result{N: n, B: len(resamples), T0: statistic(all), Level: level}
-	if math.IsNaN(r.T0) || math.IsInf(r.T0, 0) {
+	if !stats.Finite(r.T0) {
 		return Result{}, stats.Errorf(stats.Constant, "statistic", "is not defined for the data: a spread is zero or a group is empty")
 	}
 	mean := 0.0
@@ -94,7 +94,7 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 			}
 		}
 		t := statistic(rows)
-		if math.IsNaN(t) || math.IsInf(t, 0) {
+		if !stats.Finite(t) {
 			return Result{}, stats.Errorf(stats.TooFew, "replicates", "the statistic is not defined in replicate %d: the rows are too few to resample", i+1)
 		}
 		r.Replicates = append(r.Replicates, t)
@@ -132,7 +132,7 @@ func (r *Result) accelerated(statistic Statistic, all []int, sorted []float64, z
 	for i := range all {
 		rest := append(slices.Clone(all[:i]), all[i+1:]...)
 		t := statistic(rest)
-		if math.IsNaN(t) || math.IsInf(t, 0) {
+		if !stats.Finite(t) {
 			r.Jackknife = nil
 			return
 		}

@@ -1,8 +1,6 @@
 package bootstrap
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -11,6 +9,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/descriptive"
+	"afterglow/internal/testkit/statstest"
 )
 
 func one(n int) [][]int {
@@ -161,11 +160,10 @@ func TestWhatCannotBeResampled(t *testing.T) {
 		"a statistic that is at times": {4, sometimes, ok, 0.9, stats.TooFew, "replicates"},
 		"a statistic that stays":       {4, func([]int) float64 { return 0.1 }, ok, 0.9, stats.Constant, "statistic"},
 	} {
-		_, err := Run(c.n, c.statistic, c.resamples, c.level)
-		var failure *stats.Failure
-		require.ErrorAs(t, err, &failure, name)
-		require.Equal(t, c.kind, failure.Kind, name)
-		require.Equal(t, c.where, failure.Where, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := Run(c.n, c.statistic, c.resamples, c.level)
+			statstest.RequireFailure(t, err, c.kind, c.where)
+		})
 	}
 	b, err := Run(4, meanOf(x), ok, 0.999)
 	require.NoError(t, err)
@@ -191,13 +189,6 @@ func FuzzRun(f *testing.F) {
 		statistic, err := Named(names[int(choice)%5], x, y, first)
 		require.NoError(t, err)
 		result, err := Run(len(data), statistic, Draw(strata, 2+int(choice)%60, rand.New(rand.NewPCG(seed, 1))), float64(choice)/255)
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
-			return
-		}
-		_, err = json.Marshal(result)
-		require.NoError(t, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/descriptive"
 )
 
 // Named is a statistic by its name: of pairs x, y (mean_diff_paired, median_diff_paired, d_z), or of a response in two
@@ -14,7 +15,9 @@ func Named(name string, x, y []float64, first []bool) (Statistic, error) {
 	case "mean_diff_paired":
 		return func(rows []int) float64 { return mean(differences(x, y, rows)) }, nil
 	case "median_diff_paired":
-		return func(rows []int) float64 { return median(differences(x, y, rows)) }, nil
+		return func(rows []int) float64 {
+			return descriptive.Median(slices.Sorted(slices.Values(differences(x, y, rows))))
+		}, nil
 	case "d_z":
 		return func(rows []int) float64 {
 			d := differences(x, y, rows)
@@ -29,9 +32,7 @@ func Named(name string, x, y []float64, first []bool) (Statistic, error) {
 		return func(rows []int) float64 {
 			a, b := split(x, first, rows)
 			df := float64(len(a) + len(b) - 2)
-			top, _ := math.Lgamma(df / 2)
-			bottom, _ := math.Lgamma((df - 1) / 2)
-			return math.Exp(top-bottom) / math.Sqrt(df/2) * (mean(a) - mean(b)) / math.Sqrt((squares(a)+squares(b))/df)
+			return stats.SmallSampleFactor(df) * (mean(a) - mean(b)) / math.Sqrt((squares(a)+squares(b))/df)
 		}, nil
 	}
 	return nil, stats.Errorf(stats.BadInput, "statistic", "no statistic %q; there are mean_diff_paired, median_diff_paired, d_z, mean_diff_arms and hedges_g_arms", name)
@@ -75,14 +76,4 @@ func squares(x []float64) float64 {
 		sum += (v - m) * (v - m)
 	}
 	return sum
-}
-
-func median(x []float64) float64 {
-	sorted := slices.Clone(x)
-	slices.Sort(sorted)
-	n := len(sorted)
-	if n == 0 {
-		return math.NaN()
-	}
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -1,8 +1,6 @@
 package crossover
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
+	"afterglow/internal/testkit/statstest"
 )
 
 // senn is the trial of formoterol (A) and salbutamol (B) in 13 children, peak expiratory flow in l/min: Senn 2002, Cross-over
@@ -166,10 +165,7 @@ func TestSR121_WhatCannotBeComparedIsNamed(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Compare(c.subjects, c.level)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -210,14 +206,9 @@ func FuzzCompare(f *testing.F) {
 			subjects = append(subjects, s)
 		}
 		r, err := Compare(subjects, 0.95)
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
+		if !statstest.RequireAnswer(t, r, err) {
 			return
 		}
-		_, err = json.Marshal(r)
-		require.NoError(t, err)
 		require.True(t, r.Treatment.PValue.Defined)
 	})
 }

@@ -199,7 +199,7 @@ func finite(f fall) bool {
 	for _, h := range f.hessian.RawSymmetric().Data {
 		sum += h
 	}
-	return !math.IsNaN(sum) && !math.IsInf(sum, 0)
+	return stats.Finite(sum)
 }
 
 // newton is the step on the exact Hessian in units of each parameter's size, negative eigenvalues turned round, with the

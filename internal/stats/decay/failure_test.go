@@ -1,23 +1,14 @@
 package decay
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
-
-func requireFailure(t testing.TB, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, failure.Message)
-	require.Equal(t, where, failure.Where, failure.Message)
-}
 
 func TestFitsThatDoNotExistAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -59,7 +50,7 @@ func TestFitsThatDoNotExistAreNamed(t *testing.T) {
 			in := decaying(3, 0.2)
 			c.change(&in)
 			_, err := Fit(in)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -131,10 +122,10 @@ func TestMixedFitsThatDoNotExistAreNamed(t *testing.T) {
 		}, stats.NotConverged, "lk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			in := mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model)
 			one.change(&in)
 			_, err := FitMixed(in)
-			requireFailure(t, err, one.kind, one.where)
+			statstest.RequireFailure(t, err, one.kind, one.where)
 		})
 	}
 }
@@ -142,13 +133,13 @@ func TestMixedFitsThatDoNotExistAreNamed(t *testing.T) {
 func TestHalvingsThatDoNotExistAreNamed(t *testing.T) {
 	times := []float64{0, 1, 2, 3, 4, 5}
 	_, err := FitHalving(times[:3], times[:3], 0.95)
-	requireFailure(t, err, stats.TooFew, "rows")
+	statstest.RequireFailure(t, err, stats.TooFew, "rows")
 	_, err = FitHalving(times, []float64{2, 2, 2, 2, 2, 2}, 0.95)
-	requireFailure(t, err, stats.Constant, "y")
+	statstest.RequireFailure(t, err, stats.Constant, "y")
 	_, err = FitHalving([]float64{1, 1, 1, 1, 1}, []float64{2, 3, 2, 2, 2}, 0.95)
-	requireFailure(t, err, stats.OneLevel, "t")
+	statstest.RequireFailure(t, err, stats.OneLevel, "t")
 	_, err = FitHalving(times, []float64{2, 3, math.NaN(), 2, 2, 2}, 0.95)
-	requireFailure(t, err, stats.NotFinite, "y")
+	statstest.RequireFailure(t, err, stats.NotFinite, "y")
 }
 
 // small makes times, values and groups of bytes.
@@ -157,18 +148,6 @@ func small(b []byte) (t, y []float64, group []int) {
 		t, y, group = append(t, float64(b[i]%16)), append(y, float64(b[i+1])/4-20), append(group, int(b[i+2]%6))
 	}
 	return t, y, group
-}
-
-func requireSound(t *testing.T, result any, err error) {
-	t.Helper()
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
 }
 
 func FuzzFit(f *testing.F) {
@@ -192,7 +171,7 @@ func FuzzFit(f *testing.F) {
 			}
 		}
 		result, err := Fit(in)
-		requireSound(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }
 
@@ -202,7 +181,7 @@ func FuzzFitHalving(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		times, y, _ := small(b)
 		result, err := FitHalving(times, y, 0.9)
-		requireSound(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }
 
@@ -218,6 +197,6 @@ func FuzzFitMixed(f *testing.F) {
 			in.Arm = append(in.Arm, float64(g%2))
 		}
 		result, err := FitMixed(in)
-		requireSound(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

@@ -88,7 +88,7 @@ func Fit(in FitInput) (FitResult, error) {
 	z := stats.NormalQuantile(0.5 + in.Level/2)
 	if in.SE != nil {
 		life := halfLife(d, c.asymptote, theta, best.rss, inverse, z, 1)
-		r.CovarianceKnown, r.SEKnown, r.HalfLifeKnown = numbers(inverse), roots(inverse, 1), &life
+		r.CovarianceKnown, r.SEKnown, r.HalfLifeKnown = stats.Matrix(inverse), roots(inverse, 1), &life
 		if n > p {
 			r.FitChiSqP = stats.Of(stats.UpperChiSquare(best.rss, float64(n-p)))
 		}
@@ -141,7 +141,7 @@ func generalised(c exponential, in FitInput, z float64) (*GLS, error) {
 			return nil, stats.Errorf(stats.BadInput, "covariance", "row %d has %d elements for %d times", i+1, len(row), n)
 		}
 		for j, v := range row {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return nil, stats.Errorf(stats.NotFinite, "covariance", "the element at %d, %d is not finite", i+1, j+1)
 			}
 			if len(in.Covariance[j]) != n {
@@ -167,7 +167,7 @@ func generalised(c exponential, in FitInput, z float64) (*GLS, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &GLS{Estimate: theta, Covariance: numbers(inverse), SE: roots(inverse, 1), ChiSq: stats.Of(best.rss),
+	out := &GLS{Estimate: theta, Covariance: stats.Matrix(inverse), SE: roots(inverse, 1), ChiSq: stats.Of(best.rss),
 		HalfLife: halfLife(d, c.asymptote, theta, best.rss, inverse, z, 1)}
 	if n > len(theta) {
 		out.ChiSqP = stats.Of(stats.UpperChiSquare(best.rss, float64(n-len(theta))))
@@ -197,16 +197,6 @@ func inverted(m *mat.SymDense) (*mat.SymDense, error) {
 		}
 	}
 	return out, nil
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }
 
 func roots(m *mat.SymDense, scale float64) []stats.Number {

@@ -57,7 +57,7 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 		return Halving{}, stats.Errorf(stats.Constant, "y", "lies exactly on a curve, so there is no error to judge by")
 	}
 	inverse.ScaleSym(variance, inverse)
-	out := Halving{N: n, Parameters: c.names(), Estimate: theta, SE: roots(inverse, 1), Covariance: numbers(inverse), Sigma: stats.Of(math.Sqrt(variance)),
+	out := Halving{N: n, Parameters: c.names(), Estimate: theta, SE: roots(inverse, 1), Covariance: stats.Matrix(inverse), Sigma: stats.Of(math.Sqrt(variance)),
 		RSS: stats.Of(best.rss), DFResidual: df, LogLik: stats.Of(-float64(n) / 2 * (math.Log(2*math.Pi*best.rss/float64(n)) + 1))}
 	quantile := stats.TQuantile(0.5+level/2, float64(df))
 	life := HalfLife{HalfLife: stats.Of(theta[2])}
@@ -115,7 +115,8 @@ func profile(c curve, d data, theta []float64, a int, rss, variance, step, quant
 		warm = at
 		return math.Sqrt(math.Max(0, best.rss-rss) / variance)
 	}
-	low, high := theta[a], theta[a]
+	var high float64
+	low := theta[a]
 	for k := 1; ; k++ {
 		if k > 60 {
 			return stats.Number{}

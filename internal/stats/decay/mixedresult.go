@@ -43,7 +43,7 @@ func (p *mixedProblem) result(at []float64, hessian *mat.SymDense, profile *mixe
 			observed.SetSym(i, j, 2*covariance.At(i, j)*scale(i)*scale(j))
 		}
 	}
-	r.CovarianceObserved, r.SEObserved = numbers(observed), roots(observed, 1)
+	r.CovarianceObserved, r.SEObserved = stats.Matrix(observed), roots(observed, 1)
 	life, se := math.Ln2/math.Exp(at[k-1]), math.Sqrt(observed.At(k-1, k-1))
 	z := stats.NormalQuantile(0.5 + p.Level/2)
 	r.HalfLife, r.HalfLifeSE = stats.Of(life), stats.Of(life*se)

@@ -4,23 +4,18 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // input reads the input of a reference case.
 func input(t testing.TB, id string) FitInput {
-	file, err := os.ReadFile("../../../testdata/reference/11-decay.json")
-	require.NoError(t, err)
-	cases, err := reference.Read(file)
-	require.NoError(t, err)
-	for _, c := range cases {
+	for _, c := range statstest.Cases(t, "reference/11-decay.json") {
 		if c.ID == id {
 			var in FitInput
 			require.NoError(t, json.Unmarshal(c.Input, &in))
@@ -32,12 +27,8 @@ func input(t testing.TB, id string) FitInput {
 }
 
 // column reads columns of a data set; rows with an empty cell leave.
-func column(t testing.TB, path string, texts []string, numbers ...string) (map[string][]float64, map[string][]string) {
-	file, err := os.ReadFile("../../../testdata/" + path)
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	frame := data.Frame(texts...)
+func column(t testing.TB, name string, texts []string, numbers ...string) (map[string][]float64, map[string][]string) {
+	frame := statstest.Data(t, name).Frame(texts...)
 	values, names := map[string][]float64{}, map[string][]string{}
 	for row := range frame.Length() {
 		there := true
@@ -76,7 +67,7 @@ func TestProfileLimitsEqualR(t *testing.T) {
 	require.InEpsilon(t, 1.41405779994305, asymptote.HalfLifeScaled.ProfileLower.Value, 1e-7)
 	require.InEpsilon(t, 10.79132069299654, asymptote.HalfLifeScaled.ProfileUpper.Value, 1e-7)
 	require.Contains(t, asymptote.HalfLifeScaled.Notes, noteUpper)
-	loss, _ := column(t, "wtloss/wtloss.csv", nil, "day", "weight")
+	loss, _ := column(t, "wtloss.csv", nil, "day", "weight")
 	single, err := Fit(FitInput{T: loss["day"], Y: loss["weight"], Model: Asymptotic, Level: 0.95})
 	require.NoError(t, err)
 	require.InEpsilon(t, 131.988601030041, single.HalfLifeScaled.ProfileLower.Value, 1e-7)
@@ -108,8 +99,8 @@ func TestProfileLimitsUnderAFullCovarianceEqualR(t *testing.T) {
 	}
 }
 
-func mixedOf(t testing.TB, path, group, time, response string, from float64, model MixedModel) MixedInput {
-	values, names := column(t, path, []string{group}, time, response)
+func mixedOf(t testing.TB, name, group, time, response string, from float64, model MixedModel) MixedInput {
+	values, names := column(t, name, []string{group}, time, response)
 	in := MixedInput{Model: model, Level: 0.95}
 	number := map[string]int{}
 	for i, at := range values[time] {
@@ -126,14 +117,14 @@ func mixedOf(t testing.TB, path, group, time, response string, from float64, mod
 }
 
 var mixedCases = map[string]struct {
-	path, group, time, response string
-	from                        float64
-	model                       MixedModel
-	life, lower, upper          float64
+	set, group, time, response string
+	from                       float64
+	model                      MixedModel
+	life, lower, upper         float64
 }{
-	"btheb":    {"btheb/btheb_decay.csv", "subject", "month", "bdi", 0, AsymptoteRandom, 1.73762484414972, 1.06622943071897, 2.96595662150513},
-	"indometh": {"indometh/indometh.csv", "subject", "time", "conc", 1, AmplitudeRandom, 1.28780881678209, 1.11301762354243, 1.48658444270169},
-	"co2":      {"co2/co2.csv", "plant", "conc", "uptake", 0, SelfStarting, 86.4921132507747, 73.6509736327421, 101.752799683461},
+	"btheb":    {"btheb_decay.csv", "subject", "month", "bdi", 0, AsymptoteRandom, 1.73762484414972, 1.06622943071897, 2.96595662150513},
+	"indometh": {"indometh.csv", "subject", "time", "conc", 1, AmplitudeRandom, 1.28780881678209, 1.11301762354243, 1.48658444270169},
+	"co2":      {"co2.csv", "plant", "conc", "uptake", 0, SelfStarting, 86.4921132507747, 73.6509736327421, 101.752799683461},
 }
 
 // R 4.2.2: the exact marginal likelihood by log rate, all else by optim (BFGS, then Nelder-Mead, reltol 1e-15), its rise set
@@ -141,7 +132,7 @@ var mixedCases = map[string]struct {
 func TestProfileLimitsOfMixedModelsEqualR(t *testing.T) {
 	for name, c := range mixedCases {
 		t.Run(name, func(t *testing.T) {
-			r, err := FitMixed(mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model))
+			r, err := FitMixed(mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model))
 			require.NoError(t, err)
 			require.InEpsilon(t, c.life, r.HalfLife.Value, 1e-6)
 			require.InEpsilon(t, c.lower, r.ProfileLower.Value, 1e-6)
@@ -183,7 +174,7 @@ func TestTheProfileIsTheFitWithTheRateHeld(t *testing.T) {
 func TestTheMixedProfileIsTheLikelihoodAtItsParameters(t *testing.T) {
 	for name, c := range mixedCases {
 		t.Run(name, func(t *testing.T) {
-			p, err := newMixed(mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model))
+			p, err := newMixed(mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model))
 			require.NoError(t, err)
 			profile, err := p.profile()
 			require.NoError(t, err)
@@ -226,7 +217,7 @@ func TestDerivativesAgreeWithDifferences(t *testing.T) {
 	}
 	for name, c := range mixedCases {
 		t.Run(name, func(t *testing.T) {
-			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			in := mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model)
 			p, err := newMixed(in)
 			require.NoError(t, err)
 			at := append([]float64{1.4, -0.8}[:len(p.names)-1], math.Log(0.5*math.Ln2/c.life), 0.9, -0.4)
@@ -301,7 +292,7 @@ func same(t require.TestingT, by float64, a, b stats.Number) {
 func TestTheMixedHalfLifeFollowsTheUnitOfTime(t *testing.T) {
 	for name, c := range mixedCases {
 		t.Run(name, func(t *testing.T) {
-			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			in := mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model)
 			plain, err := FitMixed(in)
 			require.NoError(t, err)
 			moved := in
@@ -361,7 +352,7 @@ func TestTheMixedHalfLifeDoesNotDependOnTheOriginOfTime(t *testing.T) {
 	for _, name := range []string{"btheb", "indometh"} {
 		t.Run(name, func(t *testing.T) {
 			c := mixedCases[name]
-			in := mixedOf(t, c.path, c.group, c.time, c.response, c.from, c.model)
+			in := mixedOf(t, c.set, c.group, c.time, c.response, c.from, c.model)
 			plain, err := FitMixed(in)
 			require.NoError(t, err)
 			moved := in

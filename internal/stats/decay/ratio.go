@@ -53,7 +53,7 @@ type RatioResult struct {
 // Validate refuses what is no covariance matrix.
 func (in RatioInput) Validate() error {
 	for _, x := range []float64{in.Numerator, in.Denominator, in.VarNumerator, in.VarDenominator, in.Covariance} {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
+		if !stats.Finite(x) {
 			return stats.Errorf(stats.NotFinite, "ratio", "an estimate or variance is not finite")
 		}
 	}

@@ -3,7 +3,6 @@ package decay_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,16 +10,12 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/decay"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func TestEveryRatioCaseHolds(t *testing.T) {
-	file, err := os.ReadFile("../../../testdata/reference/11-decay.json")
-	require.NoError(t, err)
-	cases, err := reference.Read(file)
-	require.NoError(t, err)
 	ran := 0
-	for _, c := range cases {
+	for _, c := range statstest.Cases(t, "reference/11-decay.json") {
 		if c.Kind != "ratio_ci" {
 			continue
 		}

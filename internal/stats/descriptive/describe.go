@@ -95,5 +95,5 @@ func defined(column []stats.Number) ([]float64, error) {
 			x = append(x, v.Value)
 		}
 	}
-	return x, stats.CheckFinite("column", x)
+	return x, stats.CheckFinite("column", x...)
 }

@@ -1,8 +1,6 @@
 package descriptive
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 func sample(t *rapid.T, name string, least int) []float64 {
@@ -95,27 +94,19 @@ func TestGroupsThatDoNotVaryAreConstant(t *testing.T) {
 	third := []float64{0.1, 0.1, 0.1}
 	for _, pooled := range []bool{true, false} {
 		_, err := TwoSampleT(third, third, pooled, TOptions{Level: 0.95})
-		requireFailure(t, err, stats.Constant, "values")
+		statstest.RequireFailure(t, err, stats.Constant, "values")
 	}
 	_, err := EffectIndependent(third, third, 0.95)
-	requireFailure(t, err, stats.Constant, "values")
+	statstest.RequireFailure(t, err, stats.Constant, "values")
 	_, err = PairedT([]float64{1.1, 2.2, 3.3}, []float64{0.1, 1.2, 2.3}, TOptions{Level: 0.95})
-	requireFailure(t, err, stats.Constant, "values")
+	statstest.RequireFailure(t, err, stats.Constant, "values")
 }
 
 func TestTheFirstGroupIsNamedFirst(t *testing.T) {
 	for range 20 {
 		_, err := TwoSampleT(nil, nil, false, TOptions{Level: 0.95})
-		requireFailure(t, err, stats.TooFew, "group 1")
+		statstest.RequireFailure(t, err, stats.TooFew, "group 1")
 	}
-}
-
-func requireFailure(t *testing.T, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, err)
-	require.Equal(t, where, failure.Where, err)
 }
 
 // Both sides of a one-sided test sum to 1, the two-sided p is twice the smaller, and exchanging the samples mirrors it all.
@@ -340,12 +331,5 @@ func FuzzTwoSamples(f *testing.F) {
 
 func check(t *testing.T, run func() (any, error)) {
 	result, err := run()
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
+	statstest.RequireAnswer(t, result, err)
 }

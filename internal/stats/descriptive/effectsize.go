@@ -11,7 +11,7 @@ import (
 // IndependentEffect is the standardised difference of two independent samples, mean 1 minus mean 2. D divides
 // by the pooled standard deviation, G is D times the exact small-sample factor J (Hedges 1981); the intervals
 // invert the noncentral t distribution. DVarianceHO is the large-sample variance of Hedges & Olkin (1985).
-// Excluded are the rows that the caller left out because a value was missing.
+// NExcluded are the rows that the caller left out because a value was missing.
 type IndependentEffect struct {
 	N1           int          `json:"n1"`
 	N2           int          `json:"n2"`
@@ -29,13 +29,13 @@ type IndependentEffect struct {
 	DVarianceHO  stats.Number `json:"d_var_ho"`
 	GlassDelta   stats.Number `json:"glass_delta_group2"`
 	SDAverageD   stats.Number `json:"sd_average_d"`
-	Excluded     int          `json:"n_excluded"`
+	NExcluded    int          `json:"n_excluded"`
 }
 
 // PairedEffect is the standardised mean of differences x - y. DZ divides by their standard deviation, DAv by
 // the root of the mean variance of x and y, DAvMeanSD by their mean standard deviation, DRM corrects DZ for
 // the correlation, DBaselineSD divides by the standard deviation of y, the earlier value. They are different
-// quantities: a report names the one it uses (Lakens 2013, Frontiers in Psychology 4:863). Excluded as above.
+// quantities: a report names the one it uses (Lakens 2013, Frontiers in Psychology 4:863). NExcluded as above.
 type PairedEffect struct {
 	N           int          `json:"n"`
 	MeanDiff    stats.Number `json:"mean_diff"`
@@ -54,18 +54,7 @@ type PairedEffect struct {
 	DAvMeanSD   stats.Number `json:"d_av_mean_sd"`
 	DRM         stats.Number `json:"d_rm"`
 	DBaselineSD stats.Number `json:"d_baseline_sd"`
-	Excluded    int          `json:"n_excluded"`
-}
-
-// SmallSampleFactor is Hedges' J, the exact factor that takes the bias out of a standardised mean; undefined with one
-// degree of freedom, where the mean of such estimates does not exist.
-func SmallSampleFactor(df float64) float64 {
-	if df <= 1 {
-		return math.NaN()
-	}
-	a, _ := math.Lgamma(df / 2)
-	b, _ := math.Lgamma((df - 1) / 2)
-	return math.Exp(a-b) / math.Sqrt(df/2)
+	NExcluded   int          `json:"n_excluded"`
 }
 
 // EffectIndependent standardises mean(x) - mean(y). See docs/methods/effect-sizes.md.
@@ -87,7 +76,7 @@ func EffectIndependent(x, y []float64, level float64) (IndependentEffect, error)
 	if stats.NoSpread(pooled, math.Max(math.Abs(m1), math.Abs(m2))) {
 		return IndependentEffect{}, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so a difference cannot be standardised")
 	}
-	d, scale, j := (m1-m2)/pooled, math.Sqrt(n1*n2/(n1+n2)), SmallSampleFactor(df)
+	d, scale, j := (m1-m2)/pooled, math.Sqrt(n1*n2/(n1+n2)), stats.SmallSampleFactor(df)
 	low, high := stats.NoncentralityInterval(d*scale, df, level)
 	return IndependentEffect{
 		N1: len(x), N2: len(y), MeanDiff: stats.Of(m1 - m2), SDPooled: stats.Of(pooled), DF: len(x) + len(y) - 2,
@@ -127,7 +116,7 @@ func EffectPaired(x, y []float64, level float64) (PairedEffect, error) {
 	}
 	covariance := stat.Covariance(x, y, nil)
 	r := covariance / math.Sqrt(vx*vy)
-	dz, average, j := mean/sd, math.Sqrt((vx+vy)/2), SmallSampleFactor(n-1)
+	dz, average, j := mean/sd, math.Sqrt((vx+vy)/2), stats.SmallSampleFactor(n-1)
 	low, high := stats.NoncentralityInterval(dz*math.Sqrt(n), n-1, level)
 	scale := math.Sqrt(2 * variance / (n * (vx + vy)))
 	return PairedEffect{

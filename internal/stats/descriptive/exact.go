@@ -1,6 +1,7 @@
 package descriptive
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -67,15 +68,7 @@ func midranks(x []float64) ([]float64, tied) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[a], x[b]) })
 	ranks := make([]float64, len(x))
 	var ties tied
 	for start := 0; start < len(order); {

@@ -58,3 +58,12 @@ func position(n, p float64, definition int) (whole, share float64) {
 	}
 	return whole, 0
 }
+
+// Median is the middle one of sorted values, or half the sum of the two in the middle; NaN without a value.
+func Median(sorted []float64) float64 {
+	n := len(sorted)
+	if n == 0 {
+		return math.NaN()
+	}
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

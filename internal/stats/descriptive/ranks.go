@@ -24,7 +24,7 @@ const (
 )
 
 // RankResult is what both tests give. Exact says whether P is; Z is given where it is not. HodgesLehmann is the estimate of
-// the shift and the interval is the set of shifts that the test does not reject. Excluded are the rows that the caller left out because a value was
+// the shift and the interval is the set of shifts that the test does not reject. NExcluded are the rows that the caller left out because a value was
 // missing.
 type RankResult struct {
 	Statistic     stats.Number  `json:"statistic"`
@@ -34,7 +34,7 @@ type RankResult struct {
 	Z             *stats.Number `json:"z,omitempty"`
 	HodgesLehmann stats.Number  `json:"hodges_lehmann"`
 	RankBiserial  stats.Number  `json:"rank_biserial"`
-	Excluded      int           `json:"n_excluded"`
+	NExcluded     int           `json:"n_excluded"`
 	ShiftInterval
 }
 
@@ -173,7 +173,7 @@ func (o RankOptions) check(where string, x []float64) error {
 	if err := o.Alternative.check(); err != nil {
 		return err
 	}
-	return stats.CheckFinite(where, append(slices.Clone(x), o.Mu))
+	return stats.CheckFinite(where, append(slices.Clone(x), o.Mu)...)
 }
 
 // z is the normal deviate; 0 where nothing varies.

@@ -27,7 +27,7 @@ type TOptions struct {
 }
 
 // TTest is a t test. A one-sided interval has an open end, which is undefined. N2 is undefined with one
-// sample. Excluded are the rows that the caller left out because a value was missing.
+// sample. NExcluded are the rows that the caller left out because a value was missing.
 type TTest struct {
 	Estimate  stats.Number `json:"estimate"`
 	SE        stats.Number `json:"se"`
@@ -38,7 +38,7 @@ type TTest struct {
 	Upper     stats.Number `json:"ci_upper"`
 	N1        int          `json:"n1"`
 	N2        stats.Number `json:"n2"`
-	Excluded  int          `json:"n_excluded"`
+	NExcluded int          `json:"n_excluded"`
 }
 
 func (a Alternative) check() error {
@@ -107,7 +107,7 @@ func tTest(estimate, size, se, df float64, o TOptions, t TTest) (TTest, error) {
 	if err := o.Alternative.check(); err != nil {
 		return TTest{}, err
 	}
-	if err := stats.CheckFinite("mu", []float64{o.Mu}); err != nil {
+	if err := stats.CheckFinite("mu", o.Mu); err != nil {
 		return TTest{}, err
 	}
 	if stats.NoSpread(se, size) {
@@ -150,7 +150,7 @@ func moments(name string, x []float64) (mean, variance float64, err error) {
 	if len(x) < 2 {
 		return 0, 0, stats.Errorf(stats.TooFew, name, "has %d values; two are the least", len(x))
 	}
-	if err := stats.CheckFinite(name, x); err != nil {
+	if err := stats.CheckFinite(name, x...); err != nil {
 		return 0, 0, err
 	}
 	if slices.Min(x) == slices.Max(x) {

@@ -35,8 +35,8 @@ type Options struct {
 // shape that predicts best for its size; the tests are those of the plan only if the shape was named before looking.
 type Result struct {
 	N int `json:"n"`
-	// Excluded counts rows left out because a value is missing; the caller fills it.
-	Excluded  int          `json:"n_excluded"`
+	// NExcluded counts rows left out because a value is missing; the caller fills it.
+	NExcluded int          `json:"n_excluded"`
 	Exposure  string       `json:"exposure"`
 	Response  string       `json:"response"`
 	Family    Family       `json:"family"`
@@ -127,12 +127,7 @@ func (d Data) check() error {
 	if n < 4 {
 		return stats.Errorf(stats.TooFew, d.Response, "%d complete rows do not carry a comparison of shapes", n)
 	}
-	for _, x := range d.Dose {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return stats.Errorf(stats.NotFinite, d.Exposure, "holds a value that is not a finite number")
-		}
-	}
-	return nil
+	return stats.CheckFinite(d.Exposure, d.Dose...)
 }
 
 // shapes are those asked for, the null and the straight one first.

@@ -135,7 +135,7 @@ func (m *model) against(big *model, small, large string) (Comparison, error) {
 		return out, stats.Errorf(stats.BadInput, large, "fits worse than %s, so it cannot contain it", small)
 	}
 	test := stats.ChiSquareTest(math.Max(0, statistic), out.DF)
-	out.ChiSq, out.PValue = test.Statistic, test.PValue
+	out.ChiSq, out.PValue = test.ChiSq, test.PValue
 	out.AICChange, out.R2Change = stats.Of(big.AIC.Value-m.AIC.Value), stats.Of(big.R2.Value-m.R2.Value)
 	if m.family == Gaussian {
 		free := big.n - big.p

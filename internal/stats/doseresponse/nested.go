@@ -17,12 +17,12 @@ type Candidate struct {
 // NestedResult is a chain of models, each with its coefficients, and the test of each step.
 type NestedResult struct {
 	N int `json:"n"`
-	// Excluded counts rows left out because a value of any of the models is missing; the caller fills it.
-	Excluded int           `json:"n_excluded"`
-	Response string        `json:"response"`
-	Family   Family        `json:"family"`
-	Models   []NestedModel `json:"models"`
-	Tests    []Comparison  `json:"tests"`
+	// NExcluded counts rows left out because a value of any of the models is missing; the caller fills it.
+	NExcluded int           `json:"n_excluded"`
+	Response  string        `json:"response"`
+	Family    Family        `json:"family"`
+	Models    []NestedModel `json:"models"`
+	Tests     []Comparison  `json:"tests"`
 	// Overall tests the first model against the last, where there are more than two.
 	Overall *Comparison `json:"overall,omitempty"`
 	Level   float64     `json:"level"`

@@ -1,7 +1,6 @@
 package doseresponse_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,16 +8,8 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/doseresponse"
 	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
-
-func frame(t testing.TB, path string, texts ...string) formula.Frame {
-	file, err := os.ReadFile("../../../testdata/" + path)
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data.Frame(texts...)
-}
 
 // matrix evaluates a formula in the rows complete in the further columns too.
 func matrix(t testing.TB, f formula.Frame, text string, levels map[string][]string, further ...string) formula.Matrix {
@@ -89,7 +80,7 @@ func abs(x float64) float64 {
 // logLik, AIC, anova(m1, m), and predictions at wt_loss -24, 10, 68 with age and sex at their means. ns spans the same
 // functions as the restricted cubic spline with the same knots.
 func TestALinearModelEqualsR(t *testing.T) {
-	d := data(t, frame(t, "lung/lung.csv", "sex"), doseresponse.Gaussian, "ph_karno", "wt_loss", "age + sex")
+	d := data(t, statstest.Data(t, "lung.csv").Frame("sex"), doseresponse.Gaussian, "ph_karno", "wt_loss", "age + sex")
 	r, err := doseresponse.Compare(d, doseresponse.Options{At: []float64{-24, 10, 68}, Level: 0.95})
 	require.NoError(t, err)
 	require.Equal(t, 214, r.N)
@@ -148,7 +139,7 @@ func TestALinearModelEqualsR(t *testing.T) {
 // glm(status ~ sex + ph_karno, binomial, epsilon = 1e-14), age in place of wt_loss, anova(g1, m, test = "LRT"), and
 // probabilities at age 39, 63, 82 with limits on the log odds.
 func TestALogisticModelEqualsR(t *testing.T) {
-	d := data(t, frame(t, "lung/lung.csv", "sex"), doseresponse.Binomial, "status", "age", "sex + ph_karno")
+	d := data(t, statstest.Data(t, "lung.csv").Frame("sex"), doseresponse.Binomial, "status", "age", "sex + ph_karno")
 	r, err := doseresponse.Compare(d, doseresponse.Options{At: []float64{39, 63, 82}, Level: 0.95})
 	require.NoError(t, err)
 	require.Equal(t, 227, r.N)
@@ -197,7 +188,7 @@ func TestALogisticModelEqualsR(t *testing.T) {
 // R 4.2.2 on btheb_wide.csv, rows complete in bdi_pre and bdi_2m (n = 97): logLik, AIC, summary()$r.squared of the three lm
 // fits; anova() of neighbours for F; twice the differences of logLik with pchisq for the likelihood ratio.
 func TestNestedModelsEqualR(t *testing.T) {
-	f := frame(t, "btheb/btheb_wide.csv", "drug", "length", "treatment")
+	f := statstest.Data(t, "btheb_wide.csv").Frame("drug", "length", "treatment")
 	levels := map[string][]string{"drug": {"No", "Yes"}, "length": {"lt6m", "gt6m"}, "treatment": {"TAU", "BtheB"}}
 	var chain []doseresponse.Candidate
 	var rows []int

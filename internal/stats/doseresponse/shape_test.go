@@ -1,8 +1,6 @@
 package doseresponse_test
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,6 +10,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/doseresponse"
+	"afterglow/internal/testkit/statstest"
 )
 
 // The definition of the basis: 0 before the first knot, a cubic in each interval, straight beyond the last, value, slope and
@@ -132,15 +131,7 @@ func TestCurvesStayWithinTheObservedRange(t *testing.T) {
 		}
 	}
 	_, err := doseresponse.Compare(d, doseresponse.Options{At: []float64{r.Maximum + 0.01}, Level: 0.95})
-	requireFailure(t, err, stats.BadInput, "at")
-}
-
-func requireFailure(t testing.TB, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, failure.Message)
-	require.Equal(t, where, failure.Where, failure.Message)
+	statstest.RequireFailure(t, err, stats.BadInput, "at")
 }
 
 func TestWhatCannotBeEstimatedIsNamed(t *testing.T) {
@@ -174,12 +165,12 @@ func TestWhatCannotBeEstimatedIsNamed(t *testing.T) {
 			d := simulate(40, 9, 1, func(x float64) float64 { return x })
 			c.change(&d)
 			_, err := doseresponse.Compare(d, doseresponse.Options{Level: 0.95})
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	d := simulate(40, 9, 1, func(x float64) float64 { return x })
 	_, err := doseresponse.Compare(d, doseresponse.Options{Level: 1})
-	requireFailure(t, err, stats.BadInput, "level")
+	statstest.RequireFailure(t, err, stats.BadInput, "level")
 	_, err = doseresponse.Compare(d, doseresponse.Options{Level: 0.9, Shapes: []doseresponse.Shape{"cubic"}})
 	require.NoError(t, err) // stands there with its failure
 }
@@ -229,10 +220,10 @@ func TestModelsThatAreNotNestedAreRefused(t *testing.T) {
 		_, err := doseresponse.Nested(c, "score", d.Y, doseresponse.Gaussian, 0.95)
 		return err
 	}
-	requireFailure(t, nested(candidate("a", one, dose), candidate("b", one, age)), stats.BadInput, "a1")
-	requireFailure(t, nested(candidate("a", one, dose), candidate("b", one, func(i int) float64 { return 2 - 3*dose(i) })), stats.BadInput, "b")
-	requireFailure(t, nested(candidate("a", one)), stats.BadInput, "formulas")
-	requireFailure(t, nested(candidate("a", one), candidate("b", one, one)), stats.Collinear, "b1")
+	statstest.RequireFailure(t, nested(candidate("a", one, dose), candidate("b", one, age)), stats.BadInput, "a1")
+	statstest.RequireFailure(t, nested(candidate("a", one, dose), candidate("b", one, func(i int) float64 { return 2 - 3*dose(i) })), stats.BadInput, "b")
+	statstest.RequireFailure(t, nested(candidate("a", one)), stats.BadInput, "formulas")
+	statstest.RequireFailure(t, nested(candidate("a", one), candidate("b", one, one)), stats.Collinear, "b1")
 	require.NoError(t, nested(candidate("a", one, dose), candidate("b", one, age, func(i int) float64 { return 5*dose(i) - age(i) })))
 }
 
@@ -253,14 +244,7 @@ func FuzzCompare(f *testing.F) {
 			d.Dose, d.X, d.Y = append(d.Dose, float64(bytes[i]%32)*1e-3), append(d.X, float64(bytes[i+1])), append(d.Y, y)
 		}
 		r, err := doseresponse.Compare(d, doseresponse.Options{Points: 5, Level: 0.9})
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
-			return
-		}
-		_, err = json.Marshal(r)
-		require.NoError(t, err)
+		statstest.RequireAnswer(t, r, err)
 	})
 }
 
@@ -284,13 +268,6 @@ func FuzzNested(f *testing.F) {
 			small.X, big.X, y = append(small.X, a, b), append(big.X, a, float64(bytes[i]%16), c), append(y, value)
 		}
 		r, err := doseresponse.Nested([]doseresponse.Candidate{small, big}, "score", y, family, 0.95)
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
-			return
-		}
-		_, err = json.Marshal(r)
-		require.NoError(t, err)
+		statstest.RequireAnswer(t, r, err)
 	})
 }

@@ -1,7 +1,6 @@
 package formula
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -155,7 +154,7 @@ func (d Frame) Value(a Atom, row int) (value float64, ok bool, err error) {
 		return 0, false, stats.Errorf(stats.BadInput, a.Column, "no such numeric column")
 	}
 	n := column[row]
-	if n.Defined && (math.IsNaN(n.Value) || math.IsInf(n.Value, 0)) {
+	if n.Defined && !stats.Finite(n.Value) {
 		return 0, false, stats.Errorf(stats.NotFinite, a.Column, "row %d is not a finite number", row+1)
 	}
 	value = 1

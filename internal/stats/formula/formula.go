@@ -1,5 +1,7 @@
-// Package formula reads model formulas in R's notation and says which columns they stand for. Floor: ground.
-// It must not touch data beyond a column's names and levels: a caller, in memory or in SQL, evaluates the columns.
+// Package formula reads model formulas in R's notation, says which columns they stand for and evaluates these in memory.
+// Floor: ground.
+// It must not let the data change what a formula means: a design follows from its text and the levels alone, so that sums
+// made elsewhere, as in SQL, are of the same columns.
 //
 // Source of the rules: Wilkinson & Rogers (1973), Applied Statistics 22:392, and the reference manual of
 // R's terms.formula and model.matrix.
@@ -26,6 +28,7 @@ type SyntaxError struct {
 	Message  string
 }
 
+// Error is the message, led by the position.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("formula, position %d: %s", e.Position, e.Message)
 }

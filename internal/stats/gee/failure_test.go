@@ -10,6 +10,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
+	"afterglow/internal/testkit/statstest"
 )
 
 // SR-121: what cannot be estimated is a failure that names its column or option.
@@ -83,10 +84,7 @@ func TestSR121_WhatCannotBeEstimatedIsNamed(t *testing.T) {
 			d := clinic(40, c.family, true, 9)
 			c.change(&d)
 			_, err := New(c.family, c.structure, d)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	d := clinic(40, glm.Gaussian, true, 9)

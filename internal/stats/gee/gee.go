@@ -13,14 +13,17 @@ import (
 	"afterglow/internal/stats/glm"
 )
 
-// Structure names a working correlation.
+// Structure names a working correlation: what two rows of a cluster are taken to share.
 type Structure string
 
 const (
+	// Independence is no correlation.
 	Independence Structure = "independence"
+	// Exchangeable is one alpha for every pair.
 	Exchangeable Structure = "exchangeable"
 	// AR1 is alpha to the power of the distance in wave numbers.
-	AR1          Structure = "ar1"
+	AR1 Structure = "ar1"
+	// Unstructured is an alpha of its own for every pair of waves.
 	Unstructured Structure = "unstructured"
 )
 

@@ -3,21 +3,19 @@ package gee
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
 	"afterglow/internal/stats"
 )
 
 // Result is what is reported about a fit.
 type Result struct {
-	NObs         int              `json:"n_obs"`
-	NClusters    int              `json:"n_clusters"`
-	MaxCluster   int              `json:"max_cluster"`
-	Coefficients []Coefficient    `json:"coefficients"`
-	VCovRobust   NamedMatrix      `json:"vcov_robust"`
-	VCovNaive    [][]stats.Number `json:"vcov_naive"`
-	Alpha        []stats.Number   `json:"alpha"`
-	Scale        stats.Number     `json:"scale"`
+	NObs         int               `json:"n_obs"`
+	NClusters    int               `json:"n_clusters"`
+	MaxCluster   int               `json:"max_cluster"`
+	Coefficients []Coefficient     `json:"coefficients"`
+	VCovRobust   stats.NamedMatrix `json:"vcov_robust"`
+	VCovNaive    [][]stats.Number  `json:"vcov_naive"`
+	Alpha        []stats.Number    `json:"alpha"`
+	Scale        stats.Number      `json:"scale"`
 	// SEOverNMinusP are the robust errors times root K/(K - p), K clusters, a rough correction for few clusters.
 	SEOverNMinusP []stats.Number `json:"se_robust_over_n_minus_p"`
 	Level         float64        `json:"level"`
@@ -35,19 +33,13 @@ type Coefficient struct {
 	SENaive  stats.Number `json:"se_naive"`
 }
 
-// NamedMatrix is a symmetric matrix with the names of its rows.
-type NamedMatrix struct {
-	Names  []string         `json:"names"`
-	Matrix [][]stats.Number `json:"matrix"`
-}
-
 // Report gives the result at a confidence level.
 func (f *Fit) Report(names []string, rows int, level float64) (Result, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return Result{}, err
 	}
-	r := Result{NObs: rows, NClusters: f.Clusters, MaxCluster: f.Largest, VCovRobust: NamedMatrix{names, numbers(f.Robust)},
-		VCovNaive: numbers(f.Naive), Alpha: []stats.Number{}, Scale: stats.Of(f.Scale), Level: level}
+	r := Result{NObs: rows, NClusters: f.Clusters, MaxCluster: f.Largest, VCovRobust: stats.NamedMatrix{Names: names, Matrix: stats.Matrix(f.Robust)},
+		VCovNaive: stats.Matrix(f.Naive), Alpha: []stats.Number{}, Scale: stats.Of(f.Scale), Level: level}
 	for _, a := range f.Alpha {
 		r.Alpha = append(r.Alpha, stats.Of(a))
 	}
@@ -63,14 +55,4 @@ func (f *Fit) Report(names []string, rows int, level float64) (Result, error) {
 		r.SEOverNMinusP = append(r.SEOverNMinusP, stats.Of(e.SE.Value*math.Sqrt(k/(k-p))))
 	}
 	return r, nil
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }

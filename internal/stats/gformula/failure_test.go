@@ -10,6 +10,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/glm"
+	"afterglow/internal/testkit/statstest"
 )
 
 // SR-121: what cannot be split is a failure that names its column or option.
@@ -49,10 +50,7 @@ func TestSR121_WhatCannotBeSplitIsNamed(t *testing.T) {
 			d, o := world{rows: 60, mediator: glm.Gaussian, outcome: glm.Gaussian, direct: 1, through: 1, out: 1, seed: 40}.data(), options(50)
 			c.change(&d, &o)
 			_, err := Mediate(d, o)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }

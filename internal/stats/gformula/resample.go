@@ -2,8 +2,6 @@ package gformula
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/bootstrap"
@@ -53,20 +51,9 @@ func (d Data) effects(rows []int, o Options) [6]float64 {
 // replicates gives the effects in each resample of people, on all processors.
 func (d Data) replicates(people, resamples [][]int, o Options) [][6]float64 {
 	out := make([][6]float64, len(resamples))
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(len(resamples), runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for k := range work {
-				out[k] = d.effects(rowsOf(people, resamples[k]), o)
-			}
-		})
-	}
-	for k := range resamples {
-		work <- k
-	}
-	close(work)
-	workers.Wait()
+	stats.Spread(len(resamples), func() func(int) {
+		return func(k int) { out[k] = d.effects(rowsOf(people, resamples[k]), o) }
+	})
 	return out
 }
 

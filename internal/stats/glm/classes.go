@@ -8,19 +8,19 @@ import (
 
 // Multinomial is what is reported about a multinomial model.
 type Multinomial struct {
-	N            int              `json:"n"`
-	Baseline     string           `json:"baseline"`
-	Counts       []LevelCount     `json:"counts"`
-	Coefficients []LevelLogOdds   `json:"coefficients"`
-	VCov         NamedMatrix      `json:"vcov"`
-	LogLik       stats.Number     `json:"loglik"`
-	Deviance     stats.Number     `json:"deviance"`
-	NullDeviance stats.Number     `json:"null_deviance"`
-	AIC          stats.Number     `json:"aic"`
-	BIC          stats.Number     `json:"bic"`
-	LRTest       ChiSquare        `json:"lr_test"`
-	FittedFirst  [][]stats.Number `json:"fitted_first"`
-	Level        float64          `json:"level"`
+	N            int               `json:"n"`
+	Baseline     string            `json:"baseline"`
+	Counts       []LevelCount      `json:"counts"`
+	Coefficients []LevelLogOdds    `json:"coefficients"`
+	VCov         stats.NamedMatrix `json:"vcov"`
+	LogLik       stats.Number      `json:"loglik"`
+	Deviance     stats.Number      `json:"deviance"`
+	NullDeviance stats.Number      `json:"null_deviance"`
+	AIC          stats.Number      `json:"aic"`
+	BIC          stats.Number      `json:"bic"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
+	FittedFirst  [][]stats.Number  `json:"fitted_first"`
+	Level        float64           `json:"level"`
 }
 
 // LevelCount is how many rows have a level of the response.
@@ -50,7 +50,7 @@ func (f *MultinomialFit) Report(level float64) (Multinomial, error) {
 	}
 	n, p, d := len(f.data.Group), f.basis.P, f.data
 	r := Multinomial{N: n, Baseline: d.Levels[0], LogLik: stats.Of(f.LogLik), Deviance: stats.Of(-2 * f.LogLik), Level: level}
-	r.VCov.Matrix = numbers(f.Covariance)
+	r.VCov.Matrix = stats.Matrix(f.Covariance)
 	for k, beta := range f.Beta {
 		for j, b := range beta {
 			at := k*p + j
@@ -74,8 +74,7 @@ func (f *MultinomialFit) Report(level float64) (Multinomial, error) {
 	r.AIC, r.BIC = stats.Of(-2*f.LogLik+2*free), stats.Of(-2*f.LogLik+math.Log(float64(n))*free)
 	if p > 1 {
 		df := len(f.Beta) * (p - 1)
-		t := stats.ChiSquareTest(2*f.LogLik-null, df)
-		r.LRTest = ChiSquare{t.Statistic, df, t.PValue}
+		r.LRTest = stats.ChiSquareTest(2*f.LogLik-null, df)
 	}
 	for i := range min(n, firstRows) {
 		var row []stats.Number

@@ -1,7 +1,6 @@
 package glm
 
 import (
-	"encoding/json"
 	"math"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/basis"
+	"afterglow/internal/testkit/statstest"
 )
 
 var degenerate = []struct {
@@ -61,14 +61,6 @@ func each(d *Data, change func(x []float64, y *float64)) {
 	}
 }
 
-func requireFailure(t *testing.T, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, err)
-	require.Equal(t, where, failure.Where, err)
-}
-
 // SR-121: what cannot be estimated is a failure that names its column.
 func TestSR121_WhatCannotBeEstimatedIsNamed(t *testing.T) {
 	for _, c := range degenerate {
@@ -76,23 +68,23 @@ func TestSR121_WhatCannotBeEstimatedIsNamed(t *testing.T) {
 			d := simulated(60, 3, 9)
 			c.change(&d)
 			_, err := New(c.family, d)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	f, err := New(Logit, simulated(60, 3, 9))
 	require.NoError(t, err)
 	_, err = f.Logistic(95)
-	requireFailure(t, err, stats.BadInput, "level")
+	statstest.RequireFailure(t, err, stats.BadInput, "level")
 }
 
 // A fit that ends elsewhere than at an optimum is none: with small predictors no column is blamed.
 func TestAFitThatDoesNotSettleIsNone(t *testing.T) {
 	f := prepared(t, Logit, 50)
-	requireFailure(t, f.runaway([]float64{0, 0, 0, 0}, point{maxEta: 3}), stats.NotConverged, "event")
+	statstest.RequireFailure(t, f.runaway([]float64{0, 0, 0, 0}, point{maxEta: 3}), stats.NotConverged, "event")
 	b, err := basis.Of([]string{"(Intercept)", "x1", "x2"}, threeClasses(50, 1).X, 50)
 	require.NoError(t, err)
 	m := &MultinomialFit{data: threeClasses(50, 1), basis: b}
-	requireFailure(t, m.runaway(point{maxEta: 3}), stats.NotConverged, "group")
+	statstest.RequireFailure(t, m.runaway(point{maxEta: 3}), stats.NotConverged, "group")
 	// no step ends an ascent that cannot reach its constraint: the likelihood there is not a number
 	far := f.climb(make([]float64, 4), f.evaluate(make([]float64, 4)), &constraint{[]float64{1, 0, 0, 0}, 1e308})
 	require.Error(t, far)
@@ -133,13 +125,13 @@ func TestWhatAMultinomialModelCannotEstimateIsNamed(t *testing.T) {
 			d := threeClasses(90, 4)
 			c.change(&d)
 			_, err := NewMultinomial(d)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	f, err := NewMultinomial(threeClasses(90, 4))
 	require.NoError(t, err)
 	_, err = f.Report(0)
-	requireFailure(t, err, stats.BadInput, "level")
+	statstest.RequireFailure(t, err, stats.BadInput, "level")
 }
 
 // small reads a few rows of three columns from bytes.
@@ -153,15 +145,7 @@ func small(data []byte) (x []float64, y []byte) {
 
 func requireAnswer(t *testing.T, result func() (any, error)) {
 	got, err := result()
-	if err != nil {
-		var failure *stats.Failure
-		require.ErrorAs(t, err, &failure)
-		require.NotEmpty(t, failure.Where, err)
-		require.NotEqual(t, stats.Internal, failure.Kind)
-		return
-	}
-	_, err = json.Marshal(got)
-	require.NoError(t, err)
+	statstest.RequireAnswer(t, got, err)
 }
 
 // Any small data set gives either a failure that names its place or finite coefficients.

@@ -72,22 +72,16 @@ func (f Family) logLik(y, eta float64) float64 {
 	return -(y - eta) * (y - eta) / 2
 }
 
-// largest is a response whose square, and the sum of many, is still finite.
-const largest = 1e150
-
 // Check refuses responses that the family does not take, or that do not vary.
 func (f Family) Check(name string, y []float64) error {
 	if len(y) == 0 {
 		return stats.Errorf(stats.TooFew, name, "has no value")
 	}
+	if err := stats.CheckFinite(name, y...); err != nil {
+		return err
+	}
 	varies := false
 	for _, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return stats.Errorf(stats.NotFinite, name, "holds a value that is not a finite number")
-		}
-		if math.Abs(v) > largest {
-			return stats.Errorf(stats.NotFinite, name, "holds a value that is too large to square")
-		}
 		if f.Binary() && v != 0 && v != 1 {
 			return stats.Errorf(stats.BadInput, name, "holds a value other than 0 and 1")
 		}

@@ -1,30 +1,29 @@
 package glm
 
 import (
+	"cmp"
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
 )
 
 // Logistic is what is reported about a logistic regression.
 type Logistic struct {
-	N            int            `json:"n"`
-	Events       int            `json:"events"`
-	Coefficients []LogOdds      `json:"coefficients"`
-	VCov         NamedMatrix    `json:"vcov"`
-	LogLik       stats.Number   `json:"loglik"`
-	Deviance     stats.Number   `json:"deviance"`
-	NullDeviance stats.Number   `json:"null_deviance"`
-	AIC          stats.Number   `json:"aic"`
-	BIC          stats.Number   `json:"bic"`
-	LRTest       ChiSquare      `json:"lr_test"`
-	AUC          stats.Number   `json:"auc"`
-	Brier        stats.Number   `json:"brier"`
-	FittedFirst  []stats.Number `json:"fitted_first"`
-	Level        float64        `json:"level"`
+	N            int               `json:"n"`
+	Events       int               `json:"events"`
+	Coefficients []LogOdds         `json:"coefficients"`
+	VCov         stats.NamedMatrix `json:"vcov"`
+	LogLik       stats.Number      `json:"loglik"`
+	Deviance     stats.Number      `json:"deviance"`
+	NullDeviance stats.Number      `json:"null_deviance"`
+	AIC          stats.Number      `json:"aic"`
+	BIC          stats.Number      `json:"bic"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
+	AUC          stats.Number      `json:"auc"`
+	Brier        stats.Number      `json:"brier"`
+	FittedFirst  []stats.Number    `json:"fitted_first"`
+	Level        float64           `json:"level"`
 }
 
 // LogOdds is a coefficient with its Wald and profile likelihood intervals and its sandwich error.
@@ -42,19 +41,6 @@ type LogOdds struct {
 	SEHC0        stats.Number `json:"se_hc0"`
 }
 
-// NamedMatrix is a symmetric matrix with the names of its rows.
-type NamedMatrix struct {
-	Names  []string         `json:"names"`
-	Matrix [][]stats.Number `json:"matrix"`
-}
-
-// ChiSquare is a chi-square test.
-type ChiSquare struct {
-	ChiSq  stats.Number `json:"chisq"`
-	DF     int          `json:"df"`
-	PValue stats.Number `json:"p_value"`
-}
-
 // firstRows is how many fitted values are shown.
 const firstRows = 10
 
@@ -64,7 +50,7 @@ func (f *Fit) Logistic(level float64) (Logistic, error) {
 		return Logistic{}, err
 	}
 	n, p := f.basis.N, f.basis.P
-	r := Logistic{N: n, VCov: NamedMatrix{f.data.Names, numbers(f.Covariance)}, LogLik: stats.Of(f.LogLik), Deviance: stats.Of(-2 * f.LogLik), Level: level}
+	r := Logistic{N: n, VCov: stats.NamedMatrix{Names: f.data.Names, Matrix: stats.Matrix(f.Covariance)}, LogLik: stats.Of(f.LogLik), Deviance: stats.Of(-2 * f.LogLik), Level: level}
 	robust := f.HC0()
 	for j, name := range f.data.Names {
 		e := stats.ZEstimate(f.Beta[j], f.SE(j), level)
@@ -85,8 +71,7 @@ func (f *Fit) Logistic(level float64) (Logistic, error) {
 	r.NullDeviance, r.Brier, r.AUC = stats.Of(-null), stats.Of(brier), stats.Of(f.auc())
 	r.AIC, r.BIC = stats.Of(-2*f.LogLik+2*float64(p)), stats.Of(-2*f.LogLik+math.Log(float64(n))*float64(p))
 	if df > 0 {
-		t := stats.ChiSquareTest(2*f.LogLik-null, df)
-		r.LRTest = ChiSquare{t.Statistic, df, t.PValue}
+		r.LRTest = stats.ChiSquareTest(2*f.LogLik-null, df)
 	}
 	return r, nil
 }
@@ -107,15 +92,7 @@ func (f *Fit) auc() float64 {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case f.Eta[a] < f.Eta[b]:
-			return -1
-		case f.Eta[a] > f.Eta[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(f.Eta[a], f.Eta[b]) })
 	ranks, ones := 0.0, 0.0
 	for i := 0; i < len(order); {
 		from, here := i, 0.0
@@ -128,14 +105,4 @@ func (f *Fit) auc() float64 {
 	}
 	zeros := float64(len(order)) - ones
 	return (ranks - ones*(ones+1)/2) / (ones * zeros)
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }

@@ -2,7 +2,6 @@ package glm
 
 import (
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats/basis"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // threeClasses gives rows of three groups whose odds depend on two covariates.
@@ -33,11 +32,7 @@ func threeClasses(rows int, seed uint64) Classes {
 // The expected values are R 4.2's: the multinomial model as a Poisson model with an effect for each row (Baker 1994, The
 // Statistician 43:495), glm(count ~ 0 + factor(row) + level/(weight_pre + weight_change), poisson, epsilon = 1e-15).
 func TestTheMultinomialModelIsRsPoissonModelWithRowEffects(t *testing.T) {
-	file, err := os.ReadFile("../../../testdata/anorexia/anorexia.csv")
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	frame := data.Frame()
+	frame := statstest.Data(t, "anorexia.csv").Frame()
 	c := Classes{Names: []string{"(Intercept)", "weight_pre", "weight_change"}, Response: "treatment", Levels: []string{"Cont", "CBT", "FT"}}
 	for i, treatment := range frame.Texts["treatment"] {
 		c.X = append(c.X, 1, frame.Numbers["weight_pre"][i].Value, frame.Numbers["weight_change"][i].Value)

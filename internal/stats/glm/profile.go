@@ -1,6 +1,7 @@
 package glm
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -35,12 +36,7 @@ func (f *Fit) Profile(j int, level float64) (lower, upper stats.Number) {
 	if len(knots) < 4 {
 		return lower, upper
 	}
-	slices.SortFunc(knots, func(a, b knot) int {
-		if a.value < b.value {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(knots, func(a, b knot) int { return cmp.Compare(a.value, b.value) })
 	x, y := make([]float64, len(knots)), make([]float64, len(knots))
 	for i, k := range knots {
 		x[i], y[i] = k.value, k.root

@@ -2,13 +2,12 @@ package glm
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/basis"
 )
 
@@ -72,23 +71,11 @@ func (f *Fit) likelihood(i int, eta float64) term {
 // sum adds up the terms of all rows at their linear predictors under q, on all processors.
 func (f *Fit) sum(q []float64, of func(i int, eta float64) term) point {
 	n, p := f.basis.N, f.basis.P
-	chunks := (n + chunkOfRows - 1) / chunkOfRows
-	parts := make([]point, chunks)
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(chunks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			b := newBlock(p)
-			for c := range work {
-				parts[c] = b.sum(f.basis, q, c*chunkOfRows, min((c+1)*chunkOfRows, n), of)
-			}
-		})
-	}
-	for c := range chunks {
-		work <- c
-	}
-	close(work)
-	workers.Wait()
+	parts := make([]point, stats.Chunks(n, chunkOfRows))
+	stats.Spread(len(parts), func() func(int) {
+		b := newBlock(p)
+		return func(c int) { parts[c] = b.sum(f.basis, q, c*chunkOfRows, min((c+1)*chunkOfRows, n), of) }
+	})
 	out := parts[0]
 	for _, part := range parts[1:] {
 		out.logLik += part.logLik

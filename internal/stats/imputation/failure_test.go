@@ -1,8 +1,6 @@
 package imputation
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -10,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 var notANumber = stats.Number{Value: math.NaN(), Defined: true}
@@ -88,10 +87,7 @@ func TestSR121_WhatCannotBeImputedIsNamed(t *testing.T) {
 			pl.Imputations = 5
 			c.change(&trial, &pl)
 			_, err := Impute(trial, pl, seeded(1))
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -119,10 +115,7 @@ func TestSR121_WhatCannotBePooledIsNamed(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Pool(c.q, c.u, c.df, c.level)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	vectors := []struct {
@@ -143,10 +136,7 @@ func TestSR121_WhatCannotBePooledIsNamed(t *testing.T) {
 	for _, c := range vectors {
 		t.Run("vector, "+c.name, func(t *testing.T) {
 			_, err := PoolVector(c.q, c.u)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -215,10 +205,7 @@ func TestSR121_WhatCannotBeTippedIsNamed(t *testing.T) {
 				sets = c.change(sets)
 			}
 			_, err := Tip(sets, c.deltas, c.level)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -254,22 +241,11 @@ func FuzzImpute(f *testing.F) {
 			pl.Deltas = []float64{0, 1, 2}
 		}
 		r, err := Impute(trial, pl, seeded(uint64(choice)))
-		holds(t, r, err)
+		statstest.RequireAnswer(t, r, err)
 		for _, visit := range r.Visits {
 			require.True(t, visit.Differences[0].PValue.Defined)
 		}
 	})
-}
-
-func holds(t *testing.T, result any, err error) {
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
 }
 
 // Any estimates give either a failure with a place or a result that JSON can hold.
@@ -283,9 +259,9 @@ func FuzzPool(f *testing.F) {
 			complete = stats.Number{}
 		}
 		r, err := Pool([]float64{a, b, c}, []float64{u, v, w}, complete, 0.95)
-		holds(t, r, err)
+		statstest.RequireAnswer(t, r, err)
 		vector, err := PoolVector([][]float64{{a, u}, {b, v}, {c, w}}, [][][]float64{{{u, a}, {a, v}}, {{w, b}, {b, u}}, {{v, 0}, {0, w}}})
-		holds(t, vector, err)
+		statstest.RequireAnswer(t, vector, err)
 	})
 }
 
@@ -311,7 +287,7 @@ func FuzzTip(f *testing.F) {
 			}
 		}
 		r, err := Tip(sets, []float64{0, delta}, 0.95)
-		holds(t, r, err)
+		statstest.RequireAnswer(t, r, err)
 	})
 }
 

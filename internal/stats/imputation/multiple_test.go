@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +13,7 @@ import (
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/linear"
 	"afterglow/internal/stats/mixed"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 5)) }
@@ -187,11 +186,7 @@ func TestMissingAtRandomAgreesWithTheMixedModel(t *testing.T) {
 
 // BtheB: the arm difference in depression at 8 months with 52 of 100 patients seen there.
 func TestTheTrialOfBeatTheBluesAgreesWithTheMixedModel(t *testing.T) {
-	file, err := os.ReadFile("../../../testdata/btheb/btheb_wide.csv")
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	frame := data.Frame("treatment")
+	frame := statstest.Data(t, "btheb_wide.csv").Frame("treatment")
 	trial := Trial{Visits: []string{"bdi_2m", "bdi_3m", "bdi_5m", "bdi_8m"}, Arms: []string{"TAU", "BtheB"}, Covariates: []string{"base"}}
 	for i, arm := range frame.Texts["treatment"] {
 		s := Subject{Arm: arm, Covariates: []stats.Number{frame.Numbers["bdi_pre"][i]}}

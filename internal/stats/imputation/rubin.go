@@ -1,5 +1,5 @@
-// Package imputation pools analyses of multiply imputed data and moves the imputed values to see what would tip a result.
-// Floor: ground.
+// Package imputation imputes repeated measures several times, pools the analyses of the completed data, and moves the imputed
+// values to see what would tip a result. Floor: ground.
 // It must not treat an imputed value as an observed one: every pooled figure carries the variance between imputations.
 package imputation
 
@@ -69,7 +69,7 @@ func Pool(q, u []float64, dfComplete stats.Number, level float64) (Pooled, error
 	extra := (1 + 1/count) * out.Between
 	out.T = out.Within + extra
 	out.SE, out.R, out.Lambda = math.Sqrt(out.T), extra/out.Within, extra/out.T
-	if !finite(out.Estimate) || !finite(out.T) || !finite(out.R) {
+	if !stats.Finite(out.Estimate) || !stats.Finite(out.T) || !stats.Finite(out.R) {
 		return Pooled{}, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
 	}
 	out.RelativeEfficiency = 1 / (1 + out.Lambda/count)
@@ -153,11 +153,11 @@ func PoolVector(q [][]float64, u [][][]float64) (PooledVector, error) {
 	total := mat.NewSymDense(k, nil)
 	total.ScaleSym(share, between)
 	total.AddSym(total, within)
-	out.Within, out.Between, out.T = numbers(within), numbers(between), numbers(total)
+	out.Within, out.Between, out.T = stats.Matrix(within), stats.Matrix(between), stats.Matrix(total)
 	out.DF2 = stats.Of(jointDF(float64(k), float64(m), out.R1))
 	test := stats.FTest(stats.Of(out.D1), k, out.DF2)
 	out.PValue = test.PValue
-	if !finite(out.R1) || !finite(out.D1) || !finite(mat.Sum(total)) {
+	if !stats.Finite(out.R1) || !stats.Finite(out.D1) || !stats.Finite(mat.Sum(total)) {
 		return out, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
 	}
 	return out, nil
@@ -172,7 +172,7 @@ func checkMatrix(q []float64, u [][]float64, k, i int) error {
 			return stats.Errorf(stats.BadInput, "u", "the covariance matrix of imputation %d is not square", i+1)
 		}
 		for b := range k {
-			if v := u[a][b] + q[a]; math.IsNaN(v) || math.IsInf(v, 0) {
+			if v := u[a][b] + q[a]; !stats.Finite(v) {
 				return stats.Errorf(stats.NotFinite, "u", "imputation %d holds a value that is not finite", i+1)
 			}
 		}
@@ -188,14 +188,4 @@ func jointDF(k, m, r float64) float64 {
 		return 4 + (t-4)*root*root
 	}
 	return t * (1 + 1/k) * (1 + 1/r) * (1 + 1/r) / 2
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }

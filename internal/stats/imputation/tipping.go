@@ -100,7 +100,7 @@ func Tip(sets []Completed, deltas []float64, level float64) (TippingPoint, error
 	}
 	out.EstimateZero = stats.Of(-effect / drift)
 	for i, delta := range deltas {
-		if math.IsNaN(delta) || math.IsInf(delta, 0) {
+		if !stats.Finite(delta) {
 			return out, stats.Errorf(stats.NotFinite, "deltas", "delta %d is not finite", i+1)
 		}
 		p, err := at(delta)

@@ -67,8 +67,6 @@ type prepared struct {
 	missing    int
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
 func prepare(t Trial, sharing Sharing) (*prepared, error) {
 	switch {
 	case len(t.Visits) == 0 || len(t.Visits) > maxVisits:

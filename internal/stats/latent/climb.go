@@ -69,7 +69,7 @@ func (d *data) climb(theta []float64) end {
 // degenerate tells whether a class has emptied, or closed in on values that it fits without error: there the likelihood of
 // variances by class has no bound.
 func (d *data) degenerate(p *point) bool {
-	if !finite(p.logLik) {
+	if !stats.Finite(p.logLik) {
 		return true
 	}
 	for k := range d.classes {
@@ -124,7 +124,7 @@ func (d *data) search(from *point, step []float64, decrement float64) *point {
 			theta[i] = from.theta[i] + size*step[i]
 		}
 		next := d.at(theta, false)
-		if finite(next.logLik) && (next.logLik >= from.logLik+1e-4*size*decrement || decrement < 1e-9*(1+math.Abs(from.logLik)*1e-4)) {
+		if stats.Finite(next.logLik) && (next.logLik >= from.logLik+1e-4*size*decrement || decrement < 1e-9*(1+math.Abs(from.logLik)*1e-4)) {
 			return next
 		}
 		size /= 2
@@ -162,7 +162,7 @@ func direction(score []float64, hessian *mat.SymDense) (step []float64, decremen
 	n := len(score)
 	step = make([]float64, n)
 	for _, x := range hessian.RawSymmetric().Data {
-		if !finite(x) {
+		if !stats.Finite(x) {
 			return step, math.Inf(1), false
 		}
 	}

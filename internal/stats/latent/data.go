@@ -33,8 +33,6 @@ type data struct {
 	offset    []float64 // least squares in the basis, raw scale
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
 type row struct {
 	subject int
 	t, y    float64
@@ -52,7 +50,7 @@ func gather(m Model, subjects []Subject) (*data, error) {
 				d.missing++
 				continue
 			}
-			if !finite(s.Times[j]) || math.Abs(s.Times[j]) > 1e60 {
+			if !stats.Finite(s.Times[j]) || math.Abs(s.Times[j]) > 1e60 {
 				return nil, stats.Errorf(stats.NotFinite, "time", "holds a value that is not finite, or too large for its powers")
 			}
 			if !(math.Abs(v.Value) < 1e150) {

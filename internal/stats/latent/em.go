@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
 
 // maximised collects, per class, what the maximisation step needs: sums over subjects weighted by their class probabilities.
@@ -96,7 +98,7 @@ func (d *data) maximise(sums []maximised) []float64 {
 		factorise(theta[d.factorAt(k):], effects[f], d.q, weight[f]*s2)
 	}
 	for _, x := range theta {
-		if !finite(x) {
+		if !stats.Finite(x) {
 			return nil
 		}
 	}

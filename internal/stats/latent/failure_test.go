@@ -1,8 +1,6 @@
 package latent
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
+	"afterglow/internal/testkit/statstest"
 )
 
 // twoCourses are quick to fit.
@@ -212,10 +211,7 @@ func TestSR121_WhatCannotBeFittedIsNamed(t *testing.T) {
 			subjects, m := twoCourses()
 			c.change(&subjects, &m)
 			_, err := Fit(m, subjects, seeded(3))
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -224,10 +220,7 @@ func TestSR121_WhatCannotBeFittedIsNamed(t *testing.T) {
 func TestALocalMaximumIsNoResult(t *testing.T) {
 	subjects, _ := simulated(4, 60, []kindOf{{1, func(float64) float64 { return 20 }}})
 	_, err := Fit(Model{Classes: 4, Degree: 1, Random: RandomIntercept, Starts: 4, Level: 0.95}, subjects, seeded(3))
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, stats.NotConverged, failure.Kind, err)
-	require.Equal(t, "starts", failure.Where, err)
+	statstest.RequireFailure(t, err, stats.NotConverged, "starts")
 }
 
 // Any small data set gives either a failure with a place or a result that JSON can hold.
@@ -254,14 +247,9 @@ func FuzzFit(f *testing.F) {
 			s.Times, s.Values = append(s.Times, float64(i%4)+float64(b%3)/4), append(s.Values, y)
 		}
 		r, err := Fit(m, subjects, seeded(uint64(choice)))
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
+		if !statstest.RequireAnswer(t, r, err) {
 			return
 		}
-		_, err = json.Marshal(r)
-		require.NoError(t, err)
 		for _, c := range r.Classes {
 			for _, p := range c.Trajectory {
 				require.True(t, p.SE.Defined && p.SE.Value > 0)

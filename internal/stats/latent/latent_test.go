@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distmv"
 	"pgregory.net/rapid"
@@ -16,7 +16,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 77)) }
@@ -123,11 +123,7 @@ func TestBICFindsTheSimulatedNumberOfClasses(t *testing.T) {
 }
 
 func sleepstudy(t *testing.T) ([]Subject, formula.Frame) {
-	file, err := os.ReadFile("../../../testdata/sleepstudy/sleepstudy.csv")
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	frame := data.Frame("subject")
+	frame := statstest.Data(t, "sleepstudy.csv").Frame("subject")
 	place := map[string]int{}
 	var subjects []Subject
 	for i, name := range frame.Texts["subject"] {
@@ -218,7 +214,7 @@ func TestTheLikelihoodIsThatOfAMixtureOfNormals(t *testing.T) {
 					cov, z := mat.NewSymDense(n, nil), mat.NewDense(n, d.q+1, nil)
 					within := d.within(theta, k)
 					for i, time := range times {
-						mean[i] = dot(d.combination(time), d.coefficients(theta, k))
+						mean[i] = floats.Dot(d.combination(time), d.coefficients(theta, k))
 						for j := range d.q {
 							z.Set(i, j, math.Pow(time, float64(j)))
 						}

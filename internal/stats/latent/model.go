@@ -96,7 +96,7 @@ func (m Model) check(subjects []Subject) (Model, error) {
 		return m, bad("starts", "%d; from 2 to %d, since one start cannot show that another would not end higher", m.Starts, maxStarts)
 	}
 	for _, t := range m.At {
-		if !finite(t) {
+		if !stats.Finite(t) {
 			return m, stats.Errorf(stats.NotFinite, "at", "a time is not finite")
 		}
 	}

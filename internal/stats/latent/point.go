@@ -3,6 +3,8 @@ package latent
 import (
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // shape lays the parameters out in one vector: the trajectories, class after class, in the basis; the lower triangles of the
@@ -60,21 +62,11 @@ func (s shape) proportions(theta []float64) []float64 {
 	for k := 1; k < s.classes; k++ {
 		out[k] = theta[s.logitAt(k)]
 	}
-	total := logSum(out)
+	total := floats.LogSumExp(out)
 	for k := range out {
 		out[k] = math.Exp(out[k] - total)
 	}
 	return out
-}
-
-// logSum is log sum exp.
-func logSum(x []float64) float64 {
-	largest := slices.Max(x)
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(v - largest)
-	}
-	return largest + math.Log(sum)
 }
 
 // member is one subject seen as a member of one class, with W = I + Z L L' Z'.
@@ -212,7 +204,7 @@ func (d *data) at(theta []float64, bySubject bool) *point {
 			d.see(w, theta, i, k)
 			logs[k] = logShare[k] + w.logDensity
 		}
-		sum := logSum(logs)
+		sum := floats.LogSumExp(logs)
 		out.logLik += sum
 		post := make([]float64, d.classes)
 		clear(one)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
@@ -54,7 +55,7 @@ func (d *data) report(m Model, ends []end, best int) (Result, error) {
 
 // bounded names what overflowed on the way back to the raw scale.
 func (r Result) bounded() error {
-	if !finite(r.LogLik) || !finite(r.BIC) {
+	if !stats.Finite(r.LogLik) || !stats.Finite(r.BIC) {
 		return stats.Errorf(stats.NotFinite, "response", "the likelihood overflows; change the unit")
 	}
 	for _, class := range r.Classes {
@@ -65,7 +66,7 @@ func (r Result) bounded() error {
 		}
 		for _, row := range class.Random.Covariance {
 			for _, v := range row {
-				if !finite(v) {
+				if !stats.Finite(v) {
 					return stats.Errorf(stats.NotFinite, "time", "the random effects' covariance overflows; change the unit")
 				}
 			}
@@ -126,18 +127,14 @@ func (d *data) coefficients(theta []float64, class int) []float64 {
 	return out
 }
 
-func dot(a, b []float64) float64 {
-	return mat.Dot(mat.NewVecDense(len(a), a), mat.NewVecDense(len(b), b))
-}
-
 // order gives the classes from the smallest value of what they are ordered by, and that value of each.
 func (d *data) order(m Model, theta []float64) (order []int, value []float64) {
 	first, last := d.times[0], d.times[len(d.times)-1]
 	for c := range d.classes {
 		b := d.coefficients(theta, c)
-		v := dot(d.combination(first), b)
+		v := floats.Dot(d.combination(first), b)
 		if m.Order == BySlope {
-			v = (dot(d.combination(last), b) - v) / (last - first)
+			v = (floats.Dot(d.combination(last), b) - v) / (last - first)
 		}
 		order, value = append(order, c), append(value, v)
 	}
@@ -171,7 +168,7 @@ func (d *data) spread(covariance *mat.SymDense, l []float64, class int) float64 
 func (d *data) trajectory(c *Class, theta []float64, plain, robust *mat.SymDense, class int, times []float64, level float64) {
 	b := d.coefficients(theta, class)
 	infer := func(l []float64) (stats.Estimate, stats.Number) {
-		return stats.ZEstimate(dot(l, b), d.spread(plain, l, class), level), stats.Of(d.spread(robust, l, class))
+		return stats.ZEstimate(floats.Dot(l, b), d.spread(plain, l, class), level), stats.Of(d.spread(robust, l, class))
 	}
 	var to mat.Dense
 	to.Mul(d.unscaled(d.p), d.inverse)

@@ -3,10 +3,10 @@ package latent
 import (
 	"math"
 	"math/rand/v2"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
 
 // run climbs from every start. Each draws subjects as centres, far ones more often (Arthur & Vassilvitskii 2007, k-means++), puts
@@ -16,23 +16,15 @@ func (d *data) run(m Model, source *rand.Rand) ([]end, int, error) {
 	for i := range starts {
 		starts[i] = d.first(d.assign(features, source))
 	}
-	ends, work := make([]end, m.Starts), make(chan int)
-	var workers sync.WaitGroup
-	for range min(m.Starts, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := range work {
-				ends[i].fate = degenerate
-				if starts[i] != nil {
-					ends[i] = d.climb(starts[i])
-				}
+	ends := make([]end, m.Starts)
+	stats.Spread(m.Starts, func() func(int) {
+		return func(i int) {
+			ends[i].fate = degenerate
+			if starts[i] != nil {
+				ends[i] = d.climb(starts[i])
 			}
-		})
-	}
-	for i := range starts {
-		work <- i
-	}
-	close(work)
-	workers.Wait()
+		}
+	})
 	best, _, err := d.choose(ends)
 	return ends, best, err
 }

@@ -5,11 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/mat"
-
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/multiplicity"
 )
 
 // Model is an analysis of covariance: a formula, the factors' levels in order, the arm whose levels are
@@ -26,25 +23,25 @@ type Model struct {
 }
 
 // Ancova is a fitted analysis of covariance. LS-means stand at the means of numeric columns over the analysed
-// rows (the baseline where the model says) and give the levels of other factors equal weights. Excluded are rows with
+// rows (the baseline where the model says) and give the levels of other factors equal weights. NExcluded are rows with
 // something missing, or with a level that is not among those compared.
 type Ancova struct {
-	N             int           `json:"n"`
-	Excluded      int           `json:"n_excluded"`
-	Coefficients  []Coefficient `json:"coefficients"`
-	VCov          NamedMatrix   `json:"vcov"`
-	Sigma         stats.Number  `json:"sigma"`
-	DFResidual    int           `json:"df_residual"`
-	RSquared      stats.Number  `json:"r_squared"`
-	AdjRSquared   stats.Number  `json:"adj_r_squared"`
-	LogLikelihood stats.Number  `json:"loglik"`
-	AIC           stats.Number  `json:"aic"`
-	BIC           stats.Number  `json:"bic"`
-	Drop1         []TermF       `json:"f_tests_drop1"`
-	LSMeans       []LSMean      `json:"ls_means"`
-	Contrasts     []Contrast    `json:"contrasts"`
-	VersusControl []WithControl `json:"versus_control"`
-	BaselineAt    []CovariateAt `json:"covariates_at"`
+	N             int               `json:"n"`
+	NExcluded     int               `json:"n_excluded"`
+	Coefficients  []Coefficient     `json:"coefficients"`
+	VCov          stats.NamedMatrix `json:"vcov"`
+	Sigma         stats.Number      `json:"sigma"`
+	DFResidual    int               `json:"df_residual"`
+	RSquared      stats.Number      `json:"r_squared"`
+	AdjRSquared   stats.Number      `json:"adj_r_squared"`
+	LogLikelihood stats.Number      `json:"loglik"`
+	AIC           stats.Number      `json:"aic"`
+	BIC           stats.Number      `json:"bic"`
+	Drop1         []TermF           `json:"f_tests_drop1"`
+	LSMeans       []LSMean          `json:"ls_means"`
+	Contrasts     []Contrast        `json:"contrasts"`
+	VersusControl []FromControl     `json:"versus_control"`
+	BaselineAt    []CovariateAt     `json:"covariates_at"`
 }
 
 // Coefficient is one coefficient with its usual and its heteroscedasticity-consistent errors.
@@ -63,66 +60,12 @@ type Coefficient struct {
 	HC3      stats.Number `json:"se_hc3"`
 }
 
-// NamedMatrix is a symmetric matrix with the names of its rows.
-type NamedMatrix struct {
-	Names  []string         `json:"names"`
-	Matrix [][]stats.Number `json:"matrix"`
-}
-
 // TermF is the F test of dropping one term.
 type TermF struct {
 	Term   string       `json:"term"`
 	DF     int          `json:"df"`
 	F      stats.Number `json:"f"`
 	PValue stats.Number `json:"p_value"`
-}
-
-// LSMean is the model's mean of an arm.
-type LSMean struct {
-	Level    string       `json:"level"`
-	Estimate stats.Number `json:"estimate"`
-	SE       stats.Number `json:"se"`
-	DF       int          `json:"df"`
-	Lower    stats.Number `json:"ci_lower"`
-	Upper    stats.Number `json:"ci_upper"`
-}
-
-// Contrast is the difference of two LS-means, the earlier level first, with p adjusted for all pairs; the interval named ci is
-// of this pair alone, that named tukey of all pairs together.
-type Contrast struct {
-	Contrast   string       `json:"contrast"`
-	Estimate   stats.Number `json:"estimate"`
-	SE         stats.Number `json:"se"`
-	DF         int          `json:"df"`
-	T          stats.Number `json:"t"`
-	PRaw       stats.Number `json:"p_raw"`
-	Lower      stats.Number `json:"ci_lower"`
-	Upper      stats.Number `json:"ci_upper"`
-	Tukey      stats.Number `json:"p_tukey"`
-	TukeyLower stats.Number `json:"tukey_lower"`
-	TukeyUpper stats.Number `json:"tukey_upper"`
-	Bonferroni stats.Number `json:"p_bonferroni"`
-	Holm       stats.Number `json:"p_holm"`
-	BH         stats.Number `json:"p_bh"`
-}
-
-// WithControl is the difference of an arm from the control, with Dunnett's p and interval.
-type WithControl struct {
-	Contrast string       `json:"contrast"`
-	Estimate stats.Number `json:"estimate"`
-	SE       stats.Number `json:"se"`
-	DF       int          `json:"df"`
-	T        stats.Number `json:"t"`
-	PRaw     stats.Number `json:"p_raw"`
-	Dunnett  stats.Number `json:"p_dunnett"`
-	Lower    stats.Number `json:"dunnett_lower"`
-	Upper    stats.Number `json:"dunnett_upper"`
-}
-
-// CovariateAt says where a numeric column stands in the LS-means.
-type CovariateAt struct {
-	Column string       `json:"column"`
-	At     stats.Number `json:"at"`
 }
 
 // FitAncova fits the model to the complete rows of a frame. Sources: Searle, Speed & Milliken (1980) for
@@ -153,9 +96,6 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	if err != nil {
 		return Ancova{}, err
 	}
-	if !slices.Contains(parsed.Columns(), model.Arm) {
-		return Ancova{}, stats.Errorf(stats.BadInput, model.Arm, "the arm is not in the formula, so its levels cannot be compared")
-	}
 	if err := everyLevel(frame, matrix.Rows, model.Factors, parsed.Columns()); err != nil {
 		return Ancova{}, err
 	}
@@ -176,12 +116,12 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		return Ancova{}, err
 	}
 	a := fit.summary(model.Level)
-	a.Excluded = frame.Length() - matrix.N()
+	a.NExcluded = frame.Length() - matrix.N()
 	for _, term := range design.Terms {
 		if term.Label == "" || term.Label == "(Intercept)" {
 			continue
 		}
-		test, err := fit.TermTest(term.First, term.Count)
+		test, err := fit.termTest(term.First, term.Count)
 		if err != nil {
 			return Ancova{}, err
 		}
@@ -229,156 +169,16 @@ func (f *Fit) explained() (share, adjusted float64) {
 func (f *Fit) summary(level float64) Ancova {
 	n, p := f.Matrix.N(), f.Matrix.P()
 	r2, adjusted := f.explained()
-	ll := f.LogLikelihood()
+	ll := f.logLikelihood()
 	a := Ancova{N: n, Sigma: stats.Of(f.Sigma), DFResidual: f.DF, RSquared: stats.Of(r2), AdjRSquared: stats.Of(adjusted),
 		LogLikelihood: stats.Of(ll), AIC: stats.Of(-2*ll + 2*float64(p+1)), BIC: stats.Of(-2*ll + math.Log(float64(n))*float64(p+1))}
 	covariance := f.Covariance()
 	robust := [4][]stats.Number{f.Robust(0), f.Robust(1), f.Robust(2), f.Robust(3)}
-	a.VCov = NamedMatrix{Names: f.Matrix.Names, Matrix: numbers(covariance)}
+	a.VCov = stats.NamedMatrix{Names: f.Matrix.Names, Matrix: stats.Matrix(covariance)}
 	for j, name := range f.Matrix.Names {
 		e := stats.TEstimate(f.Beta[j], math.Sqrt(covariance.At(j, j)), stats.Of(float64(f.DF)), level)
 		a.Coefficients = append(a.Coefficients, Coefficient{Name: name, Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PValue: e.PValue,
 			Lower: e.Lower, Upper: e.Upper, HC0: robust[0][j], HC1: robust[1][j], HC2: robust[2][j], HC3: robust[3][j]})
 	}
 	return a
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
-}
-
-// lsRows gives the combination of coefficients that is each arm's LS-mean.
-func lsRows(model Model, design formula.Design, frame formula.Frame, rows []int) ([][]float64, []CovariateAt) {
-	at := map[string]float64{}
-	var stand []CovariateAt
-	for _, c := range design.Columns {
-		for _, a := range c.Factors {
-			if _, known := at[a.Column]; a.Indicator() || known {
-				continue
-			}
-			mean := 0.0
-			for _, row := range rows {
-				mean += frame.Numbers[a.Column][row].Value / float64(len(rows))
-			}
-			if a.Column == model.Baseline && model.BaselineAt.Defined {
-				mean = model.BaselineAt.Value
-			}
-			at[a.Column] = mean
-			stand = append(stand, CovariateAt{a.Column, stats.Of(mean)})
-		}
-	}
-	var out [][]float64
-	for _, arm := range model.Factors[model.Arm] {
-		row := make([]float64, len(design.Columns))
-		for j, c := range design.Columns {
-			row[j] = 1
-			for _, a := range c.Factors {
-				switch {
-				case !a.Indicator():
-					row[j] *= math.Pow(at[a.Column], float64(max(a.Power, 1)))
-				case a.Column != model.Arm:
-					row[j] /= float64(len(model.Factors[a.Column]))
-				case a.Level != arm:
-					row[j] = 0
-				}
-			}
-		}
-		out = append(out, row)
-	}
-	return out, stand
-}
-
-func (a *Ancova) compare(f *Fit, model Model, arms []string, rows [][]float64) error {
-	df := stats.Of(float64(f.DF))
-	for i, arm := range arms {
-		estimate, se := f.Combination(rows[i])
-		e := stats.TEstimate(estimate, se, df, model.Level)
-		a.LSMeans = append(a.LSMeans, LSMean{arm, e.Estimate, e.SE, f.DF, e.Lower, e.Upper})
-	}
-	pairwise := multiplicity.Tukey(len(arms))
-	critical := pairwise.Critical(model.Level, float64(f.DF))
-	var p []stats.Number
-	for i := range arms {
-		for j := i + 1; j < len(arms); j++ {
-			estimate, se := f.Combination(minus(rows[i], rows[j]))
-			e := stats.TEstimate(estimate, se, df, model.Level)
-			tukey := stats.Number{} // where a contrast has no error, as that of slopes at a covariate of 0
-			half := math.NaN()
-			if e.Statistic.Defined {
-				half = critical * se
-				tukey = stats.Of(pairwise.P(e.Statistic.Value, float64(f.DF)))
-			}
-			a.Contrasts = append(a.Contrasts, Contrast{Contrast: arms[i] + " - " + arms[j], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue,
-				Lower: e.Lower, Upper: e.Upper, Tukey: tukey, TukeyLower: stats.Of(estimate - half), TukeyUpper: stats.Of(estimate + half)})
-			p = append(p, e.PValue)
-		}
-	}
-	adjusted := multiplicity.Adjust(p)
-	for i := range a.Contrasts {
-		a.Contrasts[i].Bonferroni, a.Contrasts[i].Holm, a.Contrasts[i].BH = adjusted.Bonferroni[i], adjusted.Holm[i], adjusted.BH[i]
-	}
-	control := slices.Index(arms, model.Control)
-	if model.Control == "" {
-		return nil
-	}
-	if control < 0 {
-		return stats.Errorf(stats.BadInput, "control", "%q is not a level of %s", model.Control, model.Arm)
-	}
-	return a.versusControl(f, arms, rows, control, model.Level)
-}
-
-func (a *Ancova) versusControl(f *Fit, arms []string, rows [][]float64, control int, level float64) error {
-	var contrasts [][]float64
-	tested := true
-	for i, arm := range arms {
-		if i == control {
-			continue
-		}
-		l := minus(rows[i], rows[control])
-		contrasts = append(contrasts, l)
-		estimate, se := f.Combination(l)
-		e := stats.TEstimate(estimate, se, stats.Of(float64(f.DF)), level)
-		a.VersusControl = append(a.VersusControl, WithControl{Contrast: arm + " - " + arms[control], Estimate: e.Estimate, SE: e.SE, DF: f.DF, T: e.Statistic, PRaw: e.PValue})
-		tested = tested && e.Statistic.Defined
-	}
-	if !tested {
-		return nil // a comparison without an error has no correlation with the others
-	}
-	correlation := mat.NewSymDense(len(contrasts), nil)
-	for i := range contrasts {
-		for j := range i + 1 {
-			sum := 0.0
-			for k, x := range contrasts[i] {
-				for l, y := range contrasts[j] {
-					sum += x * y * f.Unscaled.At(k, l)
-				}
-			}
-			correlation.SetSym(i, j, sum*f.Sigma*f.Sigma/(a.VersusControl[i].SE.Value*a.VersusControl[j].SE.Value))
-		}
-	}
-	dunnett, err := multiplicity.Dunnett(correlation)
-	if err != nil {
-		return err
-	}
-	critical := dunnett.Critical(level, float64(f.DF))
-	for i := range a.VersusControl {
-		v := &a.VersusControl[i]
-		v.Dunnett = stats.Of(dunnett.P(v.T.Value, float64(f.DF)))
-		v.Lower, v.Upper = stats.Of(v.Estimate.Value-critical*v.SE.Value), stats.Of(v.Estimate.Value+critical*v.SE.Value)
-	}
-	return nil
-}
-
-func minus(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] - b[i]
-	}
-	return out
 }

@@ -32,17 +32,11 @@ func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	if len(y) != n {
 		return nil, stats.Errorf(stats.BadInput, "response", "has %d values for %d rows", len(y), n)
 	}
-	if p == 0 {
-		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
-	}
-	if n <= p {
-		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
-	}
-	if err := stats.CheckFinite("response", y); err != nil {
+	if err := stats.CheckFinite("response", y...); err != nil {
 		return nil, err
 	}
 	for j, name := range m.Names {
-		if err := stats.CheckFinite(name, m.Column(j)); err != nil {
+		if err := stats.CheckFinite(name, m.Column(j)...); err != nil {
 			return nil, err
 		}
 	}
@@ -133,8 +127,8 @@ func (f *Fit) Combination(l []float64) (estimate, se float64) {
 	return estimate, f.Sigma * math.Sqrt(variance)
 }
 
-// TermTest is the F test that all of a term's coefficients are 0, as the factors are coded.
-func (f *Fit) TermTest(first, count int) (stats.Test, error) {
+// termTest is the F test that all of a term's coefficients are 0, as the factors are coded.
+func (f *Fit) termTest(first, count int) (stats.Test, error) {
 	block := mat.NewSymDense(count, nil)
 	b := mat.NewVecDense(count, f.Beta[first:first+count])
 	for i := range count {
@@ -151,8 +145,8 @@ func (f *Fit) TermTest(first, count int) (stats.Test, error) {
 	return stats.FTest(stats.Of(statistic), count, stats.Of(float64(f.DF))), nil
 }
 
-// LogLikelihood is that of normal errors at the maximum likelihood variance.
-func (f *Fit) LogLikelihood() float64 {
+// logLikelihood is that of normal errors at the maximum likelihood variance.
+func (f *Fit) logLikelihood() float64 {
 	n := float64(f.Matrix.N())
 	return -n / 2 * (math.Log(2*math.Pi) + math.Log(f.RSS/n) + 1)
 }

@@ -1,8 +1,6 @@
 package linear
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/descriptive"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 // trial draws rows of a response y with a baseline, an arm of so many levels and a site.
@@ -240,19 +239,8 @@ func FuzzAncova(f *testing.F) {
 		}
 		model := plan([]string{"y ~ arm", "y ~ base + arm", "y ~ base * arm + site", "y ~ 0 + arm:site", "y ~ base + I(base^3) + arm"}[int(choice/3)%5], arms)
 		a, err := FitAncova(model, frame)
-		check(t, a, err)
+		statstest.RequireAnswer(t, a, err)
 		c, err := CompareMeans(groups, armNames[:arms], "a", float64(choice)/255)
-		check(t, c, err)
+		statstest.RequireAnswer(t, c, err)
 	})
-}
-
-func check(t *testing.T, result any, err error) {
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
 }

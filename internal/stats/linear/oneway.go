@@ -12,7 +12,7 @@ import (
 )
 
 // Comparisons compares the means of several groups: all pairs by Tukey-Kramer, and each with a control by
-// Dunnett. Excluded are the rows that the caller left out because the response was missing.
+// Dunnett. NExcluded are the rows that the caller left out because the response was missing.
 type Comparisons struct {
 	Anova           Anova         `json:"anova"`
 	Means           []GroupMean   `json:"means"`
@@ -20,7 +20,7 @@ type Comparisons struct {
 	TukeyCritical   stats.Number  `json:"tukey_critical_t"`
 	VersusControl   []FromControl `json:"versus_control"`
 	DunnettCritical stats.Number  `json:"dunnett_critical_t"`
-	Excluded        int           `json:"n_excluded"`
+	NExcluded       int           `json:"n_excluded"`
 }
 
 // Anova is the one-way analysis of variance.
@@ -55,7 +55,7 @@ type PairOfMeans struct {
 	BH         stats.Number `json:"p_bh"`
 }
 
-// FromControl is the difference of a group's mean from the control's.
+// FromControl is the difference of a group's mean, or an arm's LS-mean, from the control's, with Dunnett's p and interval.
 type FromControl struct {
 	Contrast string       `json:"contrast"`
 	Estimate stats.Number `json:"estimate"`
@@ -87,7 +87,7 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 		if len(g) == 0 {
 			return c, stats.Errorf(stats.EmptyCell, levels[i], "the group has no value")
 		}
-		if err := stats.CheckFinite(levels[i], g); err != nil {
+		if err := stats.CheckFinite(levels[i], g...); err != nil {
 			return c, err
 		}
 		means[i] = stat.Mean(g, nil)

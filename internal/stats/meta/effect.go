@@ -50,7 +50,7 @@ func (m Measure) Compute(x []float64, row int) (Effect, error) {
 		return Effect{}, stats.Errorf(stats.BadInput, "columns", "%d numbers of study %d where %s takes %d", len(x), row+1, m, n)
 	}
 	for i, v := range x {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return Effect{}, stats.Errorf(stats.NotFinite, m.Columns()[i], "study %d is not finite", row+1)
 		}
 	}
@@ -73,7 +73,7 @@ func (m Measure) Compute(x []float64, row int) (Effect, error) {
 // check refuses what cannot be weighed.
 func (e Effect) check(row int) error {
 	switch {
-	case math.IsNaN(e.Y) || math.IsInf(e.Y, 0) || math.IsNaN(e.V) || math.IsInf(e.V, 0):
+	case !stats.Finite(e.Y) || !stats.Finite(e.V):
 		return stats.Errorf(stats.NotFinite, "effect", "that of study %d is not finite", row+1)
 	case !(e.V > 0):
 		return stats.Errorf(stats.BadInput, "variance", "of study %d is not positive", row+1)
@@ -123,8 +123,6 @@ func (m Measure) fromMeans(x []float64, row int) (Effect, error) {
 	}
 	df := n1 + n2 - 2
 	pooled := math.Sqrt(((n1-1)*sd1*sd1 + (n2-1)*sd2*sd2) / df)
-	top, _ := math.Lgamma(df / 2)
-	bottom, _ := math.Lgamma((df - 1) / 2)
-	g := math.Exp(top-bottom) / math.Sqrt(df/2) * (m1 - m2) / pooled
+	g := stats.SmallSampleFactor(df) * (m1 - m2) / pooled
 	return Effect{g, 1/n1 + 1/n2 + g*g/(2*(n1+n2))}, nil
 }

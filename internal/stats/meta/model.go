@@ -113,14 +113,6 @@ func (m *pool) projection(f weighted) *mat.SymDense {
 	return out
 }
 
-func trace(m *mat.SymDense) float64 {
-	sum := 0.0
-	for i := range m.SymmetricDim() {
-		sum += m.At(i, i)
-	}
-	return sum
-}
-
 // squares is the sum of all squared elements.
 func squares(m *mat.SymDense) float64 {
 	sum := 0.0
@@ -141,7 +133,7 @@ func (m *pool) between(by Estimator) (tau2 float64, se stats.Number, err error) 
 		return 0, stats.Number{}, nil
 	case DerSimonianLaird:
 		p := m.projection(plain)
-		tr := trace(p)
+		tr := mat.Trace(p)
 		tau2 = math.Max(0, (plain.rss-free)/tr)
 		return tau2, stats.Of(math.Sqrt(2*free+4*tau2*tr+2*tau2*tau2*squares(p)) / tr), nil
 	case PauleMandel:

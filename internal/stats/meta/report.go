@@ -113,7 +113,7 @@ func Analyse(effects []Effect, moderators []Moderator, plain, adjusted []Estimat
 			return out, stats.Errorf(stats.BadInput, m.Name, "%d values for %d studies", len(m.Values), len(effects))
 		}
 		for i, v := range m.Values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return out, stats.Errorf(stats.NotFinite, m.Name, "study %d is not finite", i+1)
 			}
 		}
@@ -170,7 +170,7 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 		return Fit{}, stats.Errorf(stats.Collinear, names[len(names)-1], "the moderators cannot be told apart")
 	}
 	q := stats.ChiSquareTest(plain.rss, free)
-	f := Fit{Method: by, Test: "z", Tau2: tau2, Tau2SE: se, Q: q.Statistic, QDF: free, QP: q.PValue, LogLik: stats.Of(m.logLik(tau2, by == REML))}
+	f := Fit{Method: by, Test: "z", Tau2: tau2, Tau2SE: se, Q: q.ChiSq, QDF: free, QP: q.PValue, LogLik: stats.Of(m.logLik(tau2, by == REML))}
 	scale, df := 1.0, stats.Number{}
 	if adjusted {
 		f.Test, f.DF = "knha", &free
@@ -190,7 +190,7 @@ func (m *pool) fit(by Estimator, names []string, adjusted bool, level float64) (
 		e := infer(b[j], math.Sqrt(scale*covariance.At(j, j)))
 		f.Coefficients = append(f.Coefficients, Coefficient{name, e.Estimate, e.SE, e.Statistic, e.PValue, e.Lower, e.Upper})
 	}
-	typical := float64(free) / trace(m.projection(plain))
+	typical := float64(free) / mat.Trace(m.projection(plain))
 	i2 := func(tau2 float64) stats.Number { return stats.Of(100 * tau2 / (typical + tau2)) }
 	f.I2, f.H2 = i2(tau2), stats.Of(tau2/typical+1)
 	if by == FixedEffect {
@@ -237,7 +237,7 @@ func (m *pool) moderated(f *Fit, by Estimator, coefficients []float64, covarianc
 		f.QMDF = append(f.QMDF, m.k-m.p)
 	} else {
 		test := stats.ChiSquareTest(statistic, q)
-		f.QM, f.QMP = test.Statistic, test.PValue
+		f.QM, f.QMP = test.ChiSq, test.PValue
 	}
 	effects := make([]Effect, m.k)
 	for i := range effects {

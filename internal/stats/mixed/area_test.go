@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 func TestTrapezoidsByHand(t *testing.T) {
@@ -69,7 +70,7 @@ func TestSR121_AreasThatMeanNothingAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fit.Area(c.area)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }

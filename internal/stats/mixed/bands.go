@@ -186,7 +186,7 @@ func (f *RandomFit) own(group int) *ownPrediction {
 	var score, u mat.VecDense
 	score.MulVec(all, residual)
 	u.MulVec(&product, &score)
-	return &ownPrediction{effects: u.RawVector().Data, m: symmetric(&product), zx: mat.DenseCopyOf(all.Slice(0, q, 0, m-1))}
+	return &ownPrediction{effects: u.RawVector().Data, m: basis.Symmetric(&product), zx: mat.DenseCopyOf(all.Slice(0, q, 0, m-1))}
 }
 
 // at gives z'u in the raw scale and the variance of the prediction error of x'b + z'u in the internal one: with the

@@ -2,8 +2,6 @@ package mixed
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,15 +9,11 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func sleepstudy(t testing.TB) formula.Frame {
-	file, err := os.ReadFile(filepath.Join("../../../testdata", "sleepstudy", "sleepstudy.csv"))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data.Frame("subject")
+	return statstest.Data(t, "sleepstudy.csv").Frame("subject")
 }
 
 func days(at ...float64) formula.Frame {
@@ -181,7 +175,7 @@ func TestSR121_PointsOutsideTheModelAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fit.Bands(c.frame, c.group)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }

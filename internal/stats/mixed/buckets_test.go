@@ -13,6 +13,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/bootstrap"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 // lastDifference is the difference of the arms at the last visit.
@@ -115,7 +116,7 @@ func TestAResampleOfBucketsIsTheFitToItsPatients(t *testing.T) {
 		copies := formula.Frame{Numbers: map[string][]stats.Number{}, Texts: map[string][]string{}}
 		for k, bucket := range drawn {
 			for row, id := range frame.Texts["id"] {
-				if BucketOf(id, buckets) != bucket {
+				if bucketOf(id, buckets) != bucket {
 					continue
 				}
 				for name, column := range frame.Numbers {
@@ -215,13 +216,13 @@ func TestSR121_ResamplesWithoutAFitAreNotDroppedInSilence(t *testing.T) {
 	require.Equal(t, 58, got[0].Replicates)
 	require.Len(t, got[0].Notes, 2)
 	_, err = b.Bootstrap(sometimes(3), 60, rand.New(rand.NewPCG(8, 8)))
-	requireFailure(t, err, stats.TooFew, "replicates")
+	statstest.RequireFailure(t, err, stats.TooFew, "replicates")
 	_, err = b.Bootstrap(func(*Fit) ([]float64, error) { return []float64{math.NaN()}, nil }, 10, rand.New(rand.NewPCG(8, 8)))
-	requireFailure(t, err, stats.NotFinite, "statistic")
+	statstest.RequireFailure(t, err, stats.NotFinite, "statistic")
 	_, err = b.Bootstrap(lastDifference, 1, rand.New(rand.NewPCG(8, 8)))
-	requireFailure(t, err, stats.BadInput, "replicates")
+	statstest.RequireFailure(t, err, stats.BadInput, "replicates")
 	_, err = NewBuckets(b.design, parts[:1], o)
-	requireFailure(t, err, stats.TooFew, "buckets")
+	statstest.RequireFailure(t, err, stats.TooFew, "buckets")
 	longer := func(fit *Fit) ([]float64, error) {
 		calls++
 		return make([]float64, 1+calls%2), nil

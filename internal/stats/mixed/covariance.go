@@ -9,18 +9,23 @@ import (
 	"afterglow/internal/stats"
 )
 
-// Structure names the covariance among visits.
+// Structure names the covariance among visits. Those that are heterogeneous have a variance for each visit, the others one.
 type Structure string
 
 const (
-	Unstructured                  Structure = "un"
+	// Unstructured is any positive definite matrix.
+	Unstructured Structure = "un"
+	// CompoundSymmetry has one correlation for all pairs of visits.
 	CompoundSymmetry              Structure = "cs"
 	HeterogeneousCompoundSymmetry Structure = "csh"
-	AutoRegressive                Structure = "ar1"
-	HeterogeneousAutoRegressive   Structure = "ar1h"
-	Toeplitz                      Structure = "toep"
-	HeterogeneousToeplitz         Structure = "toeph"
-	SpatialExponential            Structure = "sp_exp" // variance * rho^|t_i - t_j| on nominal times
+	// AutoRegressive has correlations rho^|i - j|, i and j the visits' numbers.
+	AutoRegressive              Structure = "ar1"
+	HeterogeneousAutoRegressive Structure = "ar1h"
+	// Toeplitz has one correlation for each distance of visits' numbers.
+	Toeplitz              Structure = "toep"
+	HeterogeneousToeplitz Structure = "toeph"
+	// SpatialExponential has one variance and correlations rho^|t_i - t_j|, t the visits' nominal times.
+	SpatialExponential Structure = "sp_exp"
 )
 
 // Structures lists every structure that can be asked for.

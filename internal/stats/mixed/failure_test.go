@@ -11,6 +11,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 // attempt goes from rows to a result and gives the failure, nil where there is a result.
@@ -119,10 +120,7 @@ func TestSR121_WhatCannotBeEstimatedIsNamed(t *testing.T) {
 				c.options(&o)
 			}
 			_, err := attempt(m, frame, o)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 type Method string
 
 const (
+	// REML is the restricted likelihood, of what the fixed effects leave; ML is the likelihood itself.
 	REML Method = "REML"
 	ML   Method = "ML"
 )

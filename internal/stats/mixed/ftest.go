@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // FTest is a joint test that the combinations in the rows of L are zero. F and DDF are Satterthwaite's, as
@@ -83,7 +84,7 @@ func (f *approximation) independent(l *mat.Dense) (*mat.Dense, []float64, error)
 	half.Mul(l, f.phi)
 	full.Mul(&half, l.T())
 	var eigen mat.EigenSym
-	if !eigen.Factorize(symmetric(&full), true) {
+	if !eigen.Factorize(basis.Symmetric(&full), true) {
 		return nil, nil, stats.Errorf(stats.NotConverged, "test", "no eigenvalues")
 	}
 	values := eigen.Values(nil)
@@ -164,7 +165,7 @@ func (a *adjusted) test(f *approximation, rows *mat.Dense, shares [][]float64) *
 	estimates.ScaleVec(1/f.unit, &estimates)
 	out := &ScaledF{NDF: n}
 	var chol mat.Cholesky
-	if !chol.Factorize(symmetric(&full)) || chol.SolveVecTo(&solved, &estimates) != nil {
+	if !chol.Factorize(basis.Symmetric(&full)) || chol.SolveVecTo(&solved, &estimates) != nil {
 		return out
 	}
 	raw := mat.Dot(&estimates, &solved) / q

@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // Inference is a linear combination of coefficients. The plain fields use the covariance
@@ -89,7 +90,7 @@ func corrected(phi *mat.SymDense, inner *mat.Dense, w *mat.SymDense) *adjusted {
 	left.Mul(phi, inner)
 	correction.Mul(&left, phi)
 	correction.Scale(2, &correction)
-	out := &adjusted{w: w, phi: symmetric(&correction)}
+	out := &adjusted{w: w, phi: basis.Symmetric(&correction)}
 	out.phi.AddSym(out.phi, phi)
 	return out
 }

@@ -130,17 +130,6 @@ func flats(m []*mat.SymDense) [][]float64 {
 	return out
 }
 
-func symmetric(m *mat.Dense) *mat.SymDense {
-	n, _ := m.Dims()
-	out := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := i; j < n; j++ {
-			out.SetSym(i, j, (m.At(i, j)+m.At(j, i))/2)
-		}
-	}
-	return out
-}
-
 // sub is the part of a symmetric matrix at the given rows and columns.
 func sub(s *mat.SymDense, at []int) *mat.SymDense {
 	out := mat.NewSymDense(len(at), nil)

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -113,7 +114,7 @@ func dense(t testing.TB, m Model, frame formula.Frame, covariance [][]float64, r
 	var vx, xvx mat.Dense
 	require.NoError(t, chol.SolveTo(&vx, x))
 	xvx.Mul(x.T(), &vx)
-	require.True(t, cholM.Factorize(symmetric(&xvx)))
+	require.True(t, cholM.Factorize(basis.Symmetric(&xvx)))
 	var xvy, beta, fitted, residual, vr mat.VecDense
 	xvy.MulVec(vx.T(), y)
 	require.NoError(t, cholM.SolveVecTo(&beta, &xvy))

@@ -1,8 +1,6 @@
 package mixed
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,15 +8,11 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 func btheb(t testing.TB) formula.Frame {
-	file, err := os.ReadFile(filepath.Join("../../../testdata", "btheb", "btheb.csv"))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data.Frame("subject", "visit", "treatment")
+	return statstest.Data(t, "btheb.csv").Frame("subject", "visit", "treatment")
 }
 
 func fitBtheb(t testing.TB, f string, structure Structure, method Method) *Fit {
@@ -81,7 +75,7 @@ func TestSpecialCasesAreSpecial(t *testing.T) {
 	for _, pair := range [][2]Structure{{CompoundSymmetry, HeterogeneousAutoRegressive}, {AutoRegressive, HeterogeneousCompoundSymmetry},
 		{SpatialExponential, Toeplitz}, {Unstructured, CompoundSymmetry}, {HeterogeneousAutoRegressive, Toeplitz}} {
 		_, err := Compare(fits[pair[0]], fits[pair[1]])
-		requireFailure(t, err, stats.BadInput, "lrt")
+		statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 	}
 }
 
@@ -107,7 +101,7 @@ func TestModelsThatAreNotNestedAreRefused(t *testing.T) {
 	for name, pair := range cases {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compare(pair[0], pair[1])
-			requireFailure(t, err, stats.BadInput, "lrt")
+			statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 		})
 	}
 	// another coding of the same means, and time as a number within visits as a factor
@@ -149,7 +143,7 @@ func TestRandomModelsThatAreNotNestedAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := CompareRandom(pair[0], pair[1])
-			requireFailure(t, err, stats.BadInput, "lrt")
+			statstest.RequireFailure(t, err, stats.BadInput, "lrt")
 		})
 	}
 	got, err := CompareRandom(fit("y ~ day + (1 | id)", REML), fit("y ~ day + (1 + day | id)", REML))

@@ -12,6 +12,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 // clinics deals a trial's patients to sites, in one origin, and gives the sums of each beside those of all.
@@ -143,9 +144,9 @@ func TestASiteRefusesWhatWouldTellPatientsApart(t *testing.T) {
 	tr := trial{patients: 12, arms: 2, visits: 2}
 	d, s := tr.sums(t, "score ~ arm * week", tr.frame(43))
 	_, err := NewSite(d, s, SitePolicy{MinPatients: 13})
-	requireFailure(t, err, stats.TooFew, "site")
+	statstest.RequireFailure(t, err, stats.TooFew, "site")
 	_, err = NewSite(d, s, SitePolicy{})
-	requireFailure(t, err, stats.TooFew, "armB") // six of twelve patients
+	statstest.RequireFailure(t, err, stats.TooFew, "armB") // six of twelve patients
 	site, err := NewSite(d, s, SitePolicy{MinPatients: 6, MaxRounds: 2})
 	require.NoError(t, err)
 	for range 2 {
@@ -153,7 +154,7 @@ func TestASiteRefusesWhatWouldTellPatientsApart(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err = site.Answer(Question{Ask: AskOpening})
-	requireFailure(t, err, stats.BadInput, "site")
+	statstest.RequireFailure(t, err, stats.BadInput, "site")
 }
 
 // SR-94: one to ten patients behind a visit, a level or a level at a visit are too few; none are no one.
@@ -193,7 +194,7 @@ func TestSR94_SmallCellsAreRefusedAndNamed(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			requireFailure(t, err, stats.TooFew, c.where)
+			statstest.RequireFailure(t, err, stats.TooFew, c.where)
 		})
 	}
 	few := tr.frame(48)
@@ -202,15 +203,7 @@ func TestSR94_SmallCellsAreRefusedAndNamed(t *testing.T) {
 	}
 	d, s := tr.sums(t, "score ~ site + arm * week", few)
 	_, err := NewSite(d, s, SitePolicy{})
-	requireFailure(t, err, stats.TooFew, "sitesouth")
-}
-
-func requireFailure(t testing.TB, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, err)
-	require.Equal(t, where, failure.Where, err)
+	statstest.RequireFailure(t, err, stats.TooFew, "sitesouth")
 }
 
 // failing answers so many rounds and then as its function says.
@@ -244,19 +237,19 @@ func TestASiteThatFailsIsNamed(t *testing.T) {
 				sites := sitesOf(t, d, parts)
 				sites[1] = &failing{Respondent: sites[1], after: after, then: then}
 				_, err := FitSites(d, sites, options(tr, Unstructured, REML))
-				requireFailure(t, err, stats.BadInput, "site 2")
+				statstest.RequireFailure(t, err, stats.BadInput, "site 2")
 			})
 		}
 	}
 	_, err := FitSites(d, nil, options(tr, Unstructured, REML))
-	requireFailure(t, err, stats.TooFew, "sites")
+	statstest.RequireFailure(t, err, stats.TooFew, "sites")
 	other, err := d.NewSums(PlainOrigin(len(d.Columns)))
 	require.NoError(t, err)
 	for _, p := range parts[1].Patterns {
 		require.NoError(t, other.Put(p))
 	}
 	_, err = FitSites(d, sitesOf(t, d, []*Sums{parts[0], other}), options(tr, Unstructured, REML))
-	requireFailure(t, err, stats.BadInput, "site 2")
+	statstest.RequireFailure(t, err, stats.BadInput, "site 2")
 }
 
 // What cannot be estimated over all sites is named as for rows in one place, as far as totals tell.
@@ -284,7 +277,7 @@ func TestWhatPooledSitesCannotEstimateIsNamed(t *testing.T) {
 			}
 			d, parts, _ := clinics(t, tr, "score ~ base + arm * week", frame, 2)
 			_, err := FitSites(d, sitesOf(t, d, parts), options(tr, Unstructured, REML))
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -295,5 +288,5 @@ func TestThereIsNoScanOverPatientsOfSites(t *testing.T) {
 	fit, err := FitSites(d, sitesOf(t, d, parts), options(tr, Unstructured, REML))
 	require.NoError(t, err)
 	_, err = fit.NewScan()
-	requireFailure(t, err, stats.BadInput, "robust")
+	statstest.RequireFailure(t, err, stats.BadInput, "robust")
 }

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -208,7 +209,7 @@ func (f *RandomFit) finish() error {
 	var half, whole mat.Dense
 	half.Mul(best.jacobian, inverse)
 	whole.Mul(&half, best.jacobian.T())
-	f.information = sub(symmetric(&whole), natural)
+	f.information = sub(basis.Symmetric(&whole), natural)
 	if best.reml {
 		var w mat.SymDense
 		if chol.Factorize(sub(best.expected, natural)) && chol.InverseTo(&w) == nil {

@@ -11,6 +11,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 func attemptRandom(model RandomModel, frame formula.Frame) (RandomResult, error) {
@@ -78,7 +79,7 @@ func TestSR121_WhatAMixedModelCannotEstimateIsNamed(t *testing.T) {
 				c.model(&model)
 			}
 			_, err := attemptRandom(model, frame)
-			requireFailure(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -86,7 +87,7 @@ func TestSR121_WhatAMixedModelCannotEstimateIsNamed(t *testing.T) {
 func TestMoreCoefficientsThanRowsAreRefused(t *testing.T) {
 	shape := clusters{groups: 2, rows: func(int) int { return 2 }, level: 3, formula: "y ~ day * dose + (1 | id)", seed: 2}
 	_, err := attemptRandom(shape.model(REML), shape.frame())
-	requireFailure(t, err, stats.TooFew, "rows")
+	statstest.RequireFailure(t, err, stats.TooFew, "rows")
 }
 
 // Any small data set gives either a failure with a kind or a result that JSON can hold.

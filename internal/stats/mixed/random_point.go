@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats/basis"
 )
 
 // randomPoint is the deviance with its derivatives at theta: the free elements of the relative Cholesky factor by
@@ -32,7 +34,7 @@ type randomPoint struct {
 // fixedPart cuts the response's row and column off.
 func (g *groups) fixedPart(m *mat.Dense) *mat.SymDense {
 	p := len(g.names)
-	return symmetric(mat.DenseCopyOf(m.Slice(0, p, 0, p)))
+	return basis.Symmetric(mat.DenseCopyOf(m.Slice(0, p, 0, p)))
 }
 
 // factorOf unpacks theta.
@@ -289,6 +291,6 @@ func (pt *randomPoint) toTheta(g *groups, tau, gradient []float64, hessian *mat.
 	var half, whole mat.Dense
 	half.Mul(pt.jacobian.T(), hessian)
 	whole.Mul(&half, pt.jacobian)
-	pt.hessian = symmetric(&whole)
+	pt.hessian = basis.Symmetric(&whole)
 	pt.hessian.AddSym(pt.hessian, second)
 }

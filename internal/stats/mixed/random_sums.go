@@ -2,9 +2,8 @@ package mixed
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/basis"
 )
 
@@ -48,27 +47,17 @@ const chunkOfGroups = 2048
 // sums adds up all groups at the factor l (q x q, lower).
 func (g *groups) sums(l []float64) *randomSums {
 	q, m := g.q(), g.m()
-	chunks := (len(g.group) + chunkOfGroups - 1) / chunkOfGroups
-	parts := make([]*randomSums, chunks)
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range min(chunks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			w := newRandomWork(q, m)
-			for chunk := range work {
-				part := newRandomSums(q, m)
-				for i := chunk * chunkOfGroups; i < min((chunk+1)*chunkOfGroups, len(g.group)); i++ {
-					w.group(part, l, g.a[i*q*q:(i+1)*q*q], g.b[i*q*m:(i+1)*q*m])
-				}
-				parts[chunk] = part
+	parts := make([]*randomSums, stats.Chunks(len(g.group), chunkOfGroups))
+	stats.Spread(len(parts), func() func(int) {
+		w := newRandomWork(q, m)
+		return func(chunk int) {
+			part := newRandomSums(q, m)
+			for i := chunk * chunkOfGroups; i < min((chunk+1)*chunkOfGroups, len(g.group)); i++ {
+				w.group(part, l, g.a[i*q*q:(i+1)*q*q], g.b[i*q*m:(i+1)*q*m])
 			}
-		})
-	}
-	for chunk := range chunks {
-		work <- chunk
-	}
-	close(work)
-	workers.Wait()
+			parts[chunk] = part
+		}
+	})
 	total := newRandomSums(q, m)
 	for _, part := range parts {
 		total.add(part)

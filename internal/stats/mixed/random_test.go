@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 	"afterglow/internal/stats/formula"
 )
 
@@ -135,11 +136,11 @@ func (d denseRandom) at(t testing.TB, g [][]float64, sigma2 float64, reml bool) 
 		v.Set(i, i, v.At(i, i)+sigma2)
 	}
 	var chol, cholM mat.Cholesky
-	require.True(t, chol.Factorize(symmetric(&v)))
+	require.True(t, chol.Factorize(basis.Symmetric(&v)))
 	var vx, m, phi mat.Dense
 	require.NoError(t, chol.SolveTo(&vx, d.x))
 	m.Mul(d.x.T(), &vx)
-	require.True(t, cholM.Factorize(symmetric(&m)))
+	require.True(t, cholM.Factorize(basis.Symmetric(&m)))
 	var xvy, beta, fitted, residual, vr mat.VecDense
 	xvy.MulVec(vx.T(), d.y)
 	require.NoError(t, cholM.SolveVecTo(&beta, &xvy))

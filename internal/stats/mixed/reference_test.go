@@ -2,9 +2,6 @@ package mixed_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,9 +9,8 @@ import (
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
-
-const testdata = "../../../testdata"
 
 type input struct {
 	Formula     string              `json:"formula"`
@@ -29,27 +25,11 @@ type input struct {
 	Level       float64             `json:"level"`
 }
 
-func readCases(t testing.TB) []reference.Case {
-	file, err := os.ReadFile(filepath.Join(testdata, "reference", "07-mmrm.json"))
-	require.NoError(t, err)
-	cases, err := reference.Read(file)
-	require.NoError(t, err)
-	return cases
-}
-
-func readData(t testing.TB, name string) reference.Data {
-	file, err := os.ReadFile(filepath.Join(testdata, strings.TrimSuffix(name, ".csv"), name))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data
-}
-
 // prepare gives design, sums and options of a case.
 func prepare(t testing.TB, c reference.Case) (*mixed.Design, *mixed.Sums, mixed.Options, formula.Frame, input) {
 	var in input
 	require.NoError(t, json.Unmarshal(c.Input, &in))
-	data, err := readData(t, c.Dataset).Keep(c.Rows)
+	data, err := statstest.Data(t, c.Dataset).Keep(c.Rows)
 	require.NoError(t, err)
 	frame := data.Frame(in.Subject, in.Visit)
 	model := mixed.Model{Formula: in.Formula, Visit: in.Visit, Visits: in.VisitLevels, Arm: in.Arm, Factors: in.Factors}
@@ -64,7 +44,7 @@ func prepare(t testing.TB, c reference.Case) (*mixed.Design, *mixed.Sums, mixed.
 
 // The references are R's (mmrm, nlme, emmeans), polished to the exact optimum; see their README.
 func TestEveryReferenceCaseHolds(t *testing.T) {
-	for _, c := range readCases(t) {
+	for _, c := range statstest.Cases(t, "reference/07-mmrm.json") {
 		t.Run(c.ID, func(t *testing.T) {
 			design, sums, options, _, _ := prepare(t, c)
 			fit, err := mixed.FitSums(design, sums, options)

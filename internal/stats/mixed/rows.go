@@ -42,12 +42,12 @@ func (d *Design) Sum(rows Rows) (*Sums, error) {
 }
 
 // SumBuckets builds one Sums per bucket of patients, all in the same origin, so that they add up to those of Sum. The
-// bucket comes from the patient's name (BucketOf). Patients left out are counted in the first bucket.
+// bucket comes from the patient's name (bucketOf). Patients left out are counted in the first bucket.
 func (d *Design) SumBuckets(rows Rows, buckets int) ([]*Sums, error) {
 	if buckets < 1 {
 		return nil, stats.Errorf(stats.BadInput, "buckets", "%d buckets", buckets)
 	}
-	return d.sumParts(rows, buckets, func(one patient) int { return BucketOf(one.id, buckets) })
+	return d.sumParts(rows, buckets, func(one patient) int { return bucketOf(one.id, buckets) })
 }
 
 // SumBy builds one Sums per level of a categorical column that belongs to the patient, such as their clinic, all in the
@@ -110,8 +110,8 @@ func (d *Design) sumParts(rows Rows, parts int, part func(patient) int) ([]*Sums
 	return out, nil
 }
 
-// BucketOf is the bucket of a patient by name: 64-bit FNV-1a, its bits mixed, so that like names are spread.
-func BucketOf(name string, buckets int) int {
+// bucketOf is the bucket of a patient by name: 64-bit FNV-1a, its bits mixed, so that like names are spread.
+func bucketOf(name string, buckets int) int {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // a hash never fails to write
 	x := h.Sum64()

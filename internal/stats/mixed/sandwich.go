@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // Scan is one more pass over the patients at a fit's b and S, for robust standard errors: the middle of the sandwich,
@@ -222,7 +223,7 @@ func (s *Scan) around(middle *mat.SymDense) *approximation {
 	var half, whole mat.Dense
 	half.Mul(s.fit.phi, middle)
 	whole.Mul(&half, s.fit.phi)
-	out.phi, out.p, out.kr, out.krObserved = symmetric(&whole), nil, nil, nil
+	out.phi, out.p, out.kr, out.krObserved = basis.Symmetric(&whole), nil, nil, nil
 	return &out
 }
 

@@ -11,6 +11,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/linear"
+	"afterglow/internal/testkit/statstest"
 )
 
 // block is one patient's rows, from the formula and not from the sums.
@@ -230,12 +231,12 @@ func TestSR121_AScanOverOtherDataIsRefused(t *testing.T) {
 	rows := Rows{Data: frame, Subject: "id"}
 	fit := fitRows(t, tr, "score ~ base + arm * week", rows, options(tr, Unstructured, REML))
 	_, err := fit.RobustRows(Rows{Data: tr.frame(65), Subject: "id"})
-	requireFailure(t, err, stats.BadInput, "robust")
+	statstest.RequireFailure(t, err, stats.BadInput, "robust")
 	_, err = fit.RobustRows(Rows{withWeights(tr.frame(64), func(i int) float64 { return float64(1 + i%2) }), "id", "w"})
-	requireFailure(t, err, stats.BadInput, "robust")
+	statstest.RequireFailure(t, err, stats.BadInput, "robust")
 	few := trial{patients: 39, arms: 2, visits: 3, missing: gaps}
 	_, err = fit.RobustRows(Rows{Data: few.frame(64), Subject: "id"})
-	requireFailure(t, err, stats.BadInput, "robust")
+	statstest.RequireFailure(t, err, stats.BadInput, "robust")
 	scan, err := fit.NewScan()
 	require.NoError(t, err)
 	require.Error(t, scan.Add([]float64{1}, []float64{1, 2, 3}, 1, 1))

@@ -180,7 +180,7 @@ func addTo(to, from []float64, times float64) {
 
 func finite(values ...float64) bool {
 	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !stats.Finite(v) {
 			return false
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
+	"afterglow/internal/testkit/statstest"
 )
 
 // withWeights adds a column "w" of weights by patient.
@@ -156,7 +157,7 @@ func TestSR121_WeightsThatMeanNothingAreNamed(t *testing.T) {
 			d, err := tr.model("score ~ arm * week").Design()
 			require.NoError(t, err)
 			_, err = d.Sum(Rows{frame, "id", "w"})
-			requireFailure(t, err, stats.BadInput, "w")
+			statstest.RequireFailure(t, err, stats.BadInput, "w")
 		})
 	}
 	tiny := withWeights(tr.frame(55), func(int) float64 { return 1e-3 })
@@ -165,7 +166,7 @@ func TestSR121_WeightsThatMeanNothingAreNamed(t *testing.T) {
 	light, err := d.Sum(Rows{tiny, "id", "w"})
 	require.NoError(t, err)
 	_, err = FitSums(d, light, options(tr, Unstructured, REML))
-	requireFailure(t, err, stats.TooFew, "weights")
+	statstest.RequireFailure(t, err, stats.TooFew, "weights")
 	_, err = FitSums(d, light, options(tr, Unstructured, ML))
 	require.NoError(t, err)
 
@@ -174,5 +175,5 @@ func TestSR121_WeightsThatMeanNothingAreNamed(t *testing.T) {
 	p.XX = append([]float64{0}, p.XX[1:]...)
 	fresh, err := d.NewSums(s.Origin)
 	require.NoError(t, err)
-	requireFailure(t, fresh.Put(p), stats.BadInput, "pattern")
+	statstest.RequireFailure(t, fresh.Put(p), stats.BadInput, "pattern")
 }

@@ -3,6 +3,7 @@
 package multiplicity
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -50,15 +51,7 @@ func Adjust(all []stats.Number) Adjusted {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case p[a] < p[b]:
-			return -1
-		case p[a] > p[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
 	sorted := make([]float64, n)
 	for rank, i := range order {
 		sorted[rank] = p[i]

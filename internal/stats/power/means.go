@@ -46,7 +46,7 @@ func (d Means) prepare() (trial, error) {
 	if d.Test != Student && d.Test != Welch && d.Test != Ancova && d.Test != Paired {
 		return nil, stats.Errorf(stats.BadInput, "test", "no test %q of means; there are student, welch, ancova and paired", d.Test)
 	}
-	if err := checkFinite("difference", d.Difference); err != nil {
+	if err := stats.CheckFinite("difference", d.Difference); err != nil {
 		return nil, err
 	}
 	if !(d.SD > 0) || math.IsInf(d.SD, 0) {

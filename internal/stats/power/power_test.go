@@ -1,8 +1,6 @@
 package power_test
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"runtime"
 	"slices"
@@ -13,6 +11,7 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/mixed"
 	"afterglow/internal/stats/power"
+	"afterglow/internal/testkit/statstest"
 )
 
 func options(replicates int) power.Options {
@@ -147,7 +146,7 @@ func TestTheSizeFoundIsThatOfTheClosedForm(t *testing.T) {
 	require.Equal(t, []int{30, 30}, s.N)
 	require.Len(t, s.Notes, 2)
 	_, err = power.Find(power.Means{Test: power.Student, Difference: 0.01, SD: 1}, 0.8, 4, 50, options(50))
-	fails(t, err, stats.TooFew, "high")
+	statstest.RequireFailure(t, err, stats.TooFew, "high")
 }
 
 // A small second arm needs a first one of some size before there is anyone in it: the search starts there.
@@ -209,15 +208,7 @@ func TestCorrelationsByOneNumber(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][]float64{{1, 1, 0.75}, {1, 4, 3}, {0.75, 3, 9}}, ar)
 	_, err = power.Correlated([]float64{1}, 0.5, mixed.Unstructured)
-	fails(t, err, stats.BadInput, "correlation_structure")
-}
-
-func fails(t testing.TB, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, failure.Message)
-	require.Equal(t, where, failure.Where, failure.Message)
+	statstest.RequireFailure(t, err, stats.BadInput, "correlation_structure")
 }
 
 func TestPlansThatAreNoPlansAreRefused(t *testing.T) {
@@ -257,21 +248,21 @@ func TestPlansThatAreNoPlansAreRefused(t *testing.T) {
 				require.NotEmpty(t, failure.Where)
 				return
 			}
-			fails(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	for name, o := range map[string]power.Options{
 		"replicates": {Replicates: 1, Alpha: 0.05, Level: 0.95}, "alpha": {Replicates: 10, Level: 0.95}, "level": {Replicates: 10, Alpha: 0.05},
 	} {
 		_, err := power.Simulate(times, 20, o)
-		fails(t, err, stats.BadInput, name)
+		statstest.RequireFailure(t, err, stats.BadInput, name)
 	}
 	_, err := power.Curve(means, nil, options(20))
-	fails(t, err, stats.BadInput, "n")
+	statstest.RequireFailure(t, err, stats.BadInput, "n")
 	_, err = power.Find(means, 0.01, 4, 100, options(20))
-	fails(t, err, stats.BadInput, "target")
+	statstest.RequireFailure(t, err, stats.BadInput, "target")
 	_, err = power.Find(means, 0.8, 100, 4, options(20))
-	fails(t, err, stats.BadInput, "bounds")
+	statstest.RequireFailure(t, err, stats.BadInput, "bounds")
 }
 
 func change(by func(*power.Repeated)) power.Repeated {
@@ -302,13 +293,6 @@ func FuzzSimulate(f *testing.F) {
 				Dropout: [][]float64{{0, at(7) / 4}}}
 		}
 		p, err := power.Simulate(d, int(n)%40, power.Options{Replicates: 12, Alpha: 0.05, Level: 0.95})
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
-			return
-		}
-		_, err = json.Marshal(p)
-		require.NoError(t, err)
+		statstest.RequireAnswer(t, p, err)
 	})
 }

@@ -84,7 +84,7 @@ func (d Repeated) prepare() (trial, error) {
 	if visits == 0 || len(d.Means[1]) != visits {
 		return nil, stats.Errorf(stats.BadInput, "means", "need two arms of the same visits")
 	}
-	if err := checkFinite("means", append(append([]float64(nil), d.Means[0]...), d.Means[1]...)...); err != nil {
+	if err := stats.CheckFinite("means", append(append([]float64(nil), d.Means[0]...), d.Means[1]...)...); err != nil {
 		return nil, err
 	}
 	if d.Visit < 0 || d.Visit > visits {
@@ -149,7 +149,7 @@ func (t *repeatedTrial) factorise(visits int) error {
 		if len(row) != size {
 			return stats.Errorf(stats.BadInput, "covariance", "row %d has %d elements for %d measurements", i+1, len(row), size)
 		}
-		if err := checkFinite("covariance", row...); err != nil {
+		if err := stats.CheckFinite("covariance", row...); err != nil {
 			return err
 		}
 		for j := range i + 1 {

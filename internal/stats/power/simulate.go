@@ -6,8 +6,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -101,20 +99,11 @@ func simulate(t trial, arms []int, o Options) (Power, error) {
 		}
 	}
 	outcomes, failures := make([]outcome, o.Replicates), make([]error, o.Replicates)
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range work {
-				outcomes[i], failures[i] = t.replicate(arms, rand.New(rand.NewPCG(o.Seed, uint64(i))))
-			}
-		})
-	}
-	for i := range o.Replicates {
-		work <- i
-	}
-	close(work)
-	workers.Wait()
+	stats.Spread(o.Replicates, func() func(int) {
+		return func(i int) {
+			outcomes[i], failures[i] = t.replicate(arms, rand.New(rand.NewPCG(o.Seed, uint64(i))))
+		}
+	})
 	return summary(arms, outcomes, failures, o)
 }
 
@@ -201,15 +190,6 @@ func withRatio(n int, ratio float64) []int {
 func checkRatio(ratio float64) error {
 	if ratio != 0 && !(ratio >= 0.01 && ratio <= 100) {
 		return stats.Errorf(stats.BadInput, "ratio", "the second arm's size over the first's must lie between 0.01 and 100")
-	}
-	return nil
-}
-
-func checkFinite(where string, values ...float64) error {
-	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return stats.Errorf(stats.NotFinite, where, "is not finite")
-		}
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Alpha is Cronbach's alpha of k items over n persons. Feldt's limits are exact for normal parallel items;
-// Duhachek's rest on the large-sample error ASE. Excluded are the persons that the caller left out because an item was open.
+// Duhachek's rest on the large-sample error ASE. NExcluded are the persons that the caller left out because an item was open.
 type Alpha struct {
 	N             int            `json:"n"`
 	K             int            `json:"k"`
@@ -24,7 +24,7 @@ type Alpha struct {
 	DuhachekUpper stats.Number   `json:"duhachek_upper"`
 	IfDropped     []stats.Number `json:"alpha_if_dropped"`
 	ItemRestR     []stats.Number `json:"item_rest_r"`
-	Excluded      int            `json:"n_excluded"`
+	NExcluded     int            `json:"n_excluded"`
 }
 
 // CronbachAlpha computes alpha of items, one column each, complete and keyed in one direction; names are the
@@ -130,7 +130,7 @@ func covariances(items [][]float64, names []string) (*mat.SymDense, error) {
 		if len(items[i]) != n {
 			return nil, stats.Errorf(stats.BadInput, names[i], "has %d answers where the first item has %d", len(items[i]), n)
 		}
-		if err := stats.CheckFinite(names[i], items[i]); err != nil {
+		if err := stats.CheckFinite(names[i], items[i]...); err != nil {
 			return nil, err
 		}
 		for j := range i + 1 {

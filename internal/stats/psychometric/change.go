@@ -70,7 +70,7 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 	if !(o.FunctionalSD > 0) || !(o.Z > 0) {
 		return Change{}, stats.Errorf(stats.BadInput, "functional_sd", "the functional standard deviation and z must be above 0")
 	}
-	if err := stats.CheckFinite("functional_mean", []float64{o.FunctionalMean, o.FunctionalSD, o.Z}); err != nil {
+	if err := stats.CheckFinite("functional_mean", o.FunctionalMean, o.FunctionalSD, o.Z); err != nil {
 		return Change{}, err
 	}
 	if len(pre) != len(post) {
@@ -82,7 +82,7 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 			before = append(before, v.Value)
 		}
 	}
-	if err := stats.CheckFinite("pre", before); err != nil {
+	if err := stats.CheckFinite("pre", before...); err != nil {
 		return Change{}, err
 	}
 	if len(before) < 2 {
@@ -108,7 +108,7 @@ func ReliableChange(pre, post []stats.Number, o ChangeOptions) (Change, error) {
 		if !pre[i].Defined || !post[i].Defined {
 			continue
 		}
-		if err := stats.CheckFinite("post", []float64{post[i].Value}); err != nil {
+		if err := stats.CheckFinite("post", post[i].Value); err != nil {
 			return Change{}, err
 		}
 		p := Person{Row: i, Pre: pre[i].Value, Post: post[i].Value, RCI: (post[i].Value - pre[i].Value) / sDiff, Class: Unchanged}

@@ -10,7 +10,7 @@ import (
 )
 
 // Agreement is the intraclass correlations of n persons rated k times. SEMAgreement counts differences
-// between the occasions as error, SEMConsistency does not. Excluded are the persons that the caller left out because a rating was missing.
+// between the occasions as error, SEMConsistency does not. NExcluded are the persons that the caller left out because a rating was missing.
 type Agreement struct {
 	N              int          `json:"n"`
 	K              int          `json:"k"`
@@ -21,7 +21,7 @@ type Agreement struct {
 	SEMAgreement   stats.Number `json:"sem_agreement"`
 	SEMConsistency stats.Number `json:"sem_consistency"`
 	Forms          []ICC        `json:"forms"`
-	Excluded       int          `json:"n_excluded"`
+	NExcluded      int          `json:"n_excluded"`
 }
 
 // ICC is one form. The names are Shrout & Fleiss': 1 one-way, 2 two-way random (absolute agreement), 3
@@ -52,7 +52,7 @@ func Intraclass(columns [][]float64, level float64) (Agreement, error) {
 		if len(column) != len(columns[0]) {
 			return Agreement{}, stats.Errorf(stats.BadInput, "columns", "are not of one length")
 		}
-		if err := stats.CheckFinite("columns", column); err != nil {
+		if err := stats.CheckFinite("columns", column...); err != nil {
 			return Agreement{}, err
 		}
 		size = math.Max(size, math.Max(slices.Max(column), -slices.Min(column)))

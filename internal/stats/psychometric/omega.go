@@ -11,7 +11,7 @@ import (
 
 // Omega is McDonald's omega total from a one-factor model fitted by maximum likelihood. Loadings and
 // uniquenesses are in the metric of correlations; Total is in that of covariances, which the sum of raw items
-// has; ObservedVariance divides by the observed variance of the sum instead of the model's. Excluded are the persons that the
+// has; ObservedVariance divides by the observed variance of the sum instead of the model's. NExcluded are the persons that the
 // caller left out because an item was open.
 type Omega struct {
 	N                 int            `json:"n"`
@@ -22,7 +22,7 @@ type Omega struct {
 	TotalStandardised stats.Number   `json:"omega_total_standardised"`
 	ObservedVariance  stats.Number   `json:"omega_total_observed_variance"`
 	DiscrepancyF      stats.Number   `json:"discrepancy_F"`
-	Excluded          int            `json:"n_excluded"`
+	NExcluded         int            `json:"n_excluded"`
 }
 
 // McDonaldOmega fits x = lambda f + e to three or more items, complete and keyed in one direction. Sources:

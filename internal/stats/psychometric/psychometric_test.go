@@ -1,8 +1,6 @@
 package psychometric
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -11,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 // answers draws persons' answers to items that share a factor.
@@ -108,16 +107,8 @@ func TestIdenticalColumns(t *testing.T) {
 	}
 	for _, columns := range [][][]float64{{x, x, x}, {x, {1.1, 1.7, 1.3, 1.9}}} {
 		_, err = Intraclass(columns, 0.95)
-		requireFailure(t, err, stats.Constant, "columns")
+		statstest.RequireFailure(t, err, stats.Constant, "columns")
 	}
-}
-
-func requireFailure(t *testing.T, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, err)
-	require.Equal(t, where, failure.Where, err)
 }
 
 // Loadings that made the data come back, and with equal ones omega is alpha.
@@ -156,7 +147,7 @@ func TestAHeywoodCaseNamesItsItem(t *testing.T) {
 	// r(a, b) r(a, c) > r(b, c): the loading of a would be above 1.
 	a, b, c := []float64{1, 2, 3, 4, 5, 6}, []float64{1, 2.5, 2, 4.5, 4, 6}, []float64{2, 1, 4, 3, 6, 5}
 	_, err := McDonaldOmega([][]float64{a, b, c}, names(3))
-	requireFailure(t, err, stats.NotConverged, "a")
+	statstest.RequireFailure(t, err, stats.NotConverged, "a")
 }
 
 func given(x ...float64) []stats.Number {
@@ -235,27 +226,16 @@ func FuzzScale(f *testing.F) {
 		}
 		level := float64(choice) / 255
 		alpha, err := CronbachAlpha(items, names(k), level)
-		check(t, alpha, err)
+		statstest.RequireAnswer(t, alpha, err)
 		omega, err := McDonaldOmega(items, names(k))
-		check(t, omega, err)
+		statstest.RequireAnswer(t, omega, err)
 		icc, err := Intraclass(items, level)
-		check(t, icc, err)
+		statstest.RequireAnswer(t, icc, err)
 		pre, post := make([]stats.Number, len(items[0])), make([]stats.Number, len(items[0]))
 		for i := range pre {
 			pre[i], post[i] = stats.Number{Value: items[0][i], Defined: i%5 > 0}, stats.Number{Value: items[1][i], Defined: i%7 > 0}
 		}
 		change, err := ReliableChange(pre, post, ChangeOptions{Reliability: level, FunctionalMean: unit, FunctionalSD: unit * 3, LowerIsBetter: choice%2 == 0, Z: 1.96})
-		check(t, change, err)
+		statstest.RequireAnswer(t, change, err)
 	})
-}
-
-func check(t *testing.T, result any, err error) {
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
 }

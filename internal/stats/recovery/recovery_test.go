@@ -1,5 +1,6 @@
 // Package recovery holds the estimators against simulated truths: how often their intervals hold the truth, and how often a
 // test rejects what is true. Floor: ground.
+// It must not estimate: it draws data, calls the functions that answer questions, and counts.
 package recovery
 
 import (

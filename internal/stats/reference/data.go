@@ -24,6 +24,9 @@ type Data struct {
 	rows  [][]string
 }
 
+// Length is how many rows there are.
+func (d Data) Length() int { return len(d.rows) }
+
 // ReadCSV reads a data set with a header row.
 func ReadCSV(file []byte) (Data, error) {
 	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\ufeff")))).ReadAll()

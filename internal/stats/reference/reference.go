@@ -58,6 +58,7 @@ type Field struct {
 	Pass               bool         `json:"pass"`
 }
 
+// String is a line for the log of a comparison.
 func (f Field) String() string {
 	return fmt.Sprintf("%s: %s: expected %s, got %s", f.Case, f.Name, f.Expected, f.Got)
 }

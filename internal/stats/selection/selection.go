@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"afterglow/internal/stats"
@@ -131,20 +132,12 @@ func Compare(entry Entry, pairs []Pair) (Result, error) {
 	out.Expected = m.estimate(entry, gradient, expected)
 	out.GivenMean = m.estimate(entry, meanGradient, given)
 	df := stats.Of(k - 1)
-	out.Excess = stats.TEstimate(observed-gradient.value, m.uncertainty(gradient, minus(expected, seen)), df, entry.Level)
-	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.uncertainty(meanGradient, minus(given, seen)), df, entry.Level)
+	out.Excess = stats.TEstimate(observed-gradient.value, m.uncertainty(gradient, floats.SubTo(make([]float64, len(seen)), expected, seen)), df, entry.Level)
+	out.ExcessMean = stats.TEstimate(observed-meanGradient.value, m.uncertainty(meanGradient, floats.SubTo(make([]float64, len(seen)), given, seen)), df, entry.Level)
 	if d := len(s.baseline) - len(s.fall); d > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d selected subjects have no later value: the observed fall is of the others", d))
 	}
 	return out, nil
-}
-
-func minus(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] - b[i]
-	}
-	return out
 }
 
 func (e Entry) check() error {
@@ -154,7 +147,7 @@ func (e Entry) check() error {
 	if e.Side != Above && e.Side != Below {
 		return stats.Errorf(stats.BadInput, "side", "there are above and below")
 	}
-	if !finite(e.Cutoff) {
+	if !stats.Finite(e.Cutoff) {
 		return stats.Errorf(stats.NotFinite, "cutoff", "is not finite")
 	}
 	if e.Measurements < 0 {
@@ -171,10 +164,10 @@ func (e Entry) check() error {
 			continue
 		}
 		name := []string{"reliability", "population", "population sd"}[i]
-		if !finite(k.Value) {
+		if !stats.Finite(k.Value) {
 			return stats.Errorf(stats.NotFinite, name, "is not finite")
 		}
-		if k.SE.Defined && !(k.SE.Value >= 0 && finite(k.SE.Value)) {
+		if k.SE.Defined && !(k.SE.Value >= 0 && stats.Finite(k.SE.Value)) {
 			return stats.Errorf(stats.BadInput, name, "its standard error is not a number from 0 up")
 		}
 	}
@@ -191,8 +184,6 @@ func (e Entry) check() error {
 
 // maxZ bounds the cut-off: beyond it the normal tail says nothing about subjects.
 const maxZ = 30
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // sample is what the selected subjects bring, turned so that entry lies above the cut-off.
 type sample struct {

@@ -1,8 +1,6 @@
 package selection
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 func known(x float64) *Known { return &Known{Value: x} }
@@ -234,10 +233,7 @@ func TestSR121_WhatCannotBeSaidOfSelectionIsNamed(t *testing.T) {
 				c.change(&e)
 			}
 			_, err := Compare(e, c.pairs)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	e := entry()
@@ -264,14 +260,9 @@ func FuzzCompare(f *testing.F) {
 			pairs = append(pairs, p)
 		}
 		r, err := Compare(e, pairs)
-		if err != nil {
-			var failure *stats.Failure
-			require.True(t, errors.As(err, &failure), "%v", err)
-			require.NotEmpty(t, failure.Where)
+		if !statstest.RequireAnswer(t, r, err) {
 			return
 		}
-		_, err = json.Marshal(r)
-		require.NoError(t, err)
 		require.True(t, r.Expected.Estimate.Defined && r.Excess.PValue.Defined)
 	})
 }

@@ -48,10 +48,8 @@ func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 	if len(y) != n {
 		return AR1{}, stats.Errorf(stats.BadInput, "response", "%d values for %d rows", len(y), n)
 	}
-	for i, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return AR1{}, stats.Errorf(stats.NotFinite, "response", "value %d is not finite", i+1)
-		}
+	if err := stats.CheckFinite("response", y...); err != nil {
+		return AR1{}, err
 	}
 	if n < m.P()+3 {
 		return AR1{}, stats.Errorf(stats.TooFew, "rows", "%d values do not carry %d coefficients, a variance and an autocorrelation", n, m.P())

@@ -41,16 +41,15 @@ type Phases struct {
 // ComparePhases follows Parker, Vannest, Davis & Sauber (2011, Behavior Therapy 42:284) and Parker & Vannest (2009) for
 // the non-overlap of all pairs; the standard errors are those under no difference, no trend and no ties. In that case the
 // order within a phase is independent of the ranks that it holds, so that the variances of the parts of Tau-U add up. Values
-// are in the order of time within each phase. Neighbouring values that resemble each other make all these tests too sure. See docs/methods/single-case.md.
+// are in the order of time within each phase. Neighbouring values that resemble each other make all these tests too sure. See
+// docs/methods/single-case.md.
 func ComparePhases(a, b []float64) (Phases, error) {
 	if len(a) == 0 || len(b) == 0 {
 		return Phases{}, stats.Errorf(stats.EmptyCell, "phase", "a phase has no value")
 	}
 	for _, values := range [][]float64{a, b} {
-		for i, v := range values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return Phases{}, stats.Errorf(stats.NotFinite, "response", "value %d of a phase is not finite", i+1)
-			}
+		if err := stats.CheckFinite("response", values...); err != nil {
+			return Phases{}, err
 		}
 	}
 	out := Phases{NA: len(a), NB: len(b), SAA: within(a), SBB: within(b), TauABPairs: len(a) * len(b)}

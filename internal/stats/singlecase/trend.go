@@ -3,11 +3,13 @@
 package singlecase
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/descriptive"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/linear"
 )
@@ -92,15 +94,7 @@ func inTime(t, y []float64, least int) ([]float64, []float64, error) {
 			return nil, nil, stats.Errorf(stats.NotFinite, "response", "value %d or its time is not finite", i+1)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case t[a] < t[b]:
-			return -1
-		case t[a] > t[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t[a], t[b]) })
 	times, values := make([]float64, len(t)), make([]float64, len(t))
 	for i, at := range order {
 		times[i], values[i] = t[at], y[at]
@@ -157,7 +151,7 @@ func theilSen(t, y []float64, variance, level float64) TheilSen {
 		}
 	}
 	slices.Sort(slopes)
-	slope := middle(slopes)
+	slope := descriptive.Median(slopes)
 	rest := make([]float64, len(t))
 	for i := range t {
 		rest[i] = y[i] - slope*t[i]
@@ -166,12 +160,7 @@ func theilSen(t, y []float64, variance, level float64) TheilSen {
 	n := float64(len(slopes))
 	c := stats.NormalQuantile(0.5+level/2) * math.Sqrt(variance)
 	low, high := int(math.Floor((n-c)/2)), int(math.Ceil((n+c)/2+1))
-	return TheilSen{stats.Of(slope), stats.Of(middle(rest)), len(slopes), stats.Of(slopes[max(low, 1)-1]), stats.Of(slopes[min(high, len(slopes))-1])}
-}
-
-func middle(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return TheilSen{stats.Of(slope), stats.Of(descriptive.Median(rest)), len(slopes), stats.Of(slopes[max(low, 1)-1]), stats.Of(slopes[min(high, len(slopes))-1])}
 }
 
 func mannKendall(t, y []float64) MannKendall {

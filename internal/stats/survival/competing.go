@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -104,7 +105,7 @@ func Incidences(rows []CompetingRow, causes, levels []string, at []float64, leve
 func moments(rows []CompetingRow, causes int, levels []string) ([][]moment, float64, error) {
 	times := make([]float64, len(rows))
 	for i, r := range rows {
-		if math.IsNaN(r.Time) || math.IsInf(r.Time, 0) || r.Time < 0 {
+		if !stats.Finite(r.Time) || r.Time < 0 {
 			return nil, 0, stats.Errorf(stats.NotFinite, "time", "of row %d is negative or not finite", i+1)
 		}
 		if r.Cause < 0 || r.Cause > causes {
@@ -142,7 +143,7 @@ func moments(rows []CompetingRow, causes int, levels []string) ([][]moment, floa
 		for _, m := range counts[g] {
 			out[g] = append(out[g], *m)
 		}
-		slices.SortFunc(out[g], func(a, b moment) int { return less(a.time, b.time) })
+		slices.SortFunc(out[g], func(a, b moment) int { return cmp.Compare(a.time, b.time) })
 	}
 	return out, tolerance, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 func competing(t *rapid.T) []survival.CompetingRow {
@@ -97,14 +98,6 @@ func TestWithoutAnotherCauseFineAndGrayIsCox(t *testing.T) {
 	near(t, cox.LogLik, got.LogLik.Value, 1e-10)
 }
 
-func failed(t *testing.T, err error, kind stats.Kind, where string) {
-	t.Helper()
-	var failure *stats.Failure
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, kind, failure.Kind, err)
-	require.Equal(t, where, failure.Where, err)
-}
-
 // SR-121: competing events of which no incidence, no test or no model can be given are named.
 func TestSR121_CompetingEventsThatSayNothingAreNamed(t *testing.T) {
 	rows := func() []survival.CompetingRow {
@@ -131,13 +124,13 @@ func TestSR121_CompetingEventsThatSayNothingAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if name == "groups apart in time" {
 				_, err := survival.Incidences([]survival.CompetingRow{{1, 0, 0}, {2, 1, 1}, {3, 2, 1}}, []string{"a", "b"}, []string{"x", "y"}, []float64{2}, c.level)
-				failed(t, err, c.kind, c.where)
+				statstest.RequireFailure(t, err, c.kind, c.where)
 				return
 			}
 			data := rows()
 			c.change(data)
 			_, err := survival.Incidences(data, []string{"a", "b"}, []string{"x", "y"}, []float64{2}, c.level)
-			failed(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -177,7 +170,7 @@ func TestSR121_WhatHasNoFineGrayFitIsNamed(t *testing.T) {
 			}
 			c.change(time, cause, x)
 			_, err := survival.FitFineGray(time, cause, []string{"a", "b"}, x, 0.95)
-			failed(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -219,7 +212,7 @@ func TestSR121_WhatHasNoDiscreteHazardIsNamed(t *testing.T) {
 			s := whole()
 			c.change(&s)
 			_, err := survival.FitDiscreteHazard(s, c.cuts, 0.95)
-			failed(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -285,9 +278,9 @@ func FuzzCompeting(f *testing.F) {
 			x = append(x, float64(data[i+2]), float64(data[i+1]/4%3))
 		}
 		result, err := survival.Incidences(rows, []string{"a", "b"}, []string{"x", "y", "z"}, []float64{1, 20}, 0.9)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 		fit, err := survival.FitFineGray(time, cause, []string{"p", "q"}, x, 0.9)
-		ends(t, fit, err)
+		statstest.RequireAnswer(t, fit, err)
 	})
 }
 
@@ -302,9 +295,9 @@ func FuzzDiscreteHazard(f *testing.F) {
 			times = append(times, survival.Censored{Lower: float64(data[i]) / 4, Upper: float64(data[i])/4 + cut})
 		}
 		result, err := survival.FitDiscreteHazard(s, []float64{0, cut, 40}, 0.9)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 		result, err = survival.FitDiscreteIntervals(times, s.Names, s.X, []float64{0, cut, 40}, 0.9)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }
 
@@ -326,6 +319,6 @@ func FuzzLogRank(f *testing.F) {
 		if err == nil {
 			err = test.Beside(strata, 8, 0.9)
 		}
-		ends(t, test, err)
+		statstest.RequireAnswer(t, test, err)
 	})
 }

@@ -1,11 +1,12 @@
-// Package survival estimates and compares times to an event from counts. Floor: ground.
-// It must not need one row a person: events and censorings by distinct time and group are enough, so that
-// ten million courses can be counted where they lie.
+// Package survival estimates and compares times to an event. Floor: ground.
+// It must not need one row a person for curves and their tests: events and censorings by distinct time and group are
+// enough, so that ten million courses can be counted where they lie. Models with covariates take rows.
 //
 // Methods, sources and limits: docs/methods/kaplan-meier.md.
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -45,7 +46,7 @@ func Tally(subjects []Observation, levels []string) ([]Group, error) {
 		if g < 0 {
 			return nil, stats.Errorf(stats.BadInput, "group", "subject %d is in none of the groups", i+1)
 		}
-		if math.IsNaN(s.Time) || math.IsInf(s.Time, 0) {
+		if !stats.Finite(s.Time) {
 			return nil, stats.Errorf(stats.NotFinite, "time", "the time of subject %d is not finite", i+1)
 		}
 		c := counts[g][s.Time]
@@ -83,7 +84,7 @@ func align(groups []Group) ([]Group, float64, error) {
 			return nil, 0, stats.Errorf(stats.EmptyCell, g.Level, "no subject in this group")
 		}
 		for _, c := range g.Counts {
-			if math.IsNaN(c.Time) || math.IsInf(c.Time, 0) {
+			if !stats.Finite(c.Time) {
 				return nil, 0, stats.Errorf(stats.NotFinite, g.Level, "a time is not finite")
 			}
 			if c.Time < 0 || c.Events < 0 || c.Censored < 0 || c.Events+c.Censored == 0 {
@@ -122,15 +123,7 @@ func joinTimes(counts []Count, first map[float64]float64) []Count {
 	for i := range sorted {
 		sorted[i].Time = first[sorted[i].Time]
 	}
-	slices.SortStableFunc(sorted, func(a, b Count) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(sorted, func(a, b Count) int { return cmp.Compare(a.Time, b.Time) })
 	var out []Count
 	for _, c := range sorted {
 		if n := len(out); n > 0 && out[n-1].Time == c.Time {

@@ -149,7 +149,7 @@ func (s Spells) check(times ...[]float64) error {
 	}
 	for i, w := range s.Weight {
 		switch {
-		case math.IsNaN(w) || math.IsInf(w, 0):
+		case !stats.Finite(w):
 			return stats.Errorf(stats.NotFinite, "weights", "of row %d is not finite", i+1)
 		case w <= 0 || w > math.MaxInt32:
 			return stats.Errorf(stats.BadInput, "weights", "of row %d is not positive, or beyond 2^31", i+1)
@@ -187,7 +187,7 @@ func checkTimes(s Spells, times ...[]float64) error {
 	}
 	for _, column := range times {
 		for i, t := range column {
-			if math.IsNaN(t) || math.IsInf(t, 0) {
+			if !stats.Finite(t) {
 				return stats.Errorf(stats.NotFinite, "time", "of row %d is not finite", i+1)
 			}
 		}
@@ -206,7 +206,7 @@ func (o *ordered) standardise(s Spells) error {
 	o.x, o.mean, o.scale = make([]float64, n*p), make([]float64, p), make([]float64, p)
 	for i := range n {
 		for j, v := range s.X[i*p : i*p+p] {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return stats.Errorf(stats.NotFinite, s.Names[j], "row %d is not a finite number", i+1)
 			}
 			o.mean[j] += v / float64(n)
@@ -235,7 +235,7 @@ func (o *ordered) standardise(s Spells) error {
 			return stats.Errorf(stats.OneLevel, name, "has the same value in all rows")
 		}
 	}
-	inChunks(n, func(_, from, to int) {
+	stats.SpreadRows(n, rowsOfChunk, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			row := s.X[o.row[i]*p : o.row[i]*p+p]
 			for j, v := range row {

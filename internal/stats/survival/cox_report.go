@@ -13,22 +13,22 @@ import (
 // CoxResult is all that is reported about a Cox model. Robust fields are there where the rows were clustered or had
 // probability weights; N and NEvents count rows, each as often as its frequency.
 type CoxResult struct {
-	N            int              `json:"n"`
-	WeightSum    *stats.Number    `json:"weight_sum,omitempty"`
-	NEvents      int              `json:"n_events"`
-	Coefficients []CoxCoefficient `json:"coefficients"`
-	VCov         NamedMatrix      `json:"vcov"`
-	NullLogLik   stats.Number     `json:"loglik_null"`
-	LogLik       stats.Number     `json:"loglik"`
-	LRTest       ChiSquare        `json:"lr_test"`
-	WaldTest     ChiSquare        `json:"wald_test"`
-	ScoreTest    ChiSquare        `json:"score_test"`
-	Concordance  stats.Number     `json:"concordance"`
-	RobustVCov   [][]stats.Number `json:"robust_vcov,omitempty"`
-	RobustWald   *ChiSquare       `json:"robust_wald_test,omitempty"`
-	ZPH          []ZPH            `json:"zph"`
-	Baseline     []BaselineHazard `json:"baseline_hazard"`
-	Level        float64          `json:"level"`
+	N            int               `json:"n"`
+	WeightSum    *stats.Number     `json:"weight_sum,omitempty"`
+	NEvents      int               `json:"n_events"`
+	Coefficients []CoxCoefficient  `json:"coefficients"`
+	VCov         stats.NamedMatrix `json:"vcov"`
+	NullLogLik   stats.Number      `json:"loglik_null"`
+	LogLik       stats.Number      `json:"loglik"`
+	LRTest       stats.ChiSquare   `json:"lr_test"`
+	WaldTest     stats.ChiSquare   `json:"wald_test"`
+	ScoreTest    stats.ChiSquare   `json:"score_test"`
+	Concordance  stats.Number      `json:"concordance"`
+	RobustVCov   [][]stats.Number  `json:"robust_vcov,omitempty"`
+	RobustWald   *stats.ChiSquare  `json:"robust_wald_test,omitempty"`
+	ZPH          []ZPH             `json:"zph"`
+	Baseline     []BaselineHazard  `json:"baseline_hazard"`
+	Level        float64           `json:"level"`
 }
 
 // CoxCoefficient is a log hazard ratio, and the hazard ratio with its interval.
@@ -48,24 +48,6 @@ type CoxCoefficient struct {
 	RobustUpper *stats.Number `json:"robust_hr_upper,omitempty"`
 }
 
-// NamedMatrix is a symmetric matrix with the names of its rows.
-type NamedMatrix struct {
-	Names  []string         `json:"names"`
-	Matrix [][]stats.Number `json:"matrix"`
-}
-
-// ChiSquare is a chi-square test.
-type ChiSquare struct {
-	ChiSq  stats.Number `json:"chisq"`
-	DF     int          `json:"df"`
-	PValue stats.Number `json:"p_value"`
-}
-
-func chiSquare(x float64, df int) ChiSquare {
-	t := stats.ChiSquareTest(x, df)
-	return ChiSquare{t.Statistic, df, t.PValue}
-}
-
 // BaselineHazard is the cumulative hazard of a stratum at covariates 0.
 type BaselineHazard struct {
 	Stratum string       `json:"stratum"`
@@ -81,8 +63,8 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 	}
 	p := f.data.p
 	r := CoxResult{N: f.data.copiesOfAll(), NEvents: f.data.events, NullLogLik: stats.Of(f.NullLik), LogLik: stats.Of(f.LogLik),
-		LRTest: chiSquare(2*(f.LogLik-f.NullLik), p), ScoreTest: chiSquare(f.Score, p), WaldTest: chiSquare(f.wald(f.VCov), p),
-		VCov: NamedMatrix{f.spells.Names, numbers(f.VCov)}, Concordance: f.concordance(), Level: level}
+		LRTest: stats.ChiSquareTest(2*(f.LogLik-f.NullLik), p), ScoreTest: stats.ChiSquareTest(f.Score, p), WaldTest: stats.ChiSquareTest(f.wald(f.VCov), p),
+		VCov: stats.NamedMatrix{Names: f.spells.Names, Matrix: stats.Matrix(f.VCov)}, Concordance: f.concordance(), Level: level}
 	if f.spells.Weight != nil {
 		sum := stats.Of(floats.Sum(f.spells.Weight))
 		r.WeightSum = &sum
@@ -99,8 +81,8 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		r.Coefficients = append(r.Coefficients, c)
 	}
 	if f.Robust != nil {
-		wald := chiSquare(f.wald(f.Robust), p)
-		r.RobustVCov, r.RobustWald = numbers(f.Robust), &wald
+		wald := stats.ChiSquareTest(f.wald(f.Robust), p)
+		r.RobustVCov, r.RobustWald = stats.Matrix(f.Robust), &wald
 	}
 	for _, transform := range []Transform{ByKM, ByTime, ByRank, ByLog} {
 		if transform == ByLog && !f.data.positive() {
@@ -122,16 +104,6 @@ func exp(x stats.Number) stats.Number {
 		return x
 	}
 	return stats.Of(math.Exp(x.Value))
-}
-
-func numbers(m *mat.SymDense) [][]stats.Number {
-	out := make([][]stats.Number, m.SymmetricDim())
-	for i := range out {
-		for j := range out {
-			out[i] = append(out[i], stats.Of(m.At(i, j)))
-		}
-	}
-	return out
 }
 
 // wald is b'V^-1b; NaN where V is singular, as a robust one is with few clusters.

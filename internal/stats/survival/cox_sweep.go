@@ -2,10 +2,10 @@ package survival
 
 import (
 	"math"
-	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/mat"
+
+	"afterglow/internal/stats"
 )
 
 // coxPoint is the partial log-likelihood with its derivatives.
@@ -131,8 +131,8 @@ func (f *CoxFit) pass(begin, end int, times []passed) {
 // squares is the lower triangle of the sum over rows of risk times passed hazard times x x'.
 func (f *CoxFit) squares() []float64 {
 	o, p := f.data, f.data.p
-	parts := make([]float64, chunks(o.n)*p*p)
-	inChunks(o.n, func(c, from, to int) {
+	parts := make([]float64, stats.Chunks(o.n, rowsOfChunk)*p*p)
+	stats.SpreadRows(o.n, rowsOfChunk, func(c, from, to int) {
 		sum := parts[c*p*p : (c+1)*p*p]
 		for i := from; i < to; i++ {
 			w := f.risk[i] * f.hazard[i]
@@ -159,7 +159,7 @@ func (f *CoxFit) squares() []float64 {
 // risks fills exp(x'beta) times the weight of every row.
 func (o *ordered) risks(beta, risk []float64) {
 	p := o.p
-	inChunks(o.n, func(_, from, to int) {
+	stats.SpreadRows(o.n, rowsOfChunk, func(_, from, to int) {
 		for i := from; i < to; i++ {
 			eta := 0.0
 			for j, x := range o.x[i*p : i*p+p] {
@@ -175,27 +175,3 @@ func (o *ordered) risks(beta, risk []float64) {
 
 // rowsOfChunk is how many rows one worker takes at a time; chunks, not workers, set the order of addition.
 const rowsOfChunk = 16384
-
-func chunks(n int) int { return (n + rowsOfChunk - 1) / rowsOfChunk }
-
-// inChunks does the rows from..to of every chunk, on all processors where there are several.
-func inChunks(n int, do func(chunk, from, to int)) {
-	count := chunks(n)
-	one := func(c int) { do(c, c*rowsOfChunk, min((c+1)*rowsOfChunk, n)) }
-	workers := min(count, runtime.GOMAXPROCS(0))
-	if workers < 2 {
-		for c := range count {
-			one(c)
-		}
-		return
-	}
-	var wait sync.WaitGroup
-	for w := range workers {
-		wait.Go(func() {
-			for c := w; c < count; c += workers {
-				one(c)
-			}
-		})
-	}
-	wait.Wait()
-}

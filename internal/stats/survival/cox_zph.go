@@ -31,7 +31,7 @@ type ZPH struct {
 // ZPHRow is the test of one coefficient, or of all.
 type ZPHRow struct {
 	Name string `json:"name"`
-	ChiSquare
+	stats.ChiSquare
 }
 
 // ProportionalHazards is the score test that no coefficient drifts linearly in g(time): of theta = 0 in b + theta (g -
@@ -96,9 +96,9 @@ func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
 	all := make([]int, p)
 	for j, name := range f.spells.Names {
 		all[j] = j
-		out.Rows = append(out.Rows, ZPHRow{name, chiSquare(test([]int{j}), 1)})
+		out.Rows = append(out.Rows, ZPHRow{name, stats.ChiSquareTest(test([]int{j}), 1)})
 	}
-	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", chiSquare(test(all), p)})
+	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", stats.ChiSquareTest(test(all), p)})
 	return out, nil
 }
 
@@ -106,9 +106,9 @@ func (f *CoxFit) ProportionalHazards(transform Transform) (ZPH, error) {
 func (f *CoxFit) undefinedZPH(transform Transform) ZPH {
 	out := ZPH{Transform: transform}
 	for _, name := range f.spells.Names {
-		out.Rows = append(out.Rows, ZPHRow{name, ChiSquare{DF: 1}})
+		out.Rows = append(out.Rows, ZPHRow{name, stats.ChiSquare{DF: 1}})
 	}
-	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", ChiSquare{DF: f.data.p}})
+	out.Rows = append(out.Rows, ZPHRow{"GLOBAL", stats.ChiSquare{DF: f.data.p}})
 	return out
 }
 
@@ -186,14 +186,4 @@ func (f *CoxFit) leftKaplanMeier(g []float64) {
 		surv *= 1 - deaths/risk
 		risk -= gone
 	}
-}
-
-func less(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

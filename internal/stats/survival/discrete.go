@@ -1,7 +1,6 @@
 package survival
 
 import (
-	"math"
 	"strconv"
 
 	"afterglow/internal/stats"
@@ -106,7 +105,7 @@ func checkCuts(cuts []float64) error {
 		return stats.Errorf(stats.BadInput, "cuts", "an interval needs two ends")
 	}
 	for i, c := range cuts {
-		if math.IsNaN(c) || math.IsInf(c, 0) || i > 0 && c <= cuts[i-1] {
+		if !stats.Finite(c) || i > 0 && c <= cuts[i-1] {
 			return stats.Errorf(stats.BadInput, "cuts", "must be finite and rise")
 		}
 	}

@@ -135,7 +135,7 @@ func (f *grouped) standardise(names []string) error {
 	for j, name := range names {
 		for i := range n {
 			v := f.x[i*p+j]
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if !stats.Finite(v) {
 				return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
 			}
 			f.mean[j] += v / float64(n)

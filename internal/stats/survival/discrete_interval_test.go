@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/testkit/statstest"
 )
 
 // visits draws times seen at visits, some of which are missed, with a covariate.
@@ -172,10 +173,7 @@ func TestSR121_WhatIntervalsDoNotTellIsNamed(t *testing.T) {
 			times, x := whole()
 			cuts := c.change(times, x)
 			_, err := FitDiscreteIntervals(times, []string{"x"}, x, cuts, 0.95)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -271,7 +272,7 @@ func (f *fineGray) sandwich(beta []float64, info *mat.SymDense) (*mat.SymDense, 
 		}
 	}
 	upTo := func(t float64, inclusive bool) int {
-		k, _ := slices.BinarySearchFunc(events, t, func(e event, t float64) int { return less(e.time, t) })
+		k, _ := slices.BinarySearchFunc(events, t, func(e event, t float64) int { return cmp.Compare(e.time, t) })
 		for inclusive && k < m && events[k].time == t {
 			k++
 		}

@@ -87,7 +87,7 @@ func gray(groups [][]moment, cause int) (GrayTest, error) {
 		return GrayTest{}, stats.Errorf(stats.TooFew, "group", "the difference of the groups has no variance: too few events with two groups at risk")
 	}
 	t := stats.ChiSquareTest(mat.Dot(u, &solved), g-1)
-	return GrayTest{ChiSq: t.Statistic, DF: t.NumeratorDF, PValue: t.PValue}, nil
+	return GrayTest{ChiSq: t.ChiSq, DF: t.DF, PValue: t.PValue}, nil
 }
 
 func nextTime(groups [][]moment, states []grayState) (float64, bool) {

@@ -1,8 +1,6 @@
 package survival
 
 import (
-	"math"
-
 	"afterglow/internal/stats"
 )
 
@@ -44,8 +42,8 @@ type PolicyCurves struct {
 	Policy       Curve `json:"treatment_policy"`
 }
 
-// InterruptedName is the covariate that is 1 from the intercurrent event on.
-const InterruptedName = "intercurrent"
+// interruptedName is the covariate that is 1 from the intercurrent event on.
+const interruptedName = "intercurrent"
 
 func (s Interrupted) check() error {
 	if len(s.Intercurrent) != len(s.Time) {
@@ -55,7 +53,7 @@ func (s Interrupted) check() error {
 		return err
 	}
 	for i, c := range s.Intercurrent {
-		if c.Defined && (math.IsNaN(c.Value) || math.IsInf(c.Value, 0) || c.Value < 0) {
+		if c.Defined && (!stats.Finite(c.Value) || c.Value < 0) {
 			return stats.Errorf(stats.BadInput, "intercurrent", "of row %d is negative or not finite", i+1)
 		}
 		if s.Time[i] <= 0 {
@@ -73,25 +71,18 @@ func (s Interrupted) before(i int) bool {
 }
 
 // Composite takes the intercurrent event as the event.
-func (s Interrupted) Composite() Spells {
-	out := Spells{Names: s.Names, X: s.X}
-	for i, t := range s.Time {
-		event := s.Event[i]
-		if s.before(i) {
-			t, event = s.Intercurrent[i].Value, true
-		}
-		out.Stop, out.Event = append(out.Stop, t), append(out.Event, event)
-	}
-	return out
-}
+func (s Interrupted) Composite() Spells { return s.endingWith(true) }
 
 // Hypothetical censors at the intercurrent event.
-func (s Interrupted) Hypothetical() Spells {
+func (s Interrupted) Hypothetical() Spells { return s.endingWith(false) }
+
+// endingWith ends a subject's time at its intercurrent event, as an event or as a censoring.
+func (s Interrupted) endingWith(asEvent bool) Spells {
 	out := Spells{Names: s.Names, X: s.X}
 	for i, t := range s.Time {
 		event := s.Event[i]
 		if s.before(i) {
-			t, event = s.Intercurrent[i].Value, false
+			t, event = s.Intercurrent[i].Value, asEvent
 		}
 		out.Stop, out.Event = append(out.Stop, t), append(out.Event, event)
 	}
@@ -101,7 +92,7 @@ func (s Interrupted) Hypothetical() Spells {
 // TimeVarying cuts a subject's time at the intercurrent event: a last covariate is 0 up to there and 1 after. One at time 0
 // makes it 1 throughout.
 func (s Interrupted) TimeVarying() Spells {
-	out := Spells{Names: append(append([]string{}, s.Names...), InterruptedName)}
+	out := Spells{Names: append(append([]string{}, s.Names...), interruptedName)}
 	p := len(s.Names)
 	add := func(i int, start, stop float64, event bool, state float64) {
 		if start >= stop {

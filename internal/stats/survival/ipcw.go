@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -174,7 +175,7 @@ func (r CensoringRows) order(o WeightOptions) ([]int, error) {
 		if d := r.Subject[a] - r.Subject[b]; d != 0 {
 			return d
 		}
-		return less(r.Stop[a], r.Stop[b])
+		return cmp.Compare(r.Stop[a], r.Stop[b])
 	})
 	for k, i := range order[:len(order)-1] {
 		if next := order[k+1]; r.Subject[i] == r.Subject[next] && (r.Event[i] || r.Censored[i]) {

@@ -10,11 +10,12 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // stanford are the subjects of the Stanford rows: followed to death or the end, a transplant as the intercurrent event.
 func stanford(t testing.TB) survival.Interrupted {
-	f := frame(t, "heart")
+	f := statstest.Data(t, "heart.csv").Frame()
 	s := survival.Interrupted{Names: []string{"age48", "surgery"}}
 	place := map[float64]int{}
 	for i, stop := range f.Numbers["stop"] {
@@ -64,7 +65,7 @@ func TestAnIntercurrentEventThreeWaysIsThatOfR(t *testing.T) {
 	coefficient(t, got.Hypothetical.Censored, "age48", 0.0145831967638, 0.018432498418, false)
 	coefficient(t, got.Hypothetical.Censored, "surgery", -0.5634154938199, 0.614050053321, false)
 	coefficient(t, got.TimeVarying, "age48", 0.0305363149142, 0.0138927866309, false)
-	coefficient(t, got.TimeVarying, survival.InterruptedName, 0.0160956052965, 0.3085858042285, false)
+	coefficient(t, got.TimeVarying, "intercurrent", 0.0160956052965, 0.3085858042285, false)
 
 	ipcw := got.Hypothetical.IPCW
 	for j, want := range []float64{-1.2329547801348, 0.0435377966386, 0.0288527095848, -0.1228347319894} {
@@ -261,10 +262,7 @@ func TestSR121_CensoringThatCannotBeWeightedIsNamed(t *testing.T) {
 			rows, o := censoringRows(), o
 			c.change(&rows, &o)
 			_, _, err := rows.Weights(o)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind, err)
-			require.Equal(t, c.where, failure.Where, err)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	_, err := survival.Interrupted{Time: []float64{1}, Event: []bool{true}, Intercurrent: []stats.Number{{}}}.AskThreeWays(survival.Efron, 0.95, nil, nil, o)
@@ -336,6 +334,6 @@ func FuzzReweight(f *testing.F) {
 			stable = []int{0}
 		}
 		result, err := s.AskThreeWays(survival.Efron, 0.9, []float64{4, 8, 16}, stable, o)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

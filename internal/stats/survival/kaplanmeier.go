@@ -19,7 +19,7 @@ type Options struct {
 // Validate refuses options that mean nothing.
 func (o Options) Validate() error {
 	for _, t := range o.At {
-		if math.IsNaN(t) || math.IsInf(t, 0) || t < 0 {
+		if !stats.Finite(t) || t < 0 {
 			return stats.Errorf(stats.BadInput, "at", "a time that is negative or not finite")
 		}
 	}

@@ -33,11 +33,11 @@ type LandmarkGroup struct {
 	LandmarkCut
 }
 
-// FromLandmark gives the places of those still at risk after the landmark, and their times from it. An event or a
+// fromLandmark gives the places of those still at risk after the landmark, and their times from it. An event or a
 // censoring at the landmark itself is before it: nothing is left to be seen.
-func FromLandmark(time []float64, event []bool, at float64) (rows []int, moved []float64, cut LandmarkCut, err error) {
+func fromLandmark(time []float64, event []bool, at float64) (rows []int, moved []float64, cut LandmarkCut, err error) {
 	cut = LandmarkCut{At: at, N: len(time)}
-	if math.IsNaN(at) || math.IsInf(at, 0) || at < 0 {
+	if !stats.Finite(at) || at < 0 {
 		return nil, nil, cut, stats.Errorf(stats.BadInput, "landmark", "is negative or not finite")
 	}
 	if err := checkTimes(Spells{Stop: time, Event: event}, time); err != nil {
@@ -76,7 +76,7 @@ func CompareFromLandmark(subjects []Observation, levels []string, at float64, o 
 	for i, s := range subjects {
 		time[i], event[i] = s.Time, s.Event
 	}
-	rows, moved, cut, err := FromLandmark(time, event, at)
+	rows, moved, cut, err := fromLandmark(time, event, at)
 	out := Landmark{LandmarkCut: cut}
 	if err != nil {
 		return out, err
@@ -130,7 +130,7 @@ func CoxFromLandmark(subjects []Observation, levels []string, at float64, names 
 	for i, s := range subjects {
 		time[i], event[i] = s.Time, s.Event
 	}
-	rows, moved, _, err := FromLandmark(time, event, at)
+	rows, moved, _, err := fromLandmark(time, event, at)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // R: survdiff(Surv(time - 60, event) ~ (transplant by day 60)) among the Stanford subjects with time > 60.
@@ -47,7 +48,7 @@ func TestACoxModelFromALandmarkIsThatOfR(t *testing.T) {
 	coefficient(t, got, "transplant", -0.5182570586034, 0.3664198878601, false)
 	coefficient(t, got, "age48", 0.0710819215294, 0.0251758989099, false)
 	_, err = survival.CoxFromLandmark(subjects, []string{"waiting"}, 60, []string{"age48"}, age, survival.Efron, 0.95)
-	failed(t, err, stats.OneLevel, "group")
+	statstest.RequireFailure(t, err, stats.OneLevel, "group")
 }
 
 // No true effect: everyone has the same hazard, and some are exposed while they live. Grouped by ever exposed, the exposed
@@ -109,10 +110,7 @@ func TestSR121_LandmarksThatLeaveNothingAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := survival.CompareFromLandmark(both, []string{"a", "b"}, c.at, survival.Options{Level: 0.95})
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind)
-			require.Equal(t, c.where, failure.Where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -126,6 +124,6 @@ func FuzzLandmark(f *testing.F) {
 			subjects = append(subjects, survival.Observation{Time: float64(data[i]) / 8, Event: data[i+1]&1 > 0, Group: []string{"a", "b"}[data[i+1]/2%2]})
 		}
 		result, err := survival.CompareFromLandmark(subjects, []string{"a", "b"}, at, survival.Options{Level: 0.9, Tau: stats.Number{Value: tau, Defined: true}})
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

@@ -50,7 +50,7 @@ const largestRho = 10
 // S(t-)^rho of the stratum's pooled curve: rho 0 is the log-rank test (Mantel 1966, Cancer Chemother Rep 50:163),
 // rho 1 Peto and Peto's (Harrington & Fleming 1982, Biometrika 69:553). See docs/methods/log-rank.md.
 func LogRank(strata []Stratum, rho float64) (LogRankTest, error) {
-	if math.IsNaN(rho) || math.IsInf(rho, 0) {
+	if !stats.Finite(rho) {
 		return LogRankTest{}, stats.Errorf(stats.NotFinite, "rho", "the weight's power is not finite")
 	}
 	if rho < -largestRho || rho > largestRho {
@@ -205,6 +205,6 @@ func (t *LogRankTest) chiSquare(variance *mat.SymDense) error {
 		return stats.Errorf(stats.TooFew, "group", "no event time with two groups at risk: the difference has no variance")
 	}
 	test := stats.ChiSquareTest(mat.Dot(difference, &solved), len(keep))
-	t.ChiSq, t.DF, t.PValue = test.Statistic, test.NumeratorDF, test.PValue
+	t.ChiSq, t.DF, t.PValue = test.ChiSq, test.DF, test.PValue
 	return nil
 }

@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -111,7 +112,7 @@ func latestFirst(times []float64, group []int) []int {
 		for i := range rows {
 			rows[i] = i
 		}
-		slices.SortStableFunc(rows, func(a, b int) int { return less(times[b], times[a]) })
+		slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(times[b], times[a]) })
 	} else {
 		items := make([]placed, len(times))
 		for i, t := range times {

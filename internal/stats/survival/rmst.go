@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // RestrictedMeans are the restricted means of groups to one Tau, every later group compared with the first. TauMax is the
@@ -117,7 +118,7 @@ func TimeInState(stays []Stay, levels []string, tau, level float64) (RestrictedM
 			for i := range b {
 				b[i] -= a[i]
 			}
-			curves[g].RMST.fill(after-before, norm(b), level)
+			curves[g].RMST.fill(after-before, basis.Norm(b), level)
 		}
 	}
 	result := restrictedMeans(curves, tau, level)

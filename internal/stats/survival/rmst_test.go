@@ -9,6 +9,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // Identity: with everyone followed to the end, the restricted mean is that of min(time, tau), and its variance the sum of
@@ -188,6 +189,6 @@ func FuzzTimeInState(f *testing.F) {
 			stays = append(stays, s)
 		}
 		result, err := survival.TimeInState(stays, []string{"a", "b"}, tau, 0.9)
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
 }

@@ -2,9 +2,6 @@ package survival_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,9 +9,8 @@ import (
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/reference"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
-
-const testdata = "../../../testdata"
 
 type input struct {
 	Time   string       `json:"time"`
@@ -29,12 +25,8 @@ type input struct {
 }
 
 func casesOf(t *testing.T, kind string) []reference.Case {
-	file, err := os.ReadFile(filepath.Join(testdata, "reference", "08-survival.json"))
-	require.NoError(t, err)
-	cases, err := reference.Read(file)
-	require.NoError(t, err)
 	var out []reference.Case
-	for _, c := range cases {
+	for _, c := range statstest.Cases(t, "reference/08-survival.json") {
 		if c.Kind == kind {
 			out = append(out, c)
 		}
@@ -46,11 +38,7 @@ func casesOf(t *testing.T, kind string) []reference.Case {
 // observations reads the subjects of a case by stratum.
 func observations(t *testing.T, c reference.Case) (in input, strata map[string][]survival.Observation) {
 	require.NoError(t, json.Unmarshal(c.Input, &in))
-	file, err := os.ReadFile(filepath.Join(testdata, strings.TrimSuffix(c.Dataset, ".csv"), c.Dataset))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	data, err = data.Keep(c.Rows)
+	data, err := statstest.Data(t, c.Dataset).Keep(c.Rows)
 	require.NoError(t, err)
 	frame := data.Frame(in.Group, in.Strata)
 	strata = map[string][]survival.Observation{}

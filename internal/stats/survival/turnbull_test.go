@@ -1,8 +1,6 @@
 package survival_test
 
 import (
-	"encoding/json"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,6 +10,7 @@ import (
 
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
 
 // radiotherapy are the 46 intervals in months of Finkelstein & Wolfe (1985, Biometrics 41:933), as printed in Klein &
@@ -238,10 +237,7 @@ func TestSR121_IntervalsThatCannotBeAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := survival.FitTurnbull("a", c.times, c.tau)
-			var failure *stats.Failure
-			require.ErrorAs(t, err, &failure)
-			require.Equal(t, c.kind, failure.Kind)
-			require.Equal(t, c.where, failure.Where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 }
@@ -258,19 +254,6 @@ func FuzzTurnbull(f *testing.F) {
 			times = append(times, c)
 		}
 		result, err := survival.FitTurnbull("a", times, stats.Number{Value: tau, Defined: true})
-		ends(t, result, err)
+		statstest.RequireAnswer(t, result, err)
 	})
-}
-
-// ends asserts that an analysis ended in a named failure or in a result that JSON can hold.
-func ends(t testing.TB, result any, err error) {
-	t.Helper()
-	if err != nil {
-		var failure *stats.Failure
-		require.True(t, errors.As(err, &failure), "%v", err)
-		require.NotEmpty(t, failure.Where)
-		return
-	}
-	_, err = json.Marshal(result)
-	require.NoError(t, err)
 }

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"afterglow/internal/stats"
+	"afterglow/internal/stats/basis"
 )
 
 // WeightedCurve is a Kaplan-Meier curve of weighted rows, which may start late and belong to clusters.
@@ -64,7 +65,7 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 		out.RMST = &RMST{Tau: tau.Value}
 		if h.followedTo(tau.Value) {
 			area, influence := h.restrictedMean(tau.Value)
-			out.RMST.fill(area, norm(influence), ci)
+			out.RMST.fill(area, basis.Norm(influence), ci)
 			if s.Cluster != nil {
 				out.shares = influence
 			}
@@ -102,14 +103,6 @@ func (r *RMST) fill(estimate, se, level float64) {
 	e := stats.ZEstimate(estimate, se, level)
 	r.Estimate, r.SE, r.Lower, r.Upper = e.Estimate, e.SE, e.Lower, e.Upper
 	r.RMTL = stats.Of(r.Tau - estimate)
-}
-
-func norm(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v * v
-	}
-	return math.Sqrt(sum)
 }
 
 // hazards are rows with the event times of their curve.

@@ -4,31 +4,19 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/formula"
-	"afterglow/internal/stats/reference"
 	"afterglow/internal/stats/survival"
+	"afterglow/internal/testkit/statstest"
 )
-
-// frame reads a real data set.
-func frame(t testing.TB, set string, texts ...string) formula.Frame {
-	file, err := os.ReadFile(filepath.Join(testdata, set, set+".csv"))
-	require.NoError(t, err)
-	data, err := reference.ReadCSV(file)
-	require.NoError(t, err)
-	return data.Frame(texts...)
-}
 
 // lungWeighted are lung's rows without a gap in the columns used, with weights of 0.5 to 2.5 and frequencies of 1 to 3 by row
 // number i: (7 i mod 5)/2 + 0.5, and 7 i mod 3 + 1.
 func lungWeighted(t testing.TB) (s survival.Spells, frequencies []float64, clusters []int) {
-	f := frame(t, "lung", "sex")
+	f := statstest.Data(t, "lung.csv").Frame("sex")
 	s = survival.Spells{Names: []string{"age", "male", "ph_ecog"}}
 	for i, time := range f.Numbers["time"] {
 		age, ecog, inst := f.Numbers["age"][i], f.Numbers["ph_ecog"][i], f.Numbers["inst"][i]
@@ -121,7 +109,7 @@ func TestWeightedRowsThatStartLateAreThoseOfR(t *testing.T) {
 
 // heart are the Stanford rows with weights (7 i mod 5)/2 + 0.5, clustered by subject.
 func heart(t testing.TB, names ...string) survival.Spells {
-	f := frame(t, "heart")
+	f := statstest.Data(t, "heart.csv").Frame()
 	s := survival.Spells{Names: names}
 	for i, stop := range f.Numbers["stop"] {
 		s.Start, s.Stop = append(s.Start, f.Numbers["start"][i].Value), append(s.Stop, stop.Value)
@@ -339,11 +327,11 @@ func TestSR121_RowsWithoutAWeightedCurveAreNamed(t *testing.T) {
 			s := survival.Spells{Start: []float64{0, 1}, Stop: []float64{3, 4}, Event: []bool{true, false}, Weight: []float64{1, 2}}
 			c.change(&s)
 			_, err := survival.WeightedKaplanMeier("all", s, 0.95, stats.Number{})
-			failed(t, err, c.kind, c.where)
+			statstest.RequireFailure(t, err, c.kind, c.where)
 		})
 	}
 	_, err := survival.WeightedKaplanMeier("all", heart(t), 0.95, stats.Of(-1))
-	failed(t, err, stats.BadInput, "tau")
+	statstest.RequireFailure(t, err, stats.BadInput, "tau")
 }
 
 // People with a row in each of two groups: the difference's error is that of the people's own differences. Without censoring a

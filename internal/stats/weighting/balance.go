@@ -1,6 +1,7 @@
 package weighting
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -131,14 +132,6 @@ func lovePlot(pairs []PairBalance) []LovePoint {
 		at := &out[len(out)-1]
 		at.SMDBefore, at.SMDAfter = larger(at.SMDBefore, b.SMDBefore), larger(at.SMDAfter, b.SMDAfter)
 	}
-	slices.SortStableFunc(out, func(a, b LovePoint) int {
-		switch {
-		case a.SMDBefore.Value > b.SMDBefore.Value:
-			return -1
-		case a.SMDBefore.Value < b.SMDBefore.Value:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b LovePoint) int { return cmp.Compare(b.SMDBefore.Value, a.SMDBefore.Value) })
 	return out
 }

@@ -6,15 +6,20 @@ import (
 	"afterglow/internal/stats"
 )
 
-// Scale says what an effect is measured in.
+// Scale says what an effect is measured in. Ratios of odds and hazards are near risk ratios where the outcome is rare (below
+// about 15 %), and are taken to them by an approximation where it is common.
 type Scale string
 
 const (
-	RiskRatio        Scale = "rr"
-	OddsRatioRare    Scale = "or_rare"
-	OddsRatioCommon  Scale = "or_common"
-	HazardRatioRare  Scale = "hr_rare"
-	HazardRatioMany  Scale = "hr_common"
+	// RiskRatio is taken as it is.
+	RiskRatio Scale = "rr"
+	// OddsRatioRare and OddsRatioCommon are ratios of odds.
+	OddsRatioRare   Scale = "or_rare"
+	OddsRatioCommon Scale = "or_common"
+	// HazardRatioRare and HazardRatioCommon are ratios of hazards.
+	HazardRatioRare   Scale = "hr_rare"
+	HazardRatioCommon Scale = "hr_common"
+	// StandardisedMean is a difference of means in standard deviations.
 	StandardisedMean Scale = "smd"
 )
 
@@ -39,7 +44,7 @@ func Confounding(scale Scale, estimate float64, lower, upper, se stats.Number) (
 	if err != nil {
 		return EValue{}, err
 	}
-	if math.IsNaN(estimate) || math.IsInf(estimate, 0) || scale != StandardisedMean && estimate <= 0 {
+	if !stats.Finite(estimate) || scale != StandardisedMean && estimate <= 0 {
 		return EValue{}, stats.Errorf(stats.BadInput, "estimate", "a ratio must be positive and finite")
 	}
 	out := EValue{RR: stats.Of(convert(estimate))}
@@ -94,7 +99,7 @@ func conversion(scale Scale) (func(float64) float64, error) {
 		return func(x float64) float64 { return x }, nil
 	case OddsRatioCommon:
 		return math.Sqrt, nil
-	case HazardRatioMany:
+	case HazardRatioCommon:
 		return func(x float64) float64 {
 			return math.Expm1(-math.Ln2*math.Sqrt(x)) / math.Expm1(-math.Ln2/math.Sqrt(x))
 		}, nil

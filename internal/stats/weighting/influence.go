@@ -9,7 +9,8 @@ import (
 )
 
 // Contrast is a group's mean minus another's. The main error is that of the stacked estimating equations; the HC0 error
-// takes the weights as known. PHolm is corrected for the number of comparisons that are given. Unadjusted is the plain difference of means. Withheld says why there is no comparison.
+// takes the weights as known. PHolm is corrected for the number of comparisons that are given. Unadjusted is the plain
+// difference of means. Withheld says why there is no comparison.
 type Contrast struct {
 	Group      string       `json:"group"`
 	Against    string       `json:"against"`

@@ -117,19 +117,13 @@ func cutNotes(n int) []string {
 	return []string{fmt.Sprintf("%d weights were cut to a quantile: the groups are then no longer balanced, and the interval does not count the bias that this leaves", n)}
 }
 
-// largest is a number whose square, and the sum of many, is still finite.
-const largest = 1e150
-
 // checkOutcome refuses values that are not finite or too large to square, and an outcome without variation.
 func checkOutcome(name string, y []float64) error {
 	varies := false
-	for i, v := range y {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return stats.Errorf(stats.NotFinite, name, "row %d is not a finite number", i+1)
-		}
-		if math.Abs(v) > largest {
-			return stats.Errorf(stats.NotFinite, name, "row %d is too large to square", i+1)
-		}
+	if err := stats.CheckFinite(name, y...); err != nil {
+		return err
+	}
+	for _, v := range y {
 		varies = varies || v != y[0]
 	}
 	if !varies {

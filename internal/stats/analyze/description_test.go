@@ -2,14 +2,13 @@ package analyze_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/stats/analyze"
 	"afterglow/internal/stats/reference"
+	"afterglow/internal/testkit/statstest"
 )
 
 // What --kinds says a kind gives is what the references expect of it; labels by a column's own name aside.
@@ -25,20 +24,12 @@ func TestEveryExpectedFieldIsDescribed(t *testing.T) {
 		require.NotContains(t, described, d.Kind, "a kind twice")
 		described[d.Kind] = names
 	}
-	specs, err := filepath.Glob(filepath.Join(testdata, "reference", "*.json"))
-	require.NoError(t, err)
-	for _, spec := range specs {
-		file, err := os.ReadFile(spec)
-		require.NoError(t, err)
-		cases, err := reference.Read(file)
-		require.NoError(t, err)
-		for _, c := range cases {
-			var expected map[string]any
-			require.NoError(t, json.Unmarshal(c.Expected, &expected))
-			for name, value := range expected {
-				if names, computed := described[c.Kind]; computed && value != nil {
-					require.Contains(t, names, name, "%s of %s", name, c.Kind)
-				}
+	for _, c := range statstest.Cases(t, "reference/*.json") {
+		var expected map[string]any
+		require.NoError(t, json.Unmarshal(c.Expected, &expected))
+		for name, value := range expected {
+			if names, computed := described[c.Kind]; computed && value != nil {
+				require.Contains(t, names, name, "%s of %s", name, c.Kind)
 			}
 		}
 	}
@@ -56,7 +47,7 @@ func TestOneFailingCaseDoesNotStopTheRest(t *testing.T) {
 		{"id": "g", "kind": "descriptives", "dataset": "sleep.csv", "rows": [{"column": "extra", "op": "~", "value": 1}], "input": {"column": "extra", "level": 0.95}},
 		{"id": "h", "kind": "evalue", "input": {"type": "rr", "estimate": 0.5}}]}`))
 	require.NoError(t, err)
-	results := analyze.Run(cases, files)
+	results := analyze.Run(cases, statstest.File)
 	require.Len(t, results, len(cases))
 	for i, want := range []struct{ kind, where string }{{}, {"bad-input", "kind"}, {"bad-input", "dataset"}, {"bad-input", "nobody"},
 		{"bad-input", "input"}, {"bad-input", "a"}, {"bad-input", "extra"}, {}} {
