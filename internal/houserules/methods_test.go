@@ -35,7 +35,12 @@ func TestEveryMethodHasAPageAndEveryPageAMethod(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(root, "docs/methods/*.md"))
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)
+	index, err := os.ReadFile(filepath.Join(root, "docs/methods/README.md"))
+	require.NoError(t, err)
 	for _, page := range pages {
+		if base := filepath.Base(page); base != "README.md" && !strings.Contains(string(index), "("+base+")") {
+			t.Errorf("docs/methods/README.md does not list %s", base)
+		}
 		name := strings.TrimSuffix(filepath.Base(page), ".md")
 		if !named[name] {
 			t.Errorf("no function's comment names docs/methods/%s.md", name)
