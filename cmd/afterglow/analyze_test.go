@@ -116,6 +116,14 @@ func TestValidateReportsEveryField(t *testing.T) {
 		require.Equal(t, "true", row[6], row)
 	}
 
+	copyOf("reference/01-descriptives.json", "crosscheck/reference/01-simple.json", func(s string) string {
+		return strings.Replace(s, `"n": 100`, `"n": 101`, 1)
+	})
+	stdout, _, code = statisticsRun(t, "", "validate", "--references", folder)
+	require.Equal(t, exitFailed, code, "the second set counts as well")
+	require.Contains(t, stdout, "crosscheck/01-simple.json")
+	require.NoError(t, os.RemoveAll(filepath.Join(folder, "crosscheck")))
+
 	copyOf("reference/01-descriptives.json", "reference/01-descriptives.json", func(s string) string {
 		return strings.Replace(s, `"mean": 23.33`, `"mean": 23.34`, 1)
 	})

@@ -58,8 +58,18 @@ func (c *validateCmd) Run(k *kong.Context) error {
 		return fault.New(fault.KindNotFound, "validate", "there are no reference/*.json in %s; name their folder with --references", folder)
 	}
 	v := validation{Software: software(), References: folder, Failing: []reference.Field{}}
+	// The folder may hold a second set of references with data sets of its own.
+	others, err := filepath.Glob(filepath.Join(folder, "crosscheck", "reference", "*.json"))
+	if err != nil {
+		return fault.New(fault.KindInvalid, "validate", "%s cannot be searched: %v", folder, err)
+	}
 	for _, spec := range specs {
-		if err := v.file(spec, filesBelow(folder)); err != nil {
+		if err := v.file(filepath.Base(spec), spec, filesBelow(folder)); err != nil {
+			return err
+		}
+	}
+	for _, spec := range others {
+		if err := v.file("crosscheck/"+filepath.Base(spec), spec, filesBelow(filepath.Join(folder, "crosscheck"), folder)); err != nil {
 			return err
 		}
 	}
@@ -105,22 +115,23 @@ func findReferences(given string) (string, error) {
 	return "", fault.New(fault.KindNotFound, "validate", "the references are neither in the source tree nor beside the program; name their folder with --references")
 }
 
-// filesBelow finds a data set by its name in the folder of its source.
-func filesBelow(folder string) analyze.Files {
+// filesBelow finds a data set by its name in the folder of its source, below the first of the folders that has it.
+func filesBelow(folders ...string) analyze.Files {
 	return func(name string) ([]byte, error) {
 		if !filepath.IsLocal(name) {
 			return nil, fs.ErrNotExist
 		}
-		found, err := filepath.Glob(filepath.Join(folder, "*", name))
-		if err != nil || len(found) == 0 {
-			return nil, fs.ErrNotExist
+		for _, folder := range folders {
+			if found, err := filepath.Glob(filepath.Join(folder, "*", name)); err == nil && len(found) > 0 {
+				return os.ReadFile(found[0])
+			}
 		}
-		return os.ReadFile(found[0])
+		return nil, fs.ErrNotExist
 	}
 }
 
 // file runs one reference file. What a case expects is kept from the methods.
-func (v *validation) file(spec string, files analyze.Files) error {
+func (v *validation) file(name, spec string, files analyze.Files) error {
 	content, err := os.ReadFile(spec)
 	if err != nil {
 		return fmt.Errorf("read the references: %w", err)
@@ -133,7 +144,7 @@ func (v *validation) file(spec string, files analyze.Files) error {
 	for i := range asked {
 		asked[i].Expected = nil
 	}
-	f := validatedFile{File: filepath.Base(spec)}
+	f := validatedFile{File: name}
 	for i, got := range analyze.Run(asked, files) {
 		fields, err := compared(cases[i], got)
 		if err != nil {
@@ -166,16 +177,16 @@ func compared(c reference.Case, got analyze.Result) ([]reference.Field, error) {
 }
 
 func (v *validation) print(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "%s against %s\n\n%-32s %14s %18s\n", v.Software, v.References, "file", "cases hold", "fields hold"); err != nil {
+	if _, err := fmt.Fprintf(w, "%s against %s\n\n%-42s %14s %18s\n", v.Software, v.References, "file", "cases hold", "fields hold"); err != nil {
 		return err
 	}
 	for _, f := range v.Files {
-		fmt.Fprintf(w, "%-32s %6d of %4d %8d of %6d\n", f.File, f.CasesHold, f.Cases, f.FieldsHold, f.Fields)
+		fmt.Fprintf(w, "%-42s %6d of %4d %8d of %6d\n", f.File, f.CasesHold, f.Cases, f.FieldsHold, f.Fields)
 	}
 	for _, f := range v.Failing {
 		fmt.Fprintf(w, "does not hold: %s\n", f)
 	}
-	_, err := fmt.Fprintf(w, "%-32s %6d of %4d %8d of %6d\n", "all", v.CasesHold, v.Cases, v.FieldsHold, v.Fields)
+	_, err := fmt.Fprintf(w, "%-42s %6d of %4d %8d of %6d\n", "all", v.CasesHold, v.Cases, v.FieldsHold, v.Fields)
 	return err
 }
 
