@@ -279,3 +279,22 @@ func TestTheSimulatedCorrelationIsRecovered(t *testing.T) {
 		}
 	}
 }
+
+// Robust errors of few clusters are too small; whoever reads them is told.
+func TestFewClustersAreNoted(t *testing.T) {
+	for clusters, noted := range map[int]bool{12: true, 39: true, 40: false} {
+		source := rand.New(rand.NewPCG(3, uint64(clusters)))
+		d := Data{Names: []string{"(Intercept)", "x"}, Response: "y"}
+		for c := range clusters {
+			for w := range 3 {
+				d.X, d.Y = append(d.X, 1, source.NormFloat64()), append(d.Y, source.NormFloat64())
+				d.Cluster, d.Wave = append(d.Cluster, c), append(d.Wave, w)
+			}
+		}
+		fit, err := New(glm.Gaussian, Exchangeable, d)
+		require.NoError(t, err)
+		r, err := fit.Report(d.Names, len(d.Y), 0.95)
+		require.NoError(t, err)
+		require.Equal(t, noted, len(r.Notes) == 1, clusters)
+	}
+}

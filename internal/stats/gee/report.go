@@ -19,6 +19,7 @@ type Result struct {
 	// SEOverNMinusP are the robust errors times root K/(K - p), K clusters, a rough correction for few clusters.
 	SEOverNMinusP []stats.Number `json:"se_robust_over_n_minus_p"`
 	Level         float64        `json:"level"`
+	Notes         []string       `json:"notes"`
 }
 
 // Coefficient has its robust error, Wald's chi-square and interval, and the naive error beside them.
@@ -38,7 +39,7 @@ func (f *Fit) Report(names []string, rows int, level float64) (Result, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return Result{}, err
 	}
-	r := Result{NObs: rows, NClusters: f.Clusters, MaxCluster: f.Largest, VCovRobust: stats.NamedMatrix{Names: names, Matrix: stats.Matrix(f.Robust)},
+	r := Result{NObs: rows, NClusters: f.Clusters, Notes: stats.FewClusters(f.Clusters), MaxCluster: f.Largest, VCovRobust: stats.NamedMatrix{Names: names, Matrix: stats.Matrix(f.Robust)},
 		VCovNaive: stats.Matrix(f.Naive), Alpha: []stats.Number{}, Scale: stats.Of(f.Scale), Level: level}
 	for _, a := range f.Alpha {
 		r.Alpha = append(r.Alpha, stats.Of(a))

@@ -29,6 +29,7 @@ type CoxResult struct {
 	ZPH          []ZPH             `json:"zph"`
 	Baseline     []BaselineHazard  `json:"baseline_hazard"`
 	Level        float64           `json:"level"`
+	Notes        []string          `json:"notes,omitempty"`
 }
 
 // CoxCoefficient is a log hazard ratio, and the hazard ratio with its interval.
@@ -79,6 +80,13 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 			c.RobustSE, c.RobustZ, c.RobustP, c.RobustLower, c.RobustUpper = &b.SE, &b.Statistic, &b.PValue, &lower, &upper
 		}
 		r.Coefficients = append(r.Coefficients, c)
+	}
+	if f.spells.Cluster != nil {
+		clusters := map[int]bool{}
+		for _, c := range f.spells.Cluster {
+			clusters[c] = true
+		}
+		r.Notes = stats.FewClusters(len(clusters))
 	}
 	if f.Robust != nil {
 		wald := stats.ChiSquareTest(f.wald(f.Robust), p)

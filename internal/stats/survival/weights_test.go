@@ -371,3 +371,19 @@ func TestClustersInBothGroupsTieTheirRestrictedMeansTogether(t *testing.T) {
 	require.Less(t, tied.Differences[0].SE.Value, untied.Differences[0].SE.Value)
 	require.Less(t, tied.Ratios[0].LogSE.Value, untied.Ratios[0].LogSE.Value)
 }
+
+// Robust errors of few clusters are too small; whoever reads them is told.
+func TestFewClustersOfACoxModelAreNoted(t *testing.T) {
+	source := rand.New(rand.NewPCG(5, 5))
+	s := survival.Spells{Names: []string{"x"}}
+	for i := range 120 {
+		s.Stop, s.Event = append(s.Stop, source.ExpFloat64()), append(s.Event, source.Float64() < 0.7)
+		s.X, s.Cluster = append(s.X, source.NormFloat64()), append(s.Cluster, i%12)
+	}
+	fit, err := survival.FitCox(s, survival.Efron)
+	require.NoError(t, err)
+	r, err := fit.Report(0.95, nil, 0)
+	require.NoError(t, err)
+	require.Len(t, r.Notes, 1)
+	require.Contains(t, r.Notes[0], "12 clusters")
+}
