@@ -3,11 +3,9 @@ package durability
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
-	"afterglow/internal/stats"
-	"afterglow/internal/stats/glm"
+	"afterglow/internal/stats/survival"
 	"afterglow/internal/warehouse"
 )
 
@@ -44,8 +42,8 @@ type comparedGroup struct {
 // hazardRatio is a group's hazard over the first group's; without a value the note
 // says why.
 type hazardRatio struct {
-	value, lower, upper, p, logSE *float64
-	note                          string
+	value, lower, upper, p *float64
+	note                   string
 }
 
 // compare asks for the counts between assessments and fits both models.
@@ -121,106 +119,35 @@ func commonest(rows []warehouse.LossInterval, limit int) (kept []warehouse.LossI
 	return kept, leftOut
 }
 
-// informative drops what the likelihood's maximum does not depend on, and where it
-// lies at infinity: groups and pairs of visits in which all or none lost their
-// response. Dropping one can leave another so, hence the loop.
-func informative(rows []warehouse.LossInterval) []warehouse.LossInterval {
-	for {
-		n, lost := map[any]int{}, map[any]int{}
-		for _, r := range rows {
-			for _, key := range []any{r.Group, pairOf(r)} {
-				n[key] += r.N
-				lost[key] += r.Lost
-			}
-		}
-		varies := func(key any) bool { return lost[key] > 0 && lost[key] < n[key] }
-		before := len(rows)
-		rows = slices.DeleteFunc(slices.Clone(rows), func(r warehouse.LossInterval) bool { return !varies(r.Group) || !varies(pairOf(r)) })
-		if len(rows) == before {
-			return rows
-		}
-	}
-}
-
-// hazardRatios fits the model and gives each group's ratio to the first, whose own
-// is empty.
+// hazardRatios are the model's ratios of each group to the first, whose own is
+// empty, with words where there is none.
 func hazardRatios(rows []warehouse.LossInterval, groups []string, adjusted bool, level float64) ([]hazardRatio, error) {
-	out := make([]hazardRatio, len(groups))
-	rows = informative(rows)
-	inModel := func(group string) bool {
-		return slices.ContainsFunc(rows, func(r warehouse.LossInterval) bool { return r.Group == group })
+	counts, covariate := make([]survival.IntervalCounts, len(rows)), ""
+	for i, r := range rows {
+		counts[i] = survival.IntervalCounts{Group: r.Group, Interval: r.From + " to " + r.To, Covariate: float64(r.Baseline), N: r.N, Events: r.Lost}
 	}
-	names := []string{}
-	for i, group := range groups {
-		switch {
-		case i == 0:
-		case !inModel(groups[0]):
-			out[i].note = "no ratio: in " + groups[0] + " the response was lost by all or by none"
-		case !inModel(group):
-			out[i].note = "no ratio: in " + group + " the response was lost by all or by none"
-		default:
-			names = append(names, group)
-		}
+	if adjusted {
+		covariate = "baseline"
 	}
-	if len(names) == 0 {
-		return out, nil
-	}
-	fit, err := fitHazard(rows, names, adjusted)
+	ratios, err := survival.CompareHazards(counts, groups, covariate, level)
+	failed := ""
 	if err != nil {
 		reason, err := unfit(err)
 		if err != nil {
 			return nil, err
 		}
-		for i := range out[1:] {
-			out[i+1] = hazardRatio{note: cmp.Or(out[i+1].note, "no ratio: "+reason)}
-		}
-		return out, nil
+		failed = "no ratio: " + reason
 	}
-	for j, name := range names {
-		e := stats.ZEstimate(fit.Beta[j], fit.SE(j), level)
-		out[slices.Index(groups, name)] = hazardRatio{value: exponential(e.Estimate), lower: exponential(e.Lower), upper: exponential(e.Upper),
-			p: pointer(e.PValue), logSE: pointer(e.SE)}
+	out := make([]hazardRatio, len(groups))
+	for i, r := range ratios {
+		out[i] = hazardRatio{value: pointer(r.Ratio), lower: pointer(r.Lower), upper: pointer(r.Upper), p: pointer(r.PValue)}
+		switch {
+		case i == 0:
+		case r.Extreme != "":
+			out[i].note = "no ratio: in " + r.Extreme + " the response was lost by all or by none"
+		default:
+			out[i].note = failed
+		}
 	}
 	return out, nil
-}
-
-// fitHazard has a column for each named group, one for each pair of visits, then the
-// baseline where it adjusts; a row is weighted by how many it stands for.
-func fitHazard(rows []warehouse.LossInterval, names []string, adjusted bool) (*glm.Fit, error) {
-	data := glm.Data{Response: "lost", Names: slices.Clone(names)}
-	pairs := []pair{}
-	for _, r := range rows {
-		if !slices.Contains(pairs, pairOf(r)) {
-			pairs = append(pairs, pairOf(r))
-			data.Names = append(data.Names, r.From+" to "+r.To)
-		}
-	}
-	if adjusted {
-		data.Names = append(data.Names, "baseline")
-	}
-	for _, r := range rows {
-		x := make([]float64, len(data.Names))
-		if i := slices.Index(names, r.Group); i >= 0 {
-			x[i] = 1
-		}
-		x[len(names)+slices.Index(pairs, pairOf(r))] = 1
-		if adjusted {
-			x[len(x)-1] = float64(r.Baseline)
-		}
-		for lost, n := range []int{r.N - r.Lost, r.Lost} {
-			if n > 0 {
-				data.X, data.Y, data.Weights = append(data.X, x...), append(data.Y, float64(lost)), append(data.Weights, float64(n))
-			}
-		}
-	}
-	return glm.New(glm.CLogLog, data)
-}
-
-// exponential gives nothing where the number is undefined or the result too large
-// to write.
-func exponential(n stats.Number) *float64 {
-	if !n.Defined {
-		return nil
-	}
-	return defined(math.Exp(n.Value))
 }

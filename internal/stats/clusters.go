@@ -15,3 +15,15 @@ func FewClusters(n int) []string {
 	return []string{fmt.Sprintf("there are %d clusters: robust errors, p-values and intervals are those of many, which are too small, and too short, with fewer than %d",
 		n, enoughClusters)}
 }
+
+// CountClusters is how many clusters rows are in; without clusters (nil) every row is one.
+func CountClusters(cluster []int, rows int) int {
+	if cluster == nil {
+		return rows
+	}
+	seen := map[int]bool{}
+	for _, c := range cluster {
+		seen[c] = true
+	}
+	return len(seen)
+}

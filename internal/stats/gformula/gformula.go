@@ -103,7 +103,7 @@ func Mediate(d Data, o Options) (Result, error) {
 		return Result{}, err
 	}
 	means := f.means(o)
-	r := Result{N: len(d.Y), NExcluded: d.Excluded, NClusters: d.clusters(), From: o.From, To: o.To, Draws: o.Draws, Level: o.Level,
+	r := Result{N: len(d.Y), NExcluded: d.Excluded, NClusters: stats.CountClusters(d.Cluster, len(d.Y)), From: o.From, To: o.To, Draws: o.Draws, Level: o.Level,
 		MeanToTo: stats.Of(means.toTo), MeanToFrom: stats.Of(means.toFrom), MeanFromTo: stats.Of(means.fromTo), MeanFromFrom: stats.Of(means.fromFrom),
 		MediatorModel: coefficients(d.mediatorNames(), f.mediator), OutcomeModel: coefficients(d.outcomeNames(), f.outcome)}
 	if d.MediatorFamily == glm.Gaussian {
@@ -149,21 +149,10 @@ func (d Data) check(o Options) error {
 			return stats.Errorf(stats.BadInput, "cluster", "holds a number that is no cluster's")
 		}
 	}
-	if d.clusters() < 2 {
+	if stats.CountClusters(d.Cluster, len(d.Y)) < 2 {
 		return stats.Errorf(stats.TooFew, "cluster", "one cluster cannot be resampled")
 	}
 	return nil
-}
-
-func (d Data) clusters() int {
-	if d.Cluster == nil {
-		return len(d.Y)
-	}
-	seen := map[int]bool{}
-	for _, c := range d.Cluster {
-		seen[c] = true
-	}
-	return len(seen)
 }
 
 func coefficients(names []string, fit *glm.Fit) []Coefficient {

@@ -82,11 +82,7 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		r.Coefficients = append(r.Coefficients, c)
 	}
 	if f.spells.Cluster != nil {
-		clusters := map[int]bool{}
-		for _, c := range f.spells.Cluster {
-			clusters[c] = true
-		}
-		r.Notes = stats.FewClusters(len(clusters))
+		r.Notes = stats.FewClusters(stats.CountClusters(f.spells.Cluster, f.data.n))
 	}
 	if f.Robust != nil {
 		wald := stats.ChiSquareTest(f.wald(f.Robust), p)

@@ -109,7 +109,7 @@ func AIPW(in Models) (Robust, error) {
 	}
 	w := weigh(plain, model)
 	parts := propensityStrata(in.Levels, in.Group, w.shares)
-	out := Robust{N: len(in.Group), NExcluded: in.Excluded, NClusters: distinct(in.Cluster, len(in.Group)), Propensity: propensityRows(in.Levels, in.Names, model),
+	out := Robust{N: len(in.Group), NExcluded: in.Excluded, NClusters: stats.CountClusters(in.Cluster, len(in.Group)), Propensity: propensityRows(in.Levels, in.Names, model),
 		Overlap: append(cells, parts...), Level: in.Level,
 		Notes: append(fewNotes(in.Levels, in.Group, in.Cluster), overlapNotes(ATE, in.Levels, parts)...)}
 	out.WeightMax = stats.Of(slices.Max(w.w))

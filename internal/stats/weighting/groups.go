@@ -135,7 +135,7 @@ func CompareGroups(in Groups) (Weighted, error) {
 		return Weighted{}, err
 	}
 	w := weigh(in, model)
-	out := Weighted{N: len(in.Group), NExcluded: in.Excluded, NClusters: distinct(in.Cluster, len(in.Group)), Estimand: in.Estimand, Level: in.Level,
+	out := Weighted{N: len(in.Group), NExcluded: in.Excluded, NClusters: stats.CountClusters(in.Cluster, len(in.Group)), Estimand: in.Estimand, Level: in.Level,
 		Truncation: w.cuts, Weights: w.w, Propensity: propensityRows(in.Levels, in.Names, model)}
 	if in.Estimand == ATT {
 		out.Target = in.Levels[in.Target]
@@ -317,16 +317,4 @@ func propensityRows(levels, names []string, model *glm.MultinomialFit) []LevelRo
 		}
 	}
 	return out
-}
-
-// distinct counts clusters; without any, rows.
-func distinct(cluster []int, rows int) int {
-	if cluster == nil {
-		return rows
-	}
-	seen := map[int]bool{}
-	for _, c := range cluster {
-		seen[c] = true
-	}
-	return len(seen)
 }
