@@ -76,7 +76,7 @@ func TestTimeToLossOfARealTrial(t *testing.T) {
 
 	// The restricted mean among everyone is the share of responders times theirs.
 	for _, arm := range []string{"TAU", "BtheB"} {
-		among, all := named(t, got, "restricted_mean", arm, ""), named(t, got, "restricted_mean_treated", arm, "")
+		among, all := named(t, got, "restricted_mean", arm, ""), named(t, got, "restricted_mean_assessed", arm, "")
 		require.InDelta(t, *among.Estimate*float64(responders[arm])/float64(assessed[arm]), *all.Estimate, 1e-9)
 	}
 	one, err := f.asker.Ask(t.Context(), "time-to-loss", "btheb", map[string]string{"group": "all", "tau": "91"})

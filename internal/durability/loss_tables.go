@@ -53,8 +53,8 @@ func (q *timeToLoss) means() []mean {
 		within, float64(first.Day)+q.tau, anchorWords(q.f.study.Anchor), first.Name)
 	return []mean{
 		{name: "restricted_mean", note: within, result: q.curves},
-		{name: "restricted_mean_treated", caption: "Days in response of everyone assessed at " + first.Name, note: everyone, result: q.assessed},
-		{name: "restricted_mean_everyone", caption: "Days in response of everyone treated", result: q.treated,
+		{name: "restricted_mean_assessed", caption: "Days in response of everyone assessed at " + first.Name, note: everyone, result: q.assessed},
+		{name: "restricted_mean_treated", caption: "Days in response of everyone treated", result: q.treated,
 			note: everyone + ", as has who was not assessed there, so that each mean is the least it can be"},
 	}
 }

@@ -179,7 +179,7 @@ func TestTheRestrictedMeanOfEveryoneStandsBesideEveryComparison(t *testing.T) {
 	got, err := f.asker.Ask(t.Context(), "time-to-loss", "btheb", nil)
 	require.NoError(t, err)
 	treated := map[string]finding.Estimate{}
-	for _, e := range got.Named("restricted_mean_treated") {
+	for _, e := range got.Named("restricted_mean_assessed") {
 		treated[e.Group] = e
 		require.Equal(t, 30, e.N)
 		require.Contains(t, e.Note, "days in response within 182 days of 2m, which is day 243 from the start of the course")
@@ -187,14 +187,14 @@ func TestTheRestrictedMeanOfEveryoneStandsBesideEveryComparison(t *testing.T) {
 	require.Len(t, treated, 3)
 	require.Zero(t, *treated["high"].Estimate, "nobody was in response")
 	for _, level := range []string{"middle", "high"} {
-		d := named(t, got, "restricted_mean_treated_difference", level+" - low", "")
+		d := named(t, got, "restricted_mean_assessed_difference", level+" - low", "")
 		require.InDelta(t, *treated[level].Estimate-*treated["low"].Estimate, *d.Estimate, 1e-9)
 		require.NotNil(t, d.CILower)
 		require.NotNil(t, d.P)
 		require.Equal(t, 60, d.N)
 	}
 	// A terminal shows tables, not estimates.
-	for _, name := range []string{"restricted_mean_treated", "restricted_mean_everyone"} {
+	for _, name := range []string{"restricted_mean_assessed", "restricted_mean_treated"} {
 		table, ok := got.Table(name)
 		require.True(t, ok)
 		require.Len(t, table.Rows, 3)
@@ -203,7 +203,7 @@ func TestTheRestrictedMeanOfEveryoneStandsBesideEveryComparison(t *testing.T) {
 			require.Equal(t, []finding.Cell{finding.Optional(d.Estimate), finding.Optional(d.CILower), finding.Optional(d.CIUpper), finding.Optional(d.P)}, table.Rows[i+1][5:])
 		}
 	}
-	everyone := named(t, got, "restricted_mean_everyone", "low", "")
+	everyone := named(t, got, "restricted_mean_treated", "low", "")
 	require.Equal(t, 31, everyone.N, "one was never assessed")
 	require.InDelta(t, *treated["low"].Estimate*30/31, *everyone.Estimate, 1e-9, "and counts as not in response")
 	require.Len(t, got.Named("restricted_mean_difference"), 1, "only two groups have responders")

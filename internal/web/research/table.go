@@ -176,10 +176,10 @@ var timeQuantities = []struct{ name, label, short string }{
 	{"median_time", "Median, days", "median"},
 	{"restricted_mean", "Mean of responders, days", "mean of responders"},
 	{"restricted_mean_difference", "Difference of these means, days", "difference of responders"},
-	{"restricted_mean_treated", "Mean of everyone assessed, days", "mean of everyone assessed"},
-	{"restricted_mean_treated_difference", "Difference of these means, days", "difference of everyone assessed"},
-	{"restricted_mean_everyone", "Mean of everyone treated, days", "mean of everyone treated"},
-	{"restricted_mean_everyone_difference", "Difference of these means, days", "difference of everyone treated"},
+	{"restricted_mean_assessed", "Mean of everyone assessed, days", "mean of everyone assessed"},
+	{"restricted_mean_assessed_difference", "Difference of these means, days", "difference of everyone assessed"},
+	{"restricted_mean_treated", "Mean of everyone treated, days", "mean of everyone treated"},
+	{"restricted_mean_treated_difference", "Difference of these means, days", "difference of everyone treated"},
 }
 
 // timeTable lists the summaries of the time in response. What the estimates note
