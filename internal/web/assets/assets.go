@@ -32,6 +32,10 @@ const Prefix = "/assets/"
 // copied are the files that `make assets` must have put into dist.
 var copied = []string{"pico.min.css", "htmx.min.js", "echarts.min.js"}
 
+// sheets are the parts of our one stylesheet, in the order in which they are
+// joined: a later part may correct an earlier one.
+var sheets = []string{"base", "patient", "staff", "research", "clinic", "print"}
+
 // Set is the assets of this build. It is read-only and safe for concurrent use.
 type Set struct {
 	urls  map[string]string
@@ -53,7 +57,7 @@ func Load() (*Set, error) {
 			return nil, fmt.Errorf("read the embedded assets: %w", err)
 		}
 		for _, entry := range entries {
-			if strings.HasPrefix(entry.Name(), ".") {
+			if strings.HasPrefix(entry.Name(), ".") || entry.IsDir() {
 				continue
 			}
 			body, err := fs.ReadFile(files, path.Join(folder, entry.Name()))
@@ -65,12 +69,32 @@ func Load() (*Set, error) {
 			}
 		}
 	}
+	joined, err := stylesheet()
+	if err != nil {
+		return nil, err
+	}
+	if err := set.add("afterglow.css", joined); err != nil {
+		return nil, err
+	}
 	for _, name := range copied {
 		if set.urls[name] == "" {
 			return nil, fault.Unavailable("assets", nil, "%s is not in this build: run 'make assets', then build again", name)
 		}
 	}
 	return set, nil
+}
+
+// stylesheet joins the parts of our stylesheet, so that a page loads one file.
+func stylesheet() ([]byte, error) {
+	var joined bytes.Buffer
+	for _, name := range sheets {
+		part, err := fs.ReadFile(files, path.Join("own/styles", name+".css"))
+		if err != nil {
+			return nil, fmt.Errorf("read the embedded stylesheet: %w", err)
+		}
+		joined.Write(part)
+	}
+	return joined.Bytes(), nil
 }
 
 func (s *Set) add(name string, body []byte) error {
