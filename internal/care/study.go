@@ -16,11 +16,13 @@ const BaselineVisit = "baseline"
 // the frame in which a formula like `bdi_pre*visit + treatment*visit` has a
 // meaning.
 type Study struct {
-	ID         string    `json:"id"`
-	Title      string    `json:"title,omitempty"`
-	Anchor     Anchor    `json:"anchor"`
-	VisitName  string    `json:"visit_name"`
-	Visits     []Visit   `json:"visits"`
+	ID        string  `json:"id"`
+	Title     string  `json:"title,omitempty"`
+	Anchor    Anchor  `json:"anchor"`
+	VisitName string  `json:"visit_name"`
+	Visits    []Visit `json:"visits"`
+	// Arm is the factor that the study compares; its zero value says that
+	// everybody had the same treatment (HasArms).
 	Arm        Factor    `json:"arm"`
 	Covariates []Factor  `json:"covariates,omitempty"`
 	Measures   []Measure `json:"measures"`
@@ -72,6 +74,10 @@ var (
 	variablePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._]{0,63}$`)
 )
 
+// HasArms reports whether the study compares arms. Without them everybody had
+// the same treatment, and questions answer for all together.
+func (s Study) HasArms() bool { return s.Arm.Name != "" || len(s.Arm.Levels) > 0 }
+
 // Validate gathers every fault of the definition.
 func (s Study) Validate() error {
 	var faults []fault.Detail
@@ -112,6 +118,9 @@ func (s Study) Validate() error {
 	}
 	for i, f := range append([]Factor{s.Arm}, s.Covariates...) {
 		item := "arm"
+		if i == 0 && !s.HasArms() {
+			continue
+		}
 		if i > 0 {
 			item = fmt.Sprintf("covariates[%d]", i-1)
 		}
@@ -151,6 +160,9 @@ func (s Study) Validate() error {
 
 // Factors gives the arm and then the covariates.
 func (s Study) Factors() []Factor {
+	if !s.HasArms() {
+		return append([]Factor(nil), s.Covariates...)
+	}
 	return append([]Factor{s.Arm}, s.Covariates...)
 }
 

@@ -76,3 +76,13 @@ func TestParsePseudonym(t *testing.T) {
 		require.True(t, fault.Is(err, fault.KindInvalid), bad)
 	}
 }
+
+func TestAStudyNeedsNoArms(t *testing.T) {
+	s := trial()
+	s.Arm = care.Factor{}
+	require.NoError(t, s.Validate(), "everybody had the same treatment")
+	require.False(t, s.HasArms())
+	require.Equal(t, s.Covariates, s.Factors())
+	s.Arm.Name = "treatment"
+	require.Error(t, s.Validate(), "an arm that is named needs its levels")
+}

@@ -16,24 +16,59 @@ import (
 // MMRM and KM carry the whole fit in the fields of the kinds of the same name
 // in the reference results, where the question rests on one.
 type Finding struct {
-	Question  string     `json:"question"`
-	Study     string     `json:"study"`
-	Title     string     `json:"title"`
-	Answer    string     `json:"answer"`
-	Estimand  Estimand   `json:"estimand"`
-	N         int        `json:"n"`
-	NMissing  int        `json:"n_missing"`
+	Question string   `json:"question"`
+	Study    string   `json:"study"`
+	Title    string   `json:"title"`
+	Answer   string   `json:"answer"`
+	Estimand Estimand `json:"estimand"`
+	N        int      `json:"n"`
+	NMissing int      `json:"n_missing"`
+	// Groups are those that the answer speaks of, in the order of their estimates.
+	Groups    []Group    `json:"groups,omitempty"`
 	Estimates []Estimate `json:"estimates"`
 	Tables    []Table    `json:"tables"`
-	Method    string     `json:"method"`
-	Caveats   []Caveat   `json:"caveats"`
-	Snapshot  Snapshot   `json:"snapshot"`
-	Software  string     `json:"software"`
+	// Events counts what happened to the courses within the estimand's time.
+	Events   []Event  `json:"events"`
+	Refused  *Refused `json:"refused,omitempty"`
+	Method   string   `json:"method"`
+	Caveats  []Caveat `json:"caveats"`
+	Snapshot Snapshot `json:"snapshot"`
+	Software string   `json:"software"`
 	// Simulated is true when any row behind the answer was simulated; every
 	// face must then say so.
 	Simulated bool            `json:"simulated"`
 	MMRM      json.RawMessage `json:"mmrm,omitempty"`
 	KM        json.RawMessage `json:"km,omitempty"`
+}
+
+// Group is one of the groups of an answer. Name stands in estimates and tables;
+// Label is what the clinic calls it; Definition is a sentence that says who is in
+// it. N counts its courses. Verdict answers the question for this group in a few
+// words ("partly", "cannot be said") and is empty where the question has none.
+type Group struct {
+	Name       string `json:"name"`
+	Label      string `json:"label"`
+	Definition string `json:"definition,omitempty"`
+	N          int    `json:"n"`
+	Verdict    string `json:"verdict,omitempty"`
+}
+
+// Event counts one kind of event: how many there were and in how many courses.
+// Where nothing records the kind, Recorded is false and the counts are nil: never 0.
+type Event struct {
+	Kind     string `json:"kind"`
+	Label    string `json:"label"`
+	Recorded bool   `json:"recorded"`
+	Events   *int   `json:"events"`
+	Courses  *int   `json:"courses"`
+	// Strategy is how the answer takes the event (ICH E9 (R1)).
+	Strategy string `json:"strategy,omitempty"`
+}
+
+// Refused says why a question got no answer, with the numbers that decided it.
+type Refused struct {
+	Reason  string         `json:"reason"`
+	Numbers map[string]any `json:"numbers"`
 }
 
 // Estimand says what is estimated, by the attributes of ICH E9(R1).
