@@ -179,4 +179,3 @@ func requireNear(t *testing.T, was, is *float64, where ...string) {
 	require.NotNil(t, is, "%v", where)
 	require.InDelta(t, *was, *is, 1e-9*max(1, math.Abs(*was)), "%v", where)
 }
-

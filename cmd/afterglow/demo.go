@@ -47,24 +47,24 @@ func (c *demoRunCmd) Run(ctx context.Context, k *kong.Context, root *cli) error 
 			return err
 		}
 	}
-	progress("Opening %s ...", root.Data)
-	s, err := openServer(ctx, root)
+	listener, err := listen(root.Listen)
 	if err != nil {
 		return err
 	}
-	err = c.serve(ctx, k.Stdout, progress, s)
-	return errors.Join(err, s.close())
+	return c.rounds(ctx, root, k.Stdout, progress, listener)
 }
 
-func (c *demoRunCmd) serve(ctx context.Context, out io.Writer, progress func(string, ...any), s *server) error {
-	if err := s.markDemo(ctx, c.Resume); err != nil {
+// round serves the demo until ctx ends. While it gets ready, pause answers in
+// its place; nil on the first start, when nobody waits.
+func (c *demoRunCmd) round(ctx context.Context, out io.Writer, progress func(string, ...any), s *server, again bool, pause *waiting) error {
+	if err := s.markDemo(ctx, c.Resume && !again); err != nil {
 		return err
 	}
 	accounts, err := s.demoAccounts(ctx)
 	if err != nil {
 		return err
 	}
-	if !c.Resume {
+	if !c.Resume || again {
 		progress("Loading the study ...")
 		if err := c.loadStudy(ctx, s, progress); err != nil {
 			return err
@@ -82,13 +82,22 @@ func (c *demoRunCmd) serve(ctx context.Context, out io.Writer, progress func(str
 	if err := s.keeper.start(ctx); err != nil {
 		return err
 	}
+	s.openDoors(accounts)
+	if err := pause.end(); err != nil {
+		return err
+	}
 	return s.run(ctx, func(context.Context) error {
+		if again {
+			progress("The demo is as it was at its first start")
+			return nil
+		}
 		fmt.Fprintf(out, "ready %s\n", s.url)
 		fmt.Fprintf(out, "patient: %s/p/%s\n", s.url, patient)
 		for _, a := range accounts {
 			fmt.Fprintf(out, "%s: %s%s %s %s -\n", a.label, s.url, a.path, a.name, a.password)
 		}
 		progress("Ctrl-C stops everything; the data stay in %s", s.folder)
+		fmt.Fprintf(out, "open: %s\n", s.url)
 		return nil
 	})
 }
@@ -138,7 +147,10 @@ func (s *server) readyDemo(ctx context.Context) error {
 }
 
 // demoAccount is a line that the demo prints.
-type demoAccount struct{ label, path, name, password string }
+type demoAccount struct {
+	label, path, name, password string
+	role                        access.Role
+}
 
 // demoAccounts makes the staff of the demo. Their passwords come from this
 // folder's random master key, so they stay the same and are stored nowhere.
@@ -166,7 +178,7 @@ func (s *server) demoAccounts(ctx context.Context) ([]demoAccount, error) {
 	var out []demoAccount
 	for _, r := range roles {
 		a := r.demoAccount
-		a.name = "demo-" + a.label
+		a.name, a.role = "demo-"+a.label, r.role
 		raw, err := hkdf.Key(sha256.New, secret, nil, "demo password of "+a.name, 15)
 		if err != nil {
 			return nil, fmt.Errorf("draw a password: %w", err)

@@ -19,6 +19,7 @@ import (
 	"afterglow/internal/intake"
 	"afterglow/internal/registry"
 	"afterglow/internal/safety"
+	"afterglow/internal/web/tour"
 )
 
 type serveCmd struct{}
@@ -46,6 +47,10 @@ type server struct {
 	safety   *safety.Service
 	keeper   *keeper
 	site     siteSettings
+	// doors is what the start page does and putBack what ends this round of a
+	// demo; nil unless this is a running demo.
+	doors   *tour.Service
+	putBack func()
 }
 
 // siteSettings are what the clinic said about itself.
@@ -59,13 +64,27 @@ type siteSettings struct {
 // openServer opens, in order: the listener (a port in use must show before
 // anything else happens), the folder, the registry, the services.
 func openServer(ctx context.Context, root *cli) (*server, error) {
-	if _, err := net.ResolveTCPAddr("tcp", root.Listen); err != nil {
-		return nil, fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", root.Listen)
-	}
-	listener, err := net.Listen("tcp", root.Listen)
+	listener, err := listen(root.Listen)
 	if err != nil {
-		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", root.Listen, rootCause(err))
+		return nil, err
 	}
+	return openServerOn(ctx, root, listener)
+}
+
+// listen opens the address that the settings name.
+func listen(address string) (net.Listener, error) {
+	if _, err := net.ResolveTCPAddr("tcp", address); err != nil {
+		return nil, fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", address)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", address, rootCause(err))
+	}
+	return listener, nil
+}
+
+// openServerOn opens a server on a listener, which it then owns.
+func openServerOn(ctx context.Context, root *cli, listener net.Listener) (*server, error) {
 	f, err := openFolder(root.Data)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())

@@ -41,7 +41,7 @@ func (s *server) newSite() (*web.Server, error) {
 		TrustedProxies: s.settings.TrustedProxies, Contacts: contacts.For(s.site.country), Instruments: s.library,
 		Intake: s.intake, Access: s.access, Safety: s.safety, Caseload: patients,
 		Status:   s.sources(),
-		Research: s.researchService(),
+		Research: s.researchService(), DemoDoors: s.doors,
 	})
 }
 

@@ -79,3 +79,24 @@ func (tx *Tx) putStudy(study care.Study) (added bool, err error) {
 	}
 	return true, nil
 }
+
+// WithoutStudy is the key of CoursesByStudy for courses outside every study.
+const WithoutStudy = ""
+
+// CoursesByStudy counts the courses of each study.
+func (s *Store) CoursesByStudy(ctx context.Context) (map[string]int, error) {
+	counts := map[string]int{}
+	err := each(ctx, s, func(rows *sql.Rows) error {
+		var study string
+		var n int
+		if err := rows.Scan(&study, &n); err != nil {
+			return err
+		}
+		counts[study] = n
+		return nil
+	}, "SELECT coalesce(study, ''), count(*) FROM course GROUP BY 1")
+	if err != nil {
+		return nil, fmt.Errorf("count the courses of each study: %w", err)
+	}
+	return counts, nil
+}

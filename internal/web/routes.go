@@ -47,11 +47,15 @@ const (
 func (s *site) routes() []Route {
 	return []Route{
 		// Everyone
-		{Method: get, Path: "/", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.account.ShowHome, Identify: true},
+		{Method: get, Path: "/", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.home, Identify: true},
 		{Method: get, Path: "/crisis", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.patient.Crisis},
 		{Method: get, Path: "/healthz", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.health, JSON: true},
 		{Method: get, Path: "/readyz", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.ready, JSON: true},
 		{Method: get, Path: assets.Prefix + ":file", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.assets.Serve},
+
+		// The start page of a demo; not found on any other site
+		{Method: post, Path: "/demo/enter", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.tour.Enter},
+		{Method: post, Path: "/demo/put-back", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.tour.PutBack},
 
 		// A patient with a link
 		{Method: get, Path: "/p/:token", Permission: access.PermissionAnswerByLink, Rate: middleware.RateLink, Handler: s.patient.Open},

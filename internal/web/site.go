@@ -24,6 +24,7 @@ import (
 	"afterglow/internal/web/page"
 	"afterglow/internal/web/patient"
 	"afterglow/internal/web/research"
+	"afterglow/internal/web/tour"
 )
 
 // Config is what the site is made of.
@@ -51,6 +52,8 @@ type Config struct {
 	Caseload    *caseload.Service
 	Status      admin.Sources
 	Research    research.Service
+	// DemoDoors is what the start page of a demo does; nil on any other site.
+	DemoDoors *tour.Service
 }
 
 // Validate says what is missing or does not fit.
@@ -68,6 +71,14 @@ func (c Config) Validate() error {
 	if err := c.Research.Validate(); err != nil {
 		return err
 	}
+	if c.DemoDoors != nil {
+		if !c.Demo || !middleware.IsLoopbackHost(c.URL.Hostname()) {
+			return fault.Invalid("demo doors", "are for a demo on this machine only")
+		}
+		if err := c.DemoDoors.Validate(); err != nil {
+			return err
+		}
+	}
 	return c.Status.Validate()
 }
 
@@ -83,6 +94,7 @@ type site struct {
 	clinic   clinic.Pages
 	research research.Pages
 	admin    admin.Pages
+	tour     tour.Pages
 }
 
 // navigation is what staff see at the top, each entry by its permission.
@@ -101,7 +113,7 @@ func assemble(c Config) (*site, error) {
 	contacts := page.NewContacts(c.Contacts, "en")
 	renderer, err := page.NewRenderer(page.Site{
 		Name: c.Name, Zone: c.Zone, Demo: c.Demo, Now: c.Now, Nav: navigation, Contacts: contacts,
-	}, set, patient.Templates, clinic.Templates, research.Templates, admin.Templates, account.Templates)
+	}, set, patient.Templates, clinic.Templates, research.Templates, admin.Templates, account.Templates, tour.Templates)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +132,7 @@ func assemble(c Config) (*site, error) {
 		clinic:   clinic.Pages{Config: clinic.Config{Safety: c.Safety, Caseload: c.Caseload, Access: c.Access, Instruments: c.Instruments, Renderer: renderer, Now: c.Now, Zone: c.Zone}},
 		research: research.Pages{Renderer: renderer, Service: c.Research},
 		admin:    admin.Pages{Renderer: renderer, Sources: c.Status, Now: c.Now},
+		tour:     tour.Pages{Renderer: renderer, Cookie: access.SessionCookie(https), Access: c.Access, Service: c.DemoDoors},
 		guards: guards{
 			bodies:   middleware.NewBodies(heldBodyBytes, bodyPatience),
 			capacity: middleware.NewCapacity(workingRequests, waitingRequests, waitingPatience),
@@ -128,6 +141,14 @@ func assemble(c Config) (*site, error) {
 			sessions: middleware.Sessions{Access: c.Access, Cookie: access.SessionCookie(https)},
 		},
 	}, nil
+}
+
+// home is the start page of a demo, and each role's own home elsewhere.
+func (s *site) home(c echo.Context) error {
+	if s.tour.Service != nil {
+		return s.tour.Show(c)
+	}
+	return s.account.ShowHome(c)
 }
 
 // health answers while the process is alive.

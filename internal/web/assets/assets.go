@@ -34,7 +34,7 @@ var copied = []string{"pico.min.css", "htmx.min.js", "echarts.min.js"}
 
 // sheets are the parts of our one stylesheet, in the order in which they are
 // joined: a later part may correct an earlier one.
-var sheets = []string{"base", "patient", "staff", "research", "clinic", "print"}
+var sheets = []string{"base", "patient", "staff", "research", "clinic", "demo", "print"}
 
 // Set is the assets of this build. It is read-only and safe for concurrent use.
 type Set struct {

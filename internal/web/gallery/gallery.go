@@ -22,6 +22,7 @@ import (
 	"afterglow/internal/web/page"
 	"afterglow/internal/web/patient"
 	"afterglow/internal/web/research"
+	"afterglow/internal/web/tour"
 	"afterglow/schemas"
 )
 
@@ -69,7 +70,7 @@ func Handler() (http.Handler, error) {
 	renderer, err := page.NewRenderer(page.Site{
 		Name: "Harbour Clinic", Zone: time.UTC, Now: func() time.Time { return now }, Contacts: contacts,
 		Nav: navigation,
-	}, set, patient.Templates, clinic.Templates, research.Templates, admin.Templates, account.Templates)
+	}, set, patient.Templates, clinic.Templates, research.Templates, admin.Templates, account.Templates, tour.Templates)
 	if err != nil {
 		return nil, err
 	}

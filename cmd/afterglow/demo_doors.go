@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"afterglow/internal/access"
+	"afterglow/internal/fault"
+	"afterglow/internal/registry"
+	"afterglow/internal/web/tour"
+)
+
+// openDoors gives the start page what it does: each door is one of the demo's own
+// accounts.
+func (s *server) openDoors(accounts []demoAccount) {
+	names := map[access.Role]string{}
+	for _, a := range accounts {
+		names[a.role] = a.name
+	}
+	s.doors = &tour.Service{
+		Enter: func(ctx context.Context, role access.Role) (string, error) {
+			name, known := names[role]
+			if !known {
+				return "", fault.Invalid("demo", "has no account of the role %s", role)
+			}
+			return s.access.EnterDemo(ctx, name)
+		},
+		FormLink:    s.demoPatient,
+		LostBenefit: func(context.Context) (string, error) { return "", nil },
+		Contents:    s.demoContents,
+		PutBack:     s.putBack,
+	}
+}
+
+// demoContents counts what the demo holds now.
+func (s *server) demoContents(ctx context.Context) (tour.Contents, error) {
+	var out tour.Contents
+	studies, err := s.store.Studies(ctx)
+	if err != nil {
+		return out, err
+	}
+	patients, err := s.store.CoursesByStudy(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, study := range studies {
+		out.Studies = append(out.Studies, tour.Study{ID: study.ID, Title: study.Title, Patients: patients[study.ID], Simulated: study.Simulated})
+	}
+	out.LinkPatients = patients[registry.WithoutStudy]
+	return out, nil
+}
+
+// emptyDemo takes out everything that the demo loaded or was told, so that the
+// next start loads it again. The master key stays, and with it the passwords.
+func emptyDemo(f folder) error {
+	for _, gone := range []string{f.registry(), f.registry() + "-wal", f.registry() + "-shm", f.clickhouse(), filepath.Join(f.run(), "demo.link")} {
+		if err := os.RemoveAll(gone); err != nil {
+			return fault.Unavailable("demo", err, "%s cannot be removed, so the demo cannot be put back", gone)
+		}
+	}
+	return nil
+}
