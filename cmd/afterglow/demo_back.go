@@ -96,7 +96,7 @@ func (w *waiting) end() error {
 	if w == nil || w.server == nil {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(context.Background(), 5*time.Second) // house:context the caller's may have ended; this is bounded
+	limited, cancel := context.WithTimeout(context.Background(), 5*time.Second) // the caller's may have ended; this is bounded
 	defer cancel()
 	err := w.server.Shutdown(limited)
 	w.server = nil

@@ -58,7 +58,7 @@ type auditHead struct {
 }
 
 var (
-	ctx   = context.Background() // house:context a program that runs once, by hand
+	ctx   = context.Background() // house:background a program that runs once, by hand
 	quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 	out   = kept{Password: "violet teapot under nine bridges", Tokens: map[string]string{}, Findings: map[string]json.RawMessage{}}
 )
