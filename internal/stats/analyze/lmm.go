@@ -17,7 +17,11 @@ var lmmKinds = []kind{
 }
 
 type lmmInput struct {
-	Formula       string              `json:"formula"`
+	Formula string `json:"formula"`
+	// Response, where it is given, has to be the formula's; Fixed and Random are remarks: the formula's parts once more.
+	Response      string              `json:"response"`
+	Fixed         string              `json:"fixed"`
+	Random        json.RawMessage     `json:"random"`
 	Method        mixed.Method        `json:"method"`
 	Factors       map[string][]string `json:"factors"`
 	Level         float64             `json:"level"`
@@ -75,6 +79,9 @@ func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := responseOf(f, in.Response); err != nil {
+		return nil, err
+	}
 	var texts []string
 	factors := map[string][]string{}
 	for _, name := range slices.Concat(f.Columns(), randomColumns(f)) {
@@ -86,7 +93,7 @@ func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
 	for _, r := range f.Random {
 		texts = append(texts, r.Group)
 	}
-	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.data.Frame(texts...))
+	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.frame(texts, factors, f))
 }
 
 func randomColumns(f formula.Formula) []string {
@@ -162,7 +169,7 @@ func lrt(j job, in lrtInput) (mixed.LikelihoodRatio, error) {
 		return mixed.LikelihoodRatio{}, err
 	}
 	if c.Kind == "mmrm" {
-		small, big, err := pair(j, in, c.Kind, func(of job, model mmrmInput) (*mixed.Fit, error) {
+		small, big, err := pair(j, in, c.Kind, func(of job, model mmrmFullInput) (*mixed.Fit, error) {
 			fit, _, err := model.fit(of)
 			return fit, err
 		})
@@ -186,9 +193,9 @@ func pair[In, Fit any](j job, in lrtInput, kind string, fit func(job, In) (Fit, 
 		if err != nil {
 			return small, big, err
 		}
-		var model In
-		if err := json.Unmarshal(c.Input, &model); err != nil {
-			return small, big, stats.Errorf(stats.BadInput, id, "is not what %s takes: %v", kind, err)
+		model, err := read[In](kind, c.Input)
+		if err != nil {
+			return small, big, err
 		}
 		of, err := j.of(c)
 		if err != nil {

@@ -34,7 +34,7 @@ func logistic(j job, in logisticInput) (logisticResult, error) {
 	if err != nil {
 		return logisticResult{}, err
 	}
-	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y})
+	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: responseName(in.Formula, in.Response), Y: y})
 	if err != nil {
 		return logisticResult{}, err
 	}
