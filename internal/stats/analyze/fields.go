@@ -89,7 +89,7 @@ func unknown(takes, where, name string, known []string) error {
 func nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least && d < len(name) {
 			best, least = k, d
 		}
 	}
@@ -97,7 +97,7 @@ func nearest(name string, known []string) string {
 		return best
 	}
 	for _, k := range known { // a plural, a longer or a shorter form
-		if len(k) > 2 && len(name) > 2 && (strings.HasPrefix(name, k) || strings.HasPrefix(k, name)) {
+		if len(k) > 1 && len(name) > 2 && (strings.HasPrefix(name, k) || strings.HasPrefix(k, name)) {
 			return k
 		}
 	}

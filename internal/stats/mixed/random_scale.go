@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -71,7 +72,7 @@ func (g *groups) orthogonalise(names []string) error {
 func collinearRandom(err error) error {
 	var failure *stats.Failure
 	if errors.As(err, &failure) && failure.Kind == stats.Collinear {
-		return stats.Errorf(stats.Collinear, failure.Where, "this random effect's column is a combination of the random columns before it")
+		return stats.Errorf(stats.Collinear, failure.Where, "this random effect's column %s", strings.Replace(failure.Message, "the columns before it", "the random columns before it", 1))
 	}
 	return err
 }
