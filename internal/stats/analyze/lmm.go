@@ -105,12 +105,20 @@ func randomColumns(f formula.Formula) []string {
 }
 
 func lmm(j job, in lmmInput) (lmmResult, error) {
+	means, err := grids("emmeans", in.MeansGrid, in.Means, false)
+	if err != nil {
+		return lmmResult{}, err
+	}
+	contrasts, err := grids("contrasts", in.ContrastsGrid, in.Contrasts, true)
+	if err != nil {
+		return lmmResult{}, err
+	}
 	fit, err := in.fit(j)
 	if err != nil {
 		return lmmResult{}, err
 	}
 	out := lmmResult{}
-	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
+	if out.RandomResult, err = fit.Result(means, contrasts, in.Subjects); err != nil {
 		return lmmResult{}, err
 	}
 	out.NExcluded = j.data.Length() - out.NObs
@@ -145,16 +153,6 @@ func (j job) beyond(points map[string][]float64) []string {
 		}
 	}
 	return notes
-}
-
-// specified names the grids by the words in which they were asked.
-func specified(grids []mixed.Grid, specs []string) []mixed.Grid {
-	for i := range grids {
-		if i < len(specs) {
-			grids[i].Spec = specs[i]
-		}
-	}
-	return grids
 }
 
 type lrtInput struct {

@@ -147,3 +147,25 @@ func TestWeightedCurvesCountSubjects(t *testing.T) {
 		require.InDelta(t, 6, curve["n_rows"], 0, by)
 	}
 }
+
+// Means and comparisons asked for in words are those of the same grid; what cannot be read is refused.
+func TestMeansAskedForInWordsAreGiven(t *testing.T) {
+	data := "id,arm,visit,age,y\n"
+	for i := range 12 {
+		for v := range 3 {
+			data += fmt.Sprintf("%d,%s,%d,%d,%d\n", i, []string{"a", "b", "c"}[i%3], v, 30+i*5%17, 10+i*7%5+v*2+i*v%4)
+		}
+	}
+	const lmm = `{"formula":"y ~ age + arm * visit + (1 | id)","method":"REML","factors":{"arm":["a","b","c"],"visit":["0","1","2"]},"level":0.95,%s}`
+	words := `"emmeans":["~ arm * visit","~ arm | age, at = list(age = c(31, 40))"],"contrasts":["~ arm | visit ; \"pairwise\""]`
+	grid := `,"emmeans_grid":[{"over":["arm","visit"],"by":[],"at":{}},{"over":["arm"],"by":["age"],"at":{"age":[31,40]}}],"contrasts_grid":[{"over":["arm"],"by":["visit"],"at":{},"method":"pairwise"}]`
+	asked := fieldsOf(t, runOn(data, "lmm", fmt.Sprintf(lmm, words)))
+	require.Equal(t, fieldsOf(t, runOn(data, "lmm", fmt.Sprintf(lmm, words+grid))), asked)
+	require.Len(t, asked["emmeans"], 2)
+	require.Len(t, asked["contrasts"].([]any)[0].(map[string]any)["rows"], 9)
+	for _, text := range []string{`"emmeans":["arm by visit"]`, `"emmeans":["~ arm ; pairwise"]`, `"emmeans":["~ arm, at = list(age = old)"]`, `"emmeans":["~ arm +"]`} {
+		refused(t, runOn(data, "lmm", fmt.Sprintf(lmm, text)), stats.BadInput, "emmeans", "cannot be read")
+	}
+	refused(t, runOn(data, "lmm", fmt.Sprintf(lmm, `"contrasts":["~ arm"]`)), stats.BadInput, "contrasts", "cannot be read")
+	refused(t, runOn(data, "lmm", fmt.Sprintf(lmm, `"emmeans":["~ nowhere"]`)), stats.BadInput, "nowhere", "no such column")
+}
