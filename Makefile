@@ -99,6 +99,11 @@ soak: setup ## Long runs: 1,000 kills over 100,000 submissions; 2,000 simulated 
 	AFTERGLOW_SOAK=1 $(GO) test -timeout 4h -run 'TestSR1_|TestSR9_|TestSR15_' -v ./internal/intake/... ./internal/warehouse/...
 	AFTERGLOW_SOAK=1 $(GO) test -timeout 2h -v ./internal/stats/recovery
 
+.PHONY: mutants
+mutants: setup ## Apply stored faults one by one to a copy of the source and count those that a test notices
+	$(GO) build -trimpath -o bin/mutants ./cmd/mutants
+	bin/mutants
+
 FUZZ_TIME ?= 60s
 .PHONY: fuzz
 fuzz: setup ## Every fuzz target for FUZZ_TIME each

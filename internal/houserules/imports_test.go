@@ -65,6 +65,7 @@ var rooms = []room{
 	{"houserules", nil, nil, "it only looks"},
 	{"/schemas", nil, outside, "data with an embed.go"},
 	{"/migrations", nil, outside, "data with an embed.go"},
+	{"/cmd/mutants", nil, outside, "it breaks a copy of the source and asks its tests, whatever the program does"},
 	{"/cmd/...", []string{"/..."}, nil, "the only wiring"},
 }
 

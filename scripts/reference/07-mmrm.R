@@ -64,7 +64,7 @@ mmrm_case1 <- function(id, title, dataset, formula, subject, visit, levels, arm,
     if (max(abs(D - rep(D[1, ], each = T))) > 0) { # differences that change by visit
       C <- list(D[T, ] - D[1, ], colMeans(D), D[T, ] - colMeans(D[-T, , drop = FALSE]))
       cn <- c(sprintf("(%s) at %s minus (%s) at %s", nm, levels[T], nm, levels[1]), paste0(nm, ", average over visits"), sprintf("%s at %s minus the average of the earlier visits", nm, levels[T]))
-      expected$contrasts <- lapply(1:3, function(i) c(list(name = cn[i]), line(f, C[[i]], level, TRUE), list(l = L(C[[i]]))))
+      expected$contrasts <- lapply(if (T > 2) 1:3 else 1:2, function(i) c(list(name = cn[i]), line(f, C[[i]], level, TRUE), list(l = L(C[[i]]))))
       at <- attr(X, "assign"); lab <- attr(terms(fo), "term.labels")
       terms <- lapply(seq_along(lab), function(k) ftest(f, paste("coefficients of", lab[k]), diag(p)[at == k, , drop = FALSE], TRUE))
       expected$f_tests <- c(terms, list(ftest(f, "arm difference equal at all visits", D[-1, , drop = FALSE] - rep(D[1, ], each = T - 1), TRUE)),

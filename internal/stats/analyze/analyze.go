@@ -88,6 +88,14 @@ func (r *run) guarded(c reference.Case) (value any, err error) {
 }
 
 func (r *run) result(c reference.Case) (any, error) {
+	if len(c.Unknown) > 0 {
+		name := c.Unknown[0]
+		known := reference.CaseFields
+		if strings.HasPrefix(name, "rows.") {
+			known = reference.FilterFields
+		}
+		return nil, unknown("a case has", name, strings.TrimPrefix(name, "rows."), known)
+	}
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == c.Kind })
 	if i < 0 {
 		return nil, stats.Errorf(stats.BadInput, "kind", "%q is not a kind of analysis: analyze --kinds lists them", c.Kind)
@@ -166,19 +174,28 @@ type kind struct {
 // adapter leaves out, Out holds the room's result and their count, n_excluded.
 func as[In, Out any](name, about string, adapter func(job, In) (Out, error)) kind {
 	return kind{name: name, about: about, input: reflect.TypeFor[In](), results: []reflect.Type{reflect.TypeFor[Out]()}, run: func(j job) (any, error) {
-		var in In
-		if len(j.input) == 0 {
-			return nil, stats.Errorf(stats.BadInput, "input", "the case has none")
-		}
-		decoder := json.NewDecoder(bytes.NewReader(j.input))
-		if err := decoder.Decode(&in); err != nil {
-			return nil, stats.Errorf(stats.BadInput, "input", "is not what %s takes: %v", name, err)
-		}
-		if err := noGaps(j.input, reflect.TypeFor[In]()); err != nil {
+		in, err := read[In](name, j.input)
+		if err != nil {
 			return nil, err
 		}
 		return adapter(j, in)
 	}}
+}
+
+// read reads the input of a case of the kind.
+func read[In any](kind string, input json.RawMessage) (In, error) {
+	var in In
+	if len(input) == 0 {
+		return in, stats.Errorf(stats.BadInput, "input", "the case has none")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(input))
+	if err := decoder.Decode(&in); err != nil {
+		return in, stats.Errorf(stats.BadInput, "input", "is not what %s takes: %v", kind, err)
+	}
+	if err := onlyKnown(kind, input, reflect.TypeFor[In]()); err != nil {
+		return in, err
+	}
+	return in, noGaps(input, reflect.TypeFor[In]())
 }
 
 // noGaps refuses a list with a null in it, which would be read as 0 or as an empty name; lists whose numbers may be missing

@@ -148,8 +148,16 @@ func (j job) unanswered(response, group string, levels ...string) int {
 // levels gives every row's place among the levels, -1 where it has none of them; without a group all are in one.
 func (j job) levels(group string, levels []string, n int) ([]string, []int, error) {
 	place := make([]int, n)
-	if group == "" {
+	switch {
+	case group == "" && len(levels) > 0:
+		return nil, nil, stats.Errorf(stats.BadInput, "group", "levels are named, but not the column that holds them")
+	case group == "":
 		return []string{"all"}, place, nil
+	case len(levels) == 0:
+		return nil, nil, stats.Errorf(stats.BadInput, "levels", "name the levels of %s that are compared, in their order", group)
+	}
+	if err := eachOnce("levels", levels); err != nil {
+		return nil, nil, err
 	}
 	column, err := j.text(group)
 	if err != nil {

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"errors"
 	"maps"
 
 	"afterglow/internal/stats"
@@ -24,7 +25,8 @@ type competingInput struct {
 
 type competingResult struct {
 	survival.CompetingRisks
-	NExcluded int `json:"n_excluded"`
+	NExcluded int      `json:"n_excluded"`
+	Notes     []string `json:"notes,omitempty"`
 }
 
 func competingRisks(j job, in competingInput) (competingResult, error) {
@@ -48,11 +50,16 @@ func competingRisks(j job, in competingInput) (competingResult, error) {
 		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: groups[i]})
 	}
 	risks, err := survival.Incidences(rows, in.Causes, levels, in.At, in.Level)
-	out := competingResult{risks, j.data.Length() - len(rows)}
+	out := competingResult{CompetingRisks: risks, NExcluded: j.data.Length() - len(rows)}
 	if err != nil || in.FineGray == nil {
 		return out, err
 	}
 	fit, err := j.fineGray(in, columns)
+	var failure *stats.Failure
+	if errors.As(err, &failure) && failure.Kind != stats.BadInput && failure.Kind != stats.NotFinite { // the incidences and their test stand without it
+		out.Notes = append(out.Notes, "no Fine-Gray model of "+in.FineGray.Right+": "+failure.Error())
+		return out, nil
+	}
 	out.FineGray = &fit
 	return out, err
 }

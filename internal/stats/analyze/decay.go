@@ -13,10 +13,14 @@ var decayKinds = []kind{
 }
 
 type halfLifeInput struct {
-	Time     string  `json:"time"`
-	Response string  `json:"response"`
-	Level    float64 `json:"level"`
+	Time     string `json:"time"`
+	Response string `json:"response"`
+	// Model, where it is given, has to be halvingModel: there is one.
+	Model string  `json:"model"`
+	Level float64 `json:"level"`
 }
+
+const halvingModel = "b0 + b1 * 2^(-t/th)"
 
 type halfLifeResult struct {
 	decay.Halving
@@ -24,6 +28,9 @@ type halfLifeResult struct {
 }
 
 func nlsHalfLife(j job, in halfLifeInput) (halfLifeResult, error) {
+	if in.Model != "" && in.Model != halvingModel {
+		return halfLifeResult{}, stats.Errorf(stats.BadInput, "model", "no model %q; there is %s", in.Model, halvingModel)
+	}
 	columns, err := j.complete(in.Time, in.Response)
 	if err != nil {
 		return halfLifeResult{}, err
@@ -40,6 +47,9 @@ type nlmeInput struct {
 	Arm      string           `json:"arm"`
 	Arm1     string           `json:"arm1"`
 	Level    float64          `json:"level"`
+	// Mean and Random are remarks: the model's mean, and its random part, in R's notation.
+	Mean   string `json:"mean"`
+	Random string `json:"random"`
 }
 
 type nlmeResult struct {

@@ -68,6 +68,26 @@ func parsed(text string) (formula.Formula, error) {
 	return f, nil
 }
 
+// responseName is responseOf for a formula that was read before.
+func responseName(text, named string) string {
+	f, err := formula.Parse(text)
+	if err != nil || named != "" {
+		return named
+	}
+	return f.Response
+}
+
+// responseOf gives the response of a formula, or the one named where the formula has none; they may not differ.
+func responseOf(f formula.Formula, named string) (string, error) {
+	switch {
+	case named == "":
+		return f.Response, nil
+	case f.Response != "" && f.Response != named:
+		return "", stats.Errorf(stats.BadInput, "response", "is %s, but the formula's is %s", named, f.Response)
+	}
+	return named, nil
+}
+
 // factorsOf gives the columns of a formula that have levels, by name and with their levels.
 func factorsOf(f formula.Formula, levels map[string][]string) (names []string, factors map[string][]string) {
 	factors = map[string][]string{}
@@ -79,6 +99,23 @@ func factorsOf(f formula.Formula, levels map[string][]string) (names []string, f
 	return names, factors
 }
 
+// frame types the columns; those that a formula takes as numbers are numbers also where they are among the texts, such as a
+// covariate whose values are the clusters too.
+func (j job) frame(texts []string, factors map[string][]string, formulas ...formula.Formula) formula.Frame {
+	frame, plain := j.data.Frame(texts...), j.data.Frame()
+	for _, f := range formulas {
+		for _, name := range slices.Concat(f.Columns(), randomColumns(f)) {
+			if _, factor := factors[name]; factor || !slices.Contains(texts, name) {
+				continue
+			}
+			if numbers, ok := plain.Numbers[name]; ok {
+				frame.Numbers[name] = numbers
+			}
+		}
+	}
+	return frame
+}
+
 // model evaluates a formula with its intercept, and its response, in the rows in which these and the needed columns are
 // there. texts are the further columns that hold names also where they look like numbers.
 func (j job) model(text, response string, levels map[string][]string, texts []string, needed ...string) (formula.Matrix, []float64, formula.Frame, error) {
@@ -86,20 +123,23 @@ func (j job) model(text, response string, levels map[string][]string, texts []st
 	if err != nil {
 		return formula.Matrix{}, nil, formula.Frame{}, err
 	}
-	if response == "" {
-		response = f.Response
+	if response, err = responseOf(f, response); err != nil {
+		return formula.Matrix{}, nil, formula.Frame{}, err
 	}
 	names, factors := factorsOf(f, levels)
 	design, err := f.Design(factors)
 	if err != nil {
 		return formula.Matrix{}, nil, formula.Frame{}, err
 	}
-	frame := j.data.Frame(slices.Concat(texts, names)...)
+	frame := j.frame(slices.Concat(texts, names), factors, f)
 	if _, ok := frame.Numbers[response]; !ok {
 		return formula.Matrix{}, nil, frame, stats.Errorf(stats.BadInput, response, "the response is no column of numbers")
 	}
 	m, err := frame.Evaluate(design, factors, slices.Concat(needed, []string{response})...)
 	if err != nil {
+		return m, nil, frame, err
+	}
+	if err := levelsThere(frame, design, factors, m.Rows); err != nil {
 		return m, nil, frame, err
 	}
 	y, err := numberOf(frame, response, m.Rows)
@@ -113,6 +153,7 @@ func (j job) covariates(right string, levels map[string][]string, texts []string
 		return formula.Matrix{}, formula.Frame{}, err
 	}
 	names, factors := factorsOf(f, levels)
+	levelled := maps.Clone(factors)
 	texts = slices.Concat(texts, names)
 	for _, name := range needed {
 		if known, ok := levels[name]; ok && slices.Contains(texts, name) {
@@ -125,9 +166,20 @@ func (j job) covariates(right string, levels map[string][]string, texts []string
 		return formula.Matrix{}, formula.Frame{}, err
 	}
 	design.Columns = design.Columns[1:]
-	frame := j.data.Frame(texts...)
+	frame := j.frame(texts, levelled, f)
 	m, err := frame.Evaluate(design, factors, needed...)
-	return m, frame, err
+	if err != nil {
+		return m, frame, err
+	}
+	return m, frame, levelsThere(frame, design, levelled, m.Rows)
+}
+
+// levelsThere refuses levels that no row has; without a row it is the method that says so.
+func levelsThere(frame formula.Frame, design formula.Design, factors map[string][]string, rows []int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return frame.CheckLevels(design, factors, rows)
 }
 
 // covariatesOrNone is covariates where a formula may be left out.
@@ -170,7 +222,7 @@ func (j job) grouped(group string, levels []string, factors map[string][]string,
 		texts, needed = append(texts, names...), append(needed, f.Columns()...)
 		models = append(models, f)
 	}
-	frame := j.data.Frame(texts...)
+	frame := j.frame(texts, used, models...)
 	for _, name := range numbers {
 		if _, err := numeric(frame, name); err != nil {
 			return designs{}, err
@@ -181,6 +233,7 @@ func (j job) grouped(group string, levels []string, factors map[string][]string,
 	}
 	out := designs{}
 	var rows []int
+	var all formula.Design
 	for _, f := range models {
 		design, err := f.Design(used)
 		if err != nil {
@@ -191,6 +244,11 @@ func (j job) grouped(group string, levels []string, factors map[string][]string,
 			return designs{}, err
 		}
 		out.names, out.x, rows = append(out.names, m.Names), append(out.x, m.X), m.Rows
+		all.Columns = append(all.Columns, design.Columns...)
+	}
+	delete(used, group) // an empty group is the method's to name
+	if err := levelsThere(frame, all, used, rows); err != nil {
+		return designs{}, err
 	}
 	out.excluded = frame.Length() - len(rows)
 	return out.fill(frame, group, levels, numbers, cluster, rows)

@@ -113,8 +113,12 @@ func TestABootstrapCountsItsPatientsAsTheFitDoes(t *testing.T) {
 		"factors":{"third":["u","v"]},"covariance":"cs","method":"REML","level":0.9`
 	var counts [2]map[string]any
 	for k, kind := range []string{"mmrm", "mmrm_bootstrap"} {
+		resampling := ""
+		if kind == "mmrm_bootstrap" {
+			resampling = `,"buckets":8,"replicates":2,"seed":1`
+		}
 		text := strings.Replace(gapped(), "x,y,b", "other,y,x", 1)
-		got := analyze.Run([]reference.Case{{ID: "x", Kind: kind, Dataset: "gapped.csv", Input: json.RawMessage(`{` + model + `,"buckets":8,"replicates":2,"seed":1}`)}},
+		got := analyze.Run([]reference.Case{{ID: "x", Kind: kind, Dataset: "gapped.csv", Input: json.RawMessage(`{` + model + resampling + `}`)}},
 			func(string) ([]byte, error) { return []byte(text), nil })[0]
 		require.Nil(t, got.Error)
 		out, err := json.Marshal(got.Result)

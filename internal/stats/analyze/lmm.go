@@ -17,7 +17,11 @@ var lmmKinds = []kind{
 }
 
 type lmmInput struct {
-	Formula       string              `json:"formula"`
+	Formula string `json:"formula"`
+	// Response, where it is given, has to be the formula's; Fixed and Random are remarks: the formula's parts once more.
+	Response      string              `json:"response"`
+	Fixed         string              `json:"fixed"`
+	Random        json.RawMessage     `json:"random"`
 	Method        mixed.Method        `json:"method"`
 	Factors       map[string][]string `json:"factors"`
 	Level         float64             `json:"level"`
@@ -75,6 +79,9 @@ func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := responseOf(f, in.Response); err != nil {
+		return nil, err
+	}
 	var texts []string
 	factors := map[string][]string{}
 	for _, name := range slices.Concat(f.Columns(), randomColumns(f)) {
@@ -86,7 +93,7 @@ func (in lmmInput) fit(j job) (*mixed.RandomFit, error) {
 	for _, r := range f.Random {
 		texts = append(texts, r.Group)
 	}
-	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.data.Frame(texts...))
+	return mixed.FitRandom(mixed.RandomModel{Formula: in.Formula, Factors: factors, Method: in.Method, Level: in.Level}, j.frame(texts, factors, f))
 }
 
 func randomColumns(f formula.Formula) []string {
@@ -98,12 +105,20 @@ func randomColumns(f formula.Formula) []string {
 }
 
 func lmm(j job, in lmmInput) (lmmResult, error) {
+	means, err := grids("emmeans", in.MeansGrid, in.Means, false)
+	if err != nil {
+		return lmmResult{}, err
+	}
+	contrasts, err := grids("contrasts", in.ContrastsGrid, in.Contrasts, true)
+	if err != nil {
+		return lmmResult{}, err
+	}
 	fit, err := in.fit(j)
 	if err != nil {
 		return lmmResult{}, err
 	}
 	out := lmmResult{}
-	if out.RandomResult, err = fit.Result(specified(in.MeansGrid, in.Means), specified(in.ContrastsGrid, in.Contrasts), in.Subjects); err != nil {
+	if out.RandomResult, err = fit.Result(means, contrasts, in.Subjects); err != nil {
 		return lmmResult{}, err
 	}
 	out.NExcluded = j.data.Length() - out.NObs
@@ -140,16 +155,6 @@ func (j job) beyond(points map[string][]float64) []string {
 	return notes
 }
 
-// specified names the grids by the words in which they were asked.
-func specified(grids []mixed.Grid, specs []string) []mixed.Grid {
-	for i := range grids {
-		if i < len(specs) {
-			grids[i].Spec = specs[i]
-		}
-	}
-	return grids
-}
-
 type lrtInput struct {
 	Small string `json:"small"`
 	Big   string `json:"big"`
@@ -162,7 +167,7 @@ func lrt(j job, in lrtInput) (mixed.LikelihoodRatio, error) {
 		return mixed.LikelihoodRatio{}, err
 	}
 	if c.Kind == "mmrm" {
-		small, big, err := pair(j, in, c.Kind, func(of job, model mmrmInput) (*mixed.Fit, error) {
+		small, big, err := pair(j, in, c.Kind, func(of job, model mmrmFullInput) (*mixed.Fit, error) {
 			fit, _, err := model.fit(of)
 			return fit, err
 		})
@@ -186,9 +191,9 @@ func pair[In, Fit any](j job, in lrtInput, kind string, fit func(job, In) (Fit, 
 		if err != nil {
 			return small, big, err
 		}
-		var model In
-		if err := json.Unmarshal(c.Input, &model); err != nil {
-			return small, big, stats.Errorf(stats.BadInput, id, "is not what %s takes: %v", kind, err)
+		model, err := read[In](kind, c.Input)
+		if err != nil {
+			return small, big, err
 		}
 		of, err := j.of(c)
 		if err != nil {

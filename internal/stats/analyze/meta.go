@@ -24,6 +24,8 @@ type metaInput struct {
 	Methods  []meta.Estimator    `json:"methods"`
 	Adjusted []meta.Estimator    `json:"methods_knha"`
 	Level    float64             `json:"level"`
+	// Escalc is a remark: the columns once more, as R's escalc takes them.
+	Escalc string `json:"escalc"`
 }
 
 // groupSizes are the arguments that may stand in place of the counts without the event.

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -28,6 +29,55 @@ type mmrmInput struct {
 	Level      float64             `json:"level"`
 	// Weights names a column of patients' weights; empty means none.
 	Weights string `json:"weights"`
+	// ArmLevels are the arm's levels, reference first, where Factors does not give them.
+	ArmLevels []string `json:"arm_levels"`
+	// Response, where it is given, has to be the formula's, and BaselineAt where the Baseline stands in the model means: at its
+	// mean over the analysed rows.
+	Response   string       `json:"response"`
+	Baseline   string       `json:"baseline"`
+	BaselineAt stats.Number `json:"baseline_at"`
+	// Fixed and Time are remarks: the formula's right side once more, and the column whose values Times holds.
+	Fixed string `json:"fixed"`
+	Time  string `json:"time"`
+}
+
+// settled gives the input with the arm's levels among the factors, and refuses what contradicts itself.
+func (in mmrmInput) settled() (mmrmInput, error) {
+	f, err := parsed(in.Formula)
+	if err != nil {
+		return in, err
+	}
+	if _, err := responseOf(f, in.Response); err != nil {
+		return in, err
+	}
+	if given, ok := in.Factors[in.Visit]; ok && !slices.Equal(given, in.Visits) {
+		return in, stats.Errorf(stats.BadInput, "visit_levels", "are %v, but factors gives %s the levels %v", in.Visits, in.Visit, given)
+	}
+	if in.Arm == "" || in.ArmLevels == nil {
+		return in, nil
+	}
+	given, ok := in.Factors[in.Arm]
+	if ok && !slices.Equal(given, in.ArmLevels) {
+		return in, stats.Errorf(stats.BadInput, "arm_levels", "are %v, but factors gives %s the levels %v", in.ArmLevels, in.Arm, given)
+	}
+	in.Factors = maps.Clone(in.Factors)
+	if in.Factors == nil {
+		in.Factors = map[string][]string{}
+	}
+	in.Factors[in.Arm] = in.ArmLevels
+	return in, nil
+}
+
+// baselineStands refuses a baseline_at that the model means do not stand at.
+func (in mmrmInput) baselineStands(r mixed.Result) error {
+	at, known := r.CovariatesAt[in.Baseline]
+	if !in.BaselineAt.Defined || !known {
+		return nil
+	}
+	if given := in.BaselineAt.Value; math.Abs(given-at) > 1e-6*math.Max(1, math.Abs(at)) {
+		return stats.Errorf(stats.BadInput, "baseline_at", "is %g, but model means stand at the mean of %s over the analysed rows, %g", given, in.Baseline, at)
+	}
+	return nil
 }
 
 type mmrmFullInput struct {
@@ -45,10 +95,14 @@ func (in mmrmInput) texts(more ...string) []string {
 
 // plan gives the design, the rows and the options of an input.
 func (in mmrmInput) plan(j job) (*mixed.Design, mixed.Rows, mixed.Options, error) {
+	in, err := in.settled()
+	if err != nil {
+		return nil, mixed.Rows{}, mixed.Options{}, err
+	}
 	rows := mixed.Rows{Data: j.data.Frame(in.texts()...), Subject: in.Subject, Weight: in.Weights}
 	options := mixed.Options{Covariance: in.Covariance, Method: in.Method, Times: in.Times, Level: in.Level}
 	model := mixed.Model{Formula: in.Formula, Visit: in.Visit, Visits: in.Visits, Arm: in.Arm, Factors: in.Factors}
-	model, err := model.Classify(rows.Data, in.Subject)
+	model, err = model.Classify(rows.Data, in.Subject)
 	if err != nil {
 		return nil, rows, options, err
 	}
@@ -83,6 +137,9 @@ func mmrm(j job, in mmrmFullInput) (mmrmResult, error) {
 	}
 	out := mmrmResult{}
 	if out.Result, err = fit.Result(); err != nil {
+		return mmrmResult{}, err
+	}
+	if err := in.baselineStands(out.Result); err != nil {
 		return mmrmResult{}, err
 	}
 	if in.Robust {
@@ -140,6 +197,9 @@ func mmrmPooled(j job, in mmrmPooledInput) (mmrmPooledResult, error) {
 		return mmrmPooledResult{}, err
 	}
 	result, err := fit.Result()
+	if err == nil {
+		err = in.baselineStands(result)
+	}
 	return mmrmPooledResult{result, names}, err
 }
 

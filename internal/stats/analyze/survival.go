@@ -149,12 +149,13 @@ type coxInput struct {
 	// Subject is a column of subjects whose rows may not overlap.
 	Subject string              `json:"subject"`
 	Factors map[string][]string `json:"factors"`
-	At      []float64           `json:"at"`
-	Level   float64             `json:"level"`
+	// At asks for the baseline hazard at these times, in every stratum.
+	At    []float64 `json:"at"`
+	Level float64   `json:"level"`
 }
 
 // baselineTimes is where the baseline hazard is read unless a case says otherwise: days of three months, one year and
-// two, in strata with enough rows left to say something.
+// two, in strata with enough rows left to say something; others are noted.
 var baselineTimes = []float64{90, 365, 730}
 
 const baselineAtRisk = 10
@@ -220,15 +221,11 @@ func coxph(j job, in coxInput) (coxResult, error) {
 			return coxResult{}, err
 		}
 	}
-	fit, err := survival.FitCox(spells, in.Ties)
-	if err != nil {
-		return coxResult{}, err
-	}
-	at := in.At
+	at, atRisk := in.At, 0
 	if at == nil {
-		at = baselineTimes
+		at, atRisk = baselineTimes, baselineAtRisk
 	}
-	out, err := fit.Report(in.Level, at, baselineAtRisk)
+	out, err := fitCox(spells, in, neverAtRisk{in.Formula, in.Factors, frame, m.Rows}, at, atRisk)
 	return coxResult{out, j.data.Length() - m.N()}, err
 }
 

@@ -21,6 +21,8 @@ type placing struct {
 	Start   string `json:"start"`
 	Cluster string `json:"cluster"`
 	Weights string `json:"weights"`
+	// Subject numbers people, whose rows may not overlap.
+	Subject string `json:"subject"`
 }
 
 type weightedTimesInput struct {
@@ -64,10 +66,16 @@ func weightedKaplanMeier(j job, in weightedTimesInput) (weightedResult, error) {
 			return out, err
 		}
 	}
-	numbers := numbered(clusters)
+	subjects := make([]string, len(rows))
+	if in.Subject != "" {
+		if subjects, err = j.text(in.Subject); err != nil {
+			return out, err
+		}
+	}
+	numbers, people := numbered(clusters), numbered(subjects)
 	spells := make([]survival.Spells, len(levels))
 	for i, r := range rows {
-		if !r.there || group[i] < 0 || !start[i].Defined || !weight[i].Defined || in.Cluster != "" && clusters[i] == "" {
+		if !r.there || group[i] < 0 || !start[i].Defined || !weight[i].Defined || in.Cluster != "" && clusters[i] == "" || in.Subject != "" && subjects[i] == "" {
 			out.NExcluded++
 			continue
 		}
@@ -78,6 +86,9 @@ func weightedKaplanMeier(j job, in weightedTimesInput) (weightedResult, error) {
 		}
 		if in.Cluster != "" {
 			s.Cluster = append(s.Cluster, numbers[i])
+		}
+		if in.Subject != "" {
+			s.Subject = append(s.Subject, people[i])
 		}
 	}
 	for g, name := range levels {

@@ -34,7 +34,7 @@ func logistic(j job, in logisticInput) (logisticResult, error) {
 	if err != nil {
 		return logisticResult{}, err
 	}
-	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: in.Response, Y: y})
+	fit, err := glm.New(glm.Logit, glm.Data{Names: m.Names, X: m.X, Response: responseName(in.Formula, in.Response), Y: y})
 	if err != nil {
 		return logisticResult{}, err
 	}
@@ -92,7 +92,7 @@ func iptw(j job, in iptwInput) (iptwResult, error) {
 	if err != nil {
 		return iptwResult{}, err
 	}
-	out, err := weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: in.Treatment, Treated: treated, Outcome: y,
+	out, err := weighting.Compare(weighting.Input{Names: m.Names, X: m.X, Treatment: responseName(in.Formula, in.Treatment), Treated: treated, Outcome: y,
 		Estimand: in.Estimand, Level: in.Level, Truncation: in.Truncation})
 	return iptwResult{out, j.data.Length() - m.N()}, err
 }

@@ -13,6 +13,9 @@ import (
 // collinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
 const collinearShare = 1e-7
 
+// roundingShare is what rounding leaves of a column that earlier ones make up.
+const roundingShare = 1e-13
+
 // Columns makes columns orthonormal in place, by Gram and Schmidt's method, each twice for full digits (Giraud & others
 // 2005, Numer Math 101:87). It gives r, upper triangular: columns = orthonormal columns times r.
 func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
@@ -30,7 +33,12 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 			}
 		}
 		left := Norm(x)
-		if !(left > collinearShare*length) {
+		switch {
+		case left > collinearShare*length:
+		case left > roundingShare*length: // more than rounding leaves
+			return nil, stats.Errorf(stats.Collinear, names[j], "is so nearly a combination of the columns before it that too few digits are left: "+
+				"where it is counted from a far origin, count it from a nearer one")
+		default:
 			return nil, stats.Errorf(stats.Collinear, names[j], "is a combination of the columns before it in the rows that are there")
 		}
 		r.SetTri(j, j, left)

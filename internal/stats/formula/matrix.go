@@ -1,7 +1,9 @@
 package formula
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	"afterglow/internal/stats"
 )
@@ -91,6 +93,42 @@ func (d Frame) Evaluate(design Design, levels map[string][]string, further ...st
 		}
 	}
 	return m, nil
+}
+
+// CheckLevels refuses a level of a factor that none of the rows has, and levels of a column of the design that none has
+// together: their coefficient would be of a column of zeros. The failure is EmptyCell, at the columns and the levels.
+func (d Frame) CheckLevels(design Design, factors map[string][]string, rows []int) error {
+	for _, name := range slices.Sorted(maps.Keys(factors)) {
+		for _, level := range factors[name] {
+			if cell := []Atom{{Column: name, Level: level}}; !d.any(cell, rows) {
+				return stats.Errorf(stats.EmptyCell, cellName(cell), "no complete row has this level: leave it out of the factor's levels")
+			}
+		}
+	}
+	for _, c := range design.Columns {
+		if len(c.Factors) < 2 || slices.ContainsFunc(c.Factors, func(a Atom) bool { return !a.Indicator() }) {
+			continue
+		}
+		if !d.any(c.Factors, rows) {
+			return stats.Errorf(stats.EmptyCell, cellName(c.Factors), "no complete row has these levels together, so that their interaction cannot be estimated")
+		}
+	}
+	return nil
+}
+
+// any tells whether a row has all these levels.
+func (d Frame) any(cell []Atom, rows []int) bool {
+	return slices.ContainsFunc(rows, func(row int) bool {
+		return !slices.ContainsFunc(cell, func(a Atom) bool { return d.Texts[a.Column][row] != a.Level })
+	})
+}
+
+func cellName(cell []Atom) string {
+	var names []string
+	for _, a := range cell {
+		names = append(names, a.Column+" "+a.Level)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (d Frame) there(row int, factors map[string][]string, further []string) bool {

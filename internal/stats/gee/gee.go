@@ -21,7 +21,7 @@ const (
 	Independence Structure = "independence"
 	// Exchangeable is one alpha for every pair.
 	Exchangeable Structure = "exchangeable"
-	// AR1 is alpha to the power of the distance in wave numbers.
+	// AR1 is alpha to the power of the distance between the waves' places (Data.Wave).
 	AR1 Structure = "ar1"
 	// Unstructured is an alpha of its own for every pair of waves.
 	Unstructured Structure = "unstructured"

@@ -96,7 +96,13 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	if err != nil {
 		return Ancova{}, err
 	}
-	if err := everyLevel(frame, matrix.Rows, model.Factors, parsed.Columns()); err != nil {
+	used := map[string][]string{}
+	for _, column := range parsed.Columns() {
+		if levels, factor := model.Factors[column]; factor {
+			used[column] = levels
+		}
+	}
+	if err := frame.CheckLevels(design, used, matrix.Rows); err != nil {
 		return Ancova{}, err
 	}
 	response, ok := frame.Numbers[model.Response]
@@ -130,22 +136,6 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 	rows, at := lsRows(model, design, frame, matrix.Rows)
 	a.BaselineAt = at
 	return a, a.compare(fit, model, arms, rows)
-}
-
-func everyLevel(frame formula.Frame, rows []int, factors map[string][]string, columns []string) error {
-	for _, column := range columns {
-		levels := factors[column]
-		text, ok := frame.Texts[column]
-		if !ok {
-			continue
-		}
-		for _, level := range levels {
-			if !slices.ContainsFunc(rows, func(row int) bool { return text[row] == level }) {
-				return stats.Errorf(stats.EmptyCell, column+" "+level, "no complete row has this level")
-			}
-		}
-	}
-	return nil
 }
 
 // explained is the share of the response's squares that the fit explains, plain and adjusted: about the mean or, without

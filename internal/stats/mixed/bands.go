@@ -63,10 +63,7 @@ func (f *RandomFit) Bands(at formula.Frame, group string) ([]BandPoint, error) {
 		if !finite(row...) {
 			return nil, stats.Errorf(stats.NotFinite, "bands", "point %d is not finite", i+1)
 		}
-		z := slices.Clone(row[len(f.names):])
-		for k := range z {
-			z[k] /= f.data.scale[k]
-		}
+		z := f.data.internal(row[len(f.names):])
 		t, err := f.basis(row[:len(f.names)])
 		if err != nil {
 			return nil, err

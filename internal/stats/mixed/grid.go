@@ -2,6 +2,7 @@ package mixed
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -160,6 +161,33 @@ func (f *RandomFit) grid(g Grid) (GridResult, error) {
 		out.Rows = append(out.Rows, GridRow{Place: place, Inference: i})
 	}
 	return out, nil
+}
+
+// unseen notes the places of grids whose factors' levels no analysed row has together: what is given there rests on the model.
+func (f *RandomFit) unseen(grids []Grid) ([]string, error) {
+	var notes []string
+	for _, g := range grids {
+		places, err := f.places(g, slices.Concat(g.Over, g.By))
+		if err != nil {
+			return nil, err
+		}
+		for _, place := range places {
+			var names []string
+			for _, p := range place {
+				if p.Factor {
+					names = append(names, p.Column+" "+p.Level)
+				}
+			}
+			seen := slices.ContainsFunc(f.data.kept, func(row int) bool {
+				return !slices.ContainsFunc(place, func(p PlaceOf) bool { return p.Factor && f.frame.Texts[p.Column][row] != p.Level })
+			})
+			note := fmt.Sprintf("no analysed row has %s: the model's mean there, and what is compared with it, rests on the other rows and on the model's form alone", strings.Join(names, ", "))
+			if !seen && !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
+	}
+	return notes, nil
 }
 
 // gridContrasts compares the places of Over within each place of By; p-values are not adjusted for their number.

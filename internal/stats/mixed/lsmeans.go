@@ -168,7 +168,7 @@ func (f *Fit) Differences() ([]Difference, error) {
 }
 
 // Contrasts compares the arms' differences over time: last minus first visit, the average over visits,
-// and last minus the average of the earlier visits.
+// and, from three visits on, last minus the average of the earlier visits.
 func (f *Fit) Contrasts() ([]NamedContrast, error) {
 	out := []NamedContrast{}
 	visits, arms := f.design.Model.Visits, f.arms()
@@ -191,8 +191,10 @@ func (f *Fit) Contrasts() ([]NamedContrast, error) {
 			asked = []NamedContrast{
 				{"(" + name + ") at " + visits[n-1] + " minus (" + name + ") at " + visits[0], Inference{L: combine(last, 1, first, -1)}},
 				asked[0],
-				{name + " at " + visits[n-1] + " minus the average of the earlier visits", Inference{L: combine(last, 1, earlier, -1)}},
 			}
+		}
+		if n > 2 { // with two the average of the earlier visits is the first one
+			asked = append(asked, NamedContrast{name + " at " + visits[n-1] + " minus the average of the earlier visits", Inference{L: combine(last, 1, earlier, -1)}})
 		}
 		for _, c := range asked {
 			i, err := f.Contrast(c.L)

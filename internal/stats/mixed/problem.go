@@ -1,6 +1,7 @@
 package mixed
 
 import (
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -35,11 +36,12 @@ type problem struct {
 	offset       []float64
 	unshift      float64 // what of the response's shift is undone in the sums, in units of responseUnit
 	reml         bool
+	restsOnModel []string // notes of empty cells
 }
 
 // newProblem checks what can be estimated and names what cannot.
 func newProblem(d *Design, s *Sums, reml bool) (*problem, error) {
-	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale, reml: reml, totals: d.totals(s)}
+	p := &problem{visits: len(s.Visits), columns: len(s.Columns), responseUnit: s.ResponseScale, reml: reml, totals: d.totals(s), restsOnModel: d.restsOnModel(s)}
 	if p.totals.subjects == 0 {
 		return nil, stats.Errorf(stats.TooFew, d.Response, "no observation")
 	}
@@ -239,32 +241,59 @@ func (s *Sums) constant(j int) bool {
 	return square-sum*sum/n <= 1e-12*square
 }
 
-// emptyCell names an arm without an observation, overall or at a visit.
-func (d *Design) emptyCell(s *Sums) error {
+// emptyCells lists arms, with a visit each, of whom no patient was observed at it: all of them, arms outermost.
+func (d *Design) emptyCells(s *Sums) (arms, visits []string) {
 	m := d.Model
 	if m.Arm == "" {
-		return nil
+		return nil, nil
 	}
-	for v, visit := range m.Visits {
+	empty := map[[2]int]bool{}
+	for v := range m.Visits {
 		weight := func(observed uint64) float64 { return float64(observed >> v & 1) }
 		all := s.columnTotal(0, weight)
 		rest := all
 		for i := len(m.Factors[m.Arm]) - 1; i >= 0; i-- {
-			level, n := m.Factors[m.Arm][i], rest
+			n := rest
 			if i > 0 {
-				j := d.indexOf(m.Arm + level)
-				if j < 0 {
-					return nil
+				j := d.indexOf(m.Arm + m.Factors[m.Arm][i])
+				if j < 0 { // the arm changes from visit to visit
+					return nil, nil
 				}
 				n = s.columnTotal(j, weight)
 				rest -= n
 			}
-			if math.Abs(n) < emptyShare*all {
-				return stats.Errorf(stats.EmptyCell, m.Arm+" "+level+", "+m.Visit+" "+visit, "no patient of this arm was observed at this visit")
+			empty[[2]int{i, v}] = math.Abs(n) < emptyShare*all
+		}
+	}
+	for i, arm := range m.Factors[m.Arm] {
+		for v, visit := range m.Visits {
+			if empty[[2]int{i, v}] {
+				arms, visits = append(arms, arm), append(visits, visit)
 			}
 		}
 	}
-	return nil
+	return arms, visits
+}
+
+// emptyCell is the failure of a model that needs an arm at a visit at which nobody of it was observed.
+func (d *Design) emptyCell(s *Sums) error {
+	arms, visits := d.emptyCells(s)
+	if len(arms) == 0 {
+		return nil
+	}
+	m := d.Model
+	return stats.Errorf(stats.EmptyCell, m.Arm+" "+arms[0]+", "+m.Visit+" "+visits[0], "no patient of this arm was observed at this visit")
+}
+
+// restsOnModel notes the means of arms at visits at which nobody of the arm was observed.
+func (d *Design) restsOnModel(s *Sums) []string {
+	var notes []string
+	arms, visits := d.emptyCells(s)
+	for i := range arms {
+		notes = append(notes, fmt.Sprintf("no patient of %s %s was observed at %s %s: the model's mean there, and what is compared with it, "+
+			"rests on the other arms and visits and on the model's form alone", d.Model.Arm, arms[i], d.Model.Visit, visits[i]))
+	}
+	return notes
 }
 
 // indexOf finds a column of x by name, -1 where it is not there.

@@ -37,6 +37,9 @@ type RandomFit struct {
 	natural  [][2]int // the covariance parameters: an element of G, or -1 for sigma squared, which is the last
 }
 
+// rotateAfter is after how many steps without an optimum the random columns are turned to the axes of G.
+const rotateAfter = 12
+
 // maxRandom bounds the random effects of a group; the work of a step grows with their fourth power.
 const maxRandom = 8
 
@@ -130,6 +133,11 @@ func (f *RandomFit) climb() error {
 	for iteration := 1; iteration <= limit; iteration++ {
 		f.Convergence = best.convergence
 		f.Convergence.Iterations = iteration
+		if iteration%rotateAfter == 0 && best.convergence.Decrement > roundingDecrement && f.data.random.correlated() {
+			if best = f.data.point(f.data.rotateTo(best.theta), f.model.Method == REML); best == nil {
+				return stats.Errorf(stats.NotFinite, f.data.response, "the likelihood overflows; change the unit")
+			}
+		}
 		if best.convergence.Decrement <= roundingDecrement {
 			// exactly on the ridge of a variance of zero the gradient is flat by symmetry, also where the likelihood rises
 			// on both sides

@@ -45,7 +45,7 @@ var degenerateRandom = []struct {
 		kind: stats.TooFew, where: "id"},
 	{name: "the same covariate twice", formula: "y ~ day + twice + (1 | id)", kind: stats.Collinear, where: "twice"},
 	{name: "a covariate that is zero", formula: "y ~ day + zero + (1 | id)", kind: stats.Collinear, where: "zero"},
-	{name: "one arm", change: func(f formula.Frame, r int) { f.Texts["arm"][r] = "A" }, kind: stats.Collinear, where: "armB"},
+	{name: "one arm", change: func(f formula.Frame, r int) { f.Texts["arm"][r] = "A" }, kind: stats.EmptyCell, where: "arm B"},
 	{name: "the same random effect twice", formula: "y ~ day + (1 + day + twice | id)", kind: stats.Collinear, where: "twice"},
 	{name: "a random effect of nothing", formula: "y ~ day + (1 + zero | id)", kind: stats.OneLevel, where: "zero"},
 	{name: "a random effect named twice", formula: "y ~ day + (1 + day | id) + (0 + day | id)", kind: stats.Collinear, where: "day"},

@@ -12,7 +12,7 @@ import (
 )
 
 // groups are the cross-products of every group, in an orthonormal basis of the fixed columns, with the random
-// columns scaled to mean square 1 and the response as least squares leaves it, in units of its spread.
+// columns orthogonal and of mean square 1 (orthogonalise) and the response as least squares leaves it, in units of its spread.
 type groups struct {
 	response string
 	names    []string // of the fixed coefficients
@@ -22,7 +22,8 @@ type groups struct {
 	kept     []int    // row -> row of the frame
 	rows     int
 	random   randomEffects
-	scale    []float64 // of the random columns: internal = raw / scale
+	turn     *mat.TriDense // of the random columns: raw = orthogonal times turn
+	rotation *mat.Dense    // internal = orthogonal times rotation; nil where they are the same
 
 	basis  [][]float64 // the orthonormal fixed columns
 	z      [][]float64 // the random columns, internal
@@ -49,6 +50,19 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 	if err != nil {
 		return nil, err
 	}
+	used := map[string][]string{}
+	for _, c := range joint.Columns {
+		for _, a := range c.Factors {
+			if a.Indicator() {
+				used[a.Column] = levels[a.Column]
+			}
+		}
+	}
+	if matrix.N() > 0 {
+		if err := frame.CheckLevels(joint, used, matrix.Rows); err != nil {
+			return nil, err
+		}
+	}
 	g := &groups{response: f.Response, names: matrix.Names[:len(design.Columns)], kept: matrix.Rows, rows: matrix.N(), random: random}
 	if err := g.number(frame.Texts[random.group]); err != nil {
 		return nil, err
@@ -61,7 +75,7 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 		}
 	}
 	g.z = columns[len(g.names):]
-	if err := g.scaleRandom(matrix.Names[len(g.names):]); err != nil {
+	if err := g.orthogonalise(matrix.Names[len(g.names):]); err != nil {
 		return nil, err
 	}
 	g.basis = columns[:len(g.names)]
@@ -76,30 +90,7 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 		return nil, err
 	}
 	g.crossProducts(y)
-	return g, g.checkRandom(matrix.Names[len(g.names):])
-}
-
-// checkRandom names a random column that is a combination of earlier ones: what is left of its square beside them.
-func (g *groups) checkRandom(names []string) error {
-	q := g.q()
-	total, l := make([]float64, q*q), make([]float64, q*q)
-	for at := 0; at < len(g.a); at += q * q {
-		basis.Add(total, 1, g.a[at:at+q*q])
-	}
-	for i := range q {
-		for j := range i + 1 {
-			left := total[i*q+j] - basis.Dot(l[i*q:i*q+j], l[j*q:j*q+j])
-			if j < i {
-				l[i*q+j] = left / l[j*q+j]
-				continue
-			}
-			if !(left > collinearTolerance*total[i*q+i]) {
-				return stats.Errorf(stats.Collinear, names[i], "this random effect's column is a combination of the random columns before it")
-			}
-			l[i*q+i] = math.Sqrt(left)
-		}
-	}
-	return nil
+	return g, nil
 }
 
 func (g *groups) number(names []string) error {
@@ -124,20 +115,6 @@ func (g *groups) number(names []string) error {
 	}
 	if slices.Max(g.count) == 1 {
 		return stats.Errorf(stats.TooFew, g.random.group, "no group has more than one row, so variation between and within groups cannot be told apart")
-	}
-	return nil
-}
-
-func (g *groups) scaleRandom(names []string) error {
-	for j, column := range g.z {
-		size := basis.Norm(column) / math.Sqrt(float64(g.rows))
-		if !(size > 0) || math.IsInf(size, 0) {
-			return stats.Errorf(stats.OneLevel, names[j], "this random effect's column is zero in every row")
-		}
-		for i := range column {
-			column[i] /= size
-		}
-		g.scale = append(g.scale, size)
 	}
 	return nil
 }

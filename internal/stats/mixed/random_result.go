@@ -3,6 +3,7 @@ package mixed
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -76,7 +77,10 @@ func (f *RandomFit) Result(means, contrasts []Grid, subjects []string) (RandomRe
 		Random: f.variances(), FTests: []FTest{}, Means: []GridResult{}, Contrasts: []GridResult{}, Convergence: f.Convergence}
 	r.AIC = f.deviance + 2*float64(r.NParams)
 	r.BIC = f.deviance + math.Log(float64(r.NObs))*float64(r.NParams)
-	r.Predictions, r.Fitted = f.predict(subjects)
+	var err error
+	if r.Predictions, r.Fitted, err = f.predict(subjects); err != nil {
+		return r, err
+	}
 	var rows [][]float64
 	for c, name := range f.names {
 		row := make([]float64, len(f.names))
@@ -114,37 +118,18 @@ func (f *RandomFit) Result(means, contrasts []Grid, subjects []string) (RandomRe
 		}
 		r.Contrasts = append(r.Contrasts, one)
 	}
-	r.Notes = f.notes(r.Random)
-	return r, nil
+	unseen, err := f.unseen(slices.Concat(means, contrasts))
+	r.Notes = append(f.notes(r.Random), unseen...)
+	return r, err
 }
 
 func (f *RandomFit) notes(v RandomVariances) []string {
 	notes := []string{fmt.Sprintf("linear mixed model by %s; plain degrees of freedom are Satterthwaite's, f_tests are of type III", f.model.Method)}
-	for i, sd := range v.SD {
-		if sd < 1e-4*v.Sigma/f.data.scale[i] {
-			notes = append(notes, "the variance of "+v.Names[i]+" is estimated as zero: the data do not show that groups differ in it")
-		}
-	}
+	notes = append(notes, f.singularNotes(v)...)
 	if f.model.Method == ML {
 		notes = append(notes, "standard errors under ML carry no small-sample factor")
 	}
 	return notes
-}
-
-// rawFactor is L for the columns as given, with diagonal elements not below 0.
-func (f *RandomFit) rawFactor() *mat.Dense {
-	q := f.data.q()
-	l := mat.NewDense(q, q, nil)
-	for j := range q {
-		sign := 1.0
-		if f.best.factor[j*q+j] < 0 {
-			sign = -1
-		}
-		for i := j; i < q; i++ {
-			l.Set(i, j, sign*f.best.factor[i*q+j]/f.data.scale[i])
-		}
-	}
-	return l
 }
 
 func (f *RandomFit) variances() RandomVariances {
@@ -178,26 +163,26 @@ func (f *RandomFit) variances() RandomVariances {
 }
 
 // prediction gives the random effects of a group (by its place), raw scale, with the standard deviation given the
-// coefficients and with that of the prediction error.
-func (f *RandomFit) prediction(group int) (effects, conditional, missed []float64) {
+// coefficients and with that of the prediction error; internal are the effects of the internal columns.
+func (f *RandomFit) prediction(group int) (effects, conditional, missed, internal []float64) {
 	own := f.own(group)
-	none, z := mat.NewVecDense(len(f.names), nil), make([]float64, len(own.effects))
-	for i, u := range own.effects {
-		z[i] = 1
-		_, variance := own.at(f, none, z)
-		z[i] = 0
-		unit := f.unit / f.data.scale[i]
-		effects = append(effects, unit*u)
-		conditional = append(conditional, unit*math.Sqrt(f.best.sigma2*own.m.At(i, i)))
-		missed = append(missed, unit*math.Sqrt(variance))
+	none, back := mat.NewVecDense(len(f.names), nil), f.data.unturned()
+	for i := range own.effects {
+		z := mat.Row(nil, i, back)
+		estimate, variance := own.at(f, none, z)
+		vector := mat.NewVecDense(len(z), z)
+		effects = append(effects, estimate)
+		conditional = append(conditional, f.unit*math.Sqrt(f.best.sigma2*mat.Inner(vector, own.m, vector)))
+		missed = append(missed, f.unit*math.Sqrt(variance))
+		internal = append(internal, f.unit*own.effects[i])
 	}
-	return effects, conditional, missed
+	return effects, conditional, missed, internal
 }
 
-func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
+func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow, error) {
 	predictions, fitted := []GroupPrediction{}, []FittedRow{}
 	if len(names) == 0 {
-		return predictions, fitted
+		return predictions, fitted, nil
 	}
 	place := map[string]int{}
 	for i, name := range f.data.group {
@@ -207,9 +192,9 @@ func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
 	for _, name := range names {
 		at, known := place[name]
 		if !known {
-			continue
+			return nil, nil, stats.Errorf(stats.BadInput, f.data.random.group, "no group %q among the analysed rows, whose effects are asked for", name)
 		}
-		effects, conditional, missed := f.prediction(at)
+		effects, conditional, missed, internal := f.prediction(at)
 		p := GroupPrediction{Group: name, Effects: map[string]float64{}, CondSD: map[string]float64{}, PredictionSE: map[string]float64{}}
 		for i, c := range f.data.random.columns {
 			p.Effects[c.Name] = effects[i]
@@ -217,7 +202,7 @@ func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
 			p.PredictionSE[c.Name] = missed[i]
 		}
 		predictions = append(predictions, p)
-		byGroup[at] = effects
+		byGroup[at] = internal
 	}
 	for i, at := range f.data.index {
 		effects, asked := byGroup[at]
@@ -230,9 +215,9 @@ func (f *RandomFit) predict(names []string) ([]GroupPrediction, []FittedRow) {
 		}
 		row.Fitted = row.Fixed
 		for c, z := range f.data.z {
-			row.Fitted += z[i] * f.data.scale[c] * effects[c]
+			row.Fitted += z[i] * effects[c]
 		}
 		fitted = append(fitted, row)
 	}
-	return predictions, fitted
+	return predictions, fitted, nil
 }

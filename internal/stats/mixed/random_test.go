@@ -181,15 +181,13 @@ func (g *groups) away(seed uint64) []float64 {
 // rawG is G in the raw scale at a point.
 func (g *groups) rawG(pt *randomPoint) [][]float64 {
 	q := g.q()
+	var l, covariance mat.Dense
+	l.Mul(g.unturned(), mat.NewDense(q, q, pt.factor))
+	covariance.Mul(&l, l.T())
+	covariance.Scale(g.unit*g.unit*pt.sigma2, &covariance)
 	out := make([][]float64, q)
 	for i := range q {
-		out[i] = make([]float64, q)
-		for j := range q {
-			for k := range q {
-				out[i][j] += pt.factor[i*q+k] * pt.factor[j*q+k]
-			}
-			out[i][j] *= g.unit * g.unit * pt.sigma2 / (g.scale[i] * g.scale[j])
-		}
+		out[i] = mat.Row(nil, i, &covariance)
 	}
 	return out
 }

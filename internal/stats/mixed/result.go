@@ -148,6 +148,7 @@ func (f *Fit) notes() []string {
 	if f.problem.totals.weighted() {
 		notes = append(notes, "patients are weighted: likelihood and plain standard errors take a weight as so many patients alike; where weights are not counts, read the robust standard errors")
 	}
+	notes = append(notes, f.problem.restsOnModel...)
 	if f.problem.reml && f.kr == nil {
 		notes = append(notes, "Kenward-Roger with the expected information is not given: that information is singular")
 	}

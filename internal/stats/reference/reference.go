@@ -30,6 +30,44 @@ type Case struct {
 	Input     json.RawMessage      `json:"input"`
 	Expected  json.RawMessage      `json:"expected"`
 	Tolerance map[string]Tolerance `json:"tolerance"`
+	// Unknown lists the fields that a case does not have, those of its filters led by "rows.".
+	Unknown []string `json:"-"`
+}
+
+// CaseFields are the fields of a case; those that Case does not hold are remarks on where its numbers come from. FilterFields
+// are those of a filter.
+var (
+	CaseFields = []string{"id", "kind", "title", "dataset", "rows", "input", "expected", "tolerance", "r_call", "packages",
+		"crosscheck", "notes", "source"}
+	FilterFields = []string{"column", "op", "value"}
+)
+
+// UnmarshalJSON reads a case and notes the fields that it does not know, so that none is passed over.
+func (c *Case) UnmarshalJSON(text []byte) error {
+	type plain Case
+	if err := json.Unmarshal(text, (*plain)(c)); err != nil {
+		return fmt.Errorf("read a case: %w", err)
+	}
+	var members map[string]json.RawMessage
+	var filters struct {
+		Rows []map[string]json.RawMessage `json:"rows"`
+	}
+	if err := errors.Join(json.Unmarshal(text, &members), json.Unmarshal(text, &filters)); err != nil {
+		return fmt.Errorf("read a case: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(CaseFields, name) {
+			c.Unknown = append(c.Unknown, name)
+		}
+	}
+	for _, filter := range filters.Rows {
+		for _, name := range slices.Sorted(maps.Keys(filter)) {
+			if !slices.Contains(FilterFields, name) {
+				c.Unknown = append(c.Unknown, "rows."+name)
+			}
+		}
+	}
+	return nil
 }
 
 // Read reads the cases of a reference file.

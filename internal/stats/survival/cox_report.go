@@ -1,8 +1,10 @@
 package survival
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -56,8 +58,8 @@ type BaselineHazard struct {
 	CumHaz  stats.Number `json:"cumhaz"`
 }
 
-// Report gathers what is reported. at asks for the baseline hazard at these times; it is left out of strata with fewer
-// than atRisk rows at risk then.
+// Report gathers what is reported. at asks for the baseline hazard at these times; strata with fewer than atRisk rows at risk
+// then are left out and noted. With atRisk 0 every row is there: past the last follow-up with what was reached by then, noted.
 func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, error) {
 	if err := stats.CheckLevel(level); err != nil {
 		return CoxResult{}, err
@@ -97,9 +99,14 @@ func (f *CoxFit) Report(level float64, at []float64, atRisk int) (CoxResult, err
 		if err != nil {
 			return r, err
 		}
+		if !z.defined() {
+			r.Notes = append(r.Notes, fmt.Sprintf("the check of proportional hazards on the time scale %s has no value: the scale does not change over the events that tell the covariates apart", transform))
+		}
 		r.ZPH = append(r.ZPH, z)
 	}
-	r.Baseline = f.baseline(at, atRisk)
+	var notes []string
+	r.Baseline, notes = f.baseline(at, atRisk)
+	r.Notes = append(r.Notes, notes...)
 	return r, nil
 }
 
@@ -122,13 +129,15 @@ func (f *CoxFit) wald(v *mat.SymDense) float64 {
 }
 
 // baseline is the cumulative hazard at covariates 0, estimated in step with the handling of ties.
-func (f *CoxFit) baseline(at []float64, atRisk int) []BaselineHazard {
+func (f *CoxFit) baseline(at []float64, atRisk int) (out []BaselineHazard, notes []string) {
 	inc := f.increments(f.beta)
 	shift := 0.0
 	for j, b := range f.beta {
 		shift += b * f.data.mean[j] / f.data.scale[j]
 	}
-	out := []BaselineHazard{}
+	out = []BaselineHazard{}
+	beyond := false
+	var left []string
 	for s := 0; s+1 < len(f.data.bounds); s++ {
 		begin, end := f.data.bounds[s], f.data.bounds[s+1]
 		number := f.data.stratum[begin]
@@ -139,21 +148,45 @@ func (f *CoxFit) baseline(at []float64, atRisk int) []BaselineHazard {
 		for _, t := range at {
 			risk, hazard := 0, 0.0
 			for i := begin; i < end; i++ {
-				if f.data.stop[i] >= t && (f.data.start == nil || f.data.start[i] < t) {
+				if f.data.stop[i] >= t-f.data.tolerance && (f.data.start == nil || f.data.start[i] < t) {
 					risk++
 				}
 			}
-			if risk < atRisk {
+			switch last := f.data.stop[begin]; {
+			case risk < atRisk:
+				left = append(left, fmt.Sprintf("%g of stratum %s", t, name))
 				continue
+			case last < t-f.data.tolerance:
+				notes = append(notes, fmt.Sprintf("baseline hazard of stratum %s at %g: nobody is followed beyond %g, the value is the one reached there", name, t, last))
 			}
 			bounds := inc.of[number]
 			for k := firstAtOrBefore(inc.time, bounds, t+f.data.tolerance); k < bounds[1]; k++ {
 				hazard += inc.hazard[k]
 			}
-			out = append(out, BaselineHazard{name, t, stats.Of(hazard * math.Exp(-shift))})
+			row := BaselineHazard{name, t, stats.Of(hazard * math.Exp(-shift))}
+			beyond = beyond || hazard > 0 && !(row.CumHaz.Value > 0)
+			out = append(out, row)
 		}
 	}
-	return out
+	if len(left) > 0 {
+		notes = append(notes, fmt.Sprintf("the baseline hazard is left out, with fewer than %d at risk, at %s: ask for these times to have it", atRisk, strings.Join(left, ", ")))
+	}
+	if beyond {
+		notes = append(notes, fmt.Sprintf("the baseline hazard is that at covariates of 0, which are so far from the data (a factor of exp(%.4g)) "+
+			"that it lies beyond the range of numbers: count %s from a nearer origin", -shift, f.furthest()))
+	}
+	return out, notes
+}
+
+// furthest names the covariate whose origin moves the baseline hazard most.
+func (f *CoxFit) furthest() string {
+	best, most := "", -1.0
+	for j, name := range f.spells.Names {
+		if moved := math.Abs(f.beta[j] * f.data.mean[j] / f.data.scale[j]); moved > most {
+			best, most = name, moved
+		}
+	}
+	return best
 }
 
 // concordance is Harrell's C of the linear predictor, within strata: of the pairs in which one has the event while the

@@ -2,6 +2,7 @@ package survival
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -32,6 +33,11 @@ type ZPH struct {
 type ZPHRow struct {
 	Name string `json:"name"`
 	stats.ChiSquare
+}
+
+// defined tells whether every test has a value.
+func (z ZPH) defined() bool {
+	return !slices.ContainsFunc(z.Rows, func(r ZPHRow) bool { return !r.ChiSq.Defined })
 }
 
 // ProportionalHazards is the score test that no coefficient drifts linearly in g(time): of theta = 0 in b + theta (g -

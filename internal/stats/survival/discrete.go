@@ -38,7 +38,7 @@ type DiscreteCoefficient struct {
 // FitDiscreteHazard fits a binomial model with complementary log-log link to the intervals (cut, next cut] that each
 // subject was followed through, one coefficient an interval (Prentice & Gloeckler 1978, Biometrics 34:57). A subject with
 // the event contributes up to the interval that holds it, a censored one the intervals seen to their end; who stays
-// beyond the last cut is censored there. Standard errors come from the expected information. See docs/methods/discrete-hazard.md.
+// beyond the last cut is censored there. A time that equals a cut but for rounding is at the cut. Standard errors come from the expected information. See docs/methods/discrete-hazard.md.
 func FitDiscreteHazard(s Spells, cuts []float64, level float64) (DiscreteHazard, error) {
 	out := DiscreteHazard{}
 	if err := stats.CheckLevel(level); err != nil {
@@ -57,7 +57,7 @@ func FitDiscreteHazard(s Spells, cuts []float64, level float64) (DiscreteHazard,
 	}
 	data.Names = append(data.Names, s.Names...)
 	out.AtRisk, out.Events = make([]int, intervals), make([]int, intervals)
-	for i, t := range s.Stop {
+	for i, t := range tiedToAll(s.Stop, cuts) {
 		seen, event := followed(t, s.Event[i], cuts)
 		if seen == 0 {
 			out.NWithoutPeriod++

@@ -26,10 +26,11 @@ func FitDiscreteIntervals(times []Censored, names []string, x []float64, cuts []
 	if len(x) != len(times)*len(names) {
 		return out, stats.Errorf(stats.BadInput, "rows", "times and covariates differ in length")
 	}
-	if _, err := (&Turnbull{Level: "rows"}).count(times); err != nil {
+	times, err := (&Turnbull{Level: "rows"}).count(times)
+	if err != nil {
 		return out, err
 	}
-	f, err := newGrouped(times, names, x, cuts, &out)
+	f, err := newGrouped(tiedIntervals(times, cuts), names, x, cuts, &out)
 	if err != nil {
 		return out, err
 	}
@@ -103,6 +104,20 @@ func newGrouped(times []Censored, names []string, x, cuts []float64, out *Discre
 		}
 	}
 	return f, nil
+}
+
+// tiedIntervals puts ends that equal a cut but for rounding at the cut.
+func tiedIntervals(times []Censored, cuts []float64) []Censored {
+	lower, upper := make([]float64, len(times)), make([]float64, len(times))
+	for i, c := range times {
+		lower[i], upper[i] = c.Lower, c.Upper
+	}
+	width := tolerance(lower, upper, cuts)
+	out := slices.Clone(times)
+	for i := range out {
+		out[i].Lower, out[i].Upper = tiedTo(lower[i], cuts, width), tiedTo(upper[i], cuts, width)
+	}
+	return out
 }
 
 // within is the number of intervals that a subject was seen through, and of those by whose end it had the event; they are

@@ -1,6 +1,8 @@
 package survival
 
 import (
+	"slices"
+
 	"afterglow/internal/stats"
 )
 
@@ -61,6 +63,26 @@ func (s Interrupted) check() error {
 		}
 	}
 	return nil
+}
+
+// aligned joins times that are equal but for rounding, those of intercurrent events among them.
+func (s Interrupted) aligned() Interrupted {
+	time, other := slices.Clone(s.Time), []float64{}
+	for _, c := range s.Intercurrent {
+		if c.Defined {
+			other = append(other, c.Value)
+		}
+	}
+	alignTimes(other, time)
+	s.Time, s.Intercurrent = time, slices.Clone(s.Intercurrent)
+	next := 0
+	for i := range s.Intercurrent {
+		if s.Intercurrent[i].Defined {
+			s.Intercurrent[i].Value = other[next]
+			next++
+		}
+	}
+	return s
 }
 
 // before tells whether the intercurrent event of row i came before the row's end; at the same time as the event, the event
@@ -149,6 +171,7 @@ func (s Interrupted) AskThreeWays(ties Ties, level float64, cuts []float64, stab
 	if err := s.check(); err != nil {
 		return out, err
 	}
+	s = s.aligned()
 	for _, j := range stable {
 		if j < 0 || j >= len(s.Names) {
 			return out, stats.Errorf(stats.BadInput, "stable", "there is no covariate %d", j)

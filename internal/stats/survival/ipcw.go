@@ -152,10 +152,11 @@ func (r CensoringRows) order(o WeightOptions) ([]int, error) {
 	if err := stats.CheckLevel(o.Level); err != nil {
 		return nil, err
 	}
-	s := Spells{Start: r.Start, Stop: r.Stop, Event: r.Event, Subject: r.Subject, Names: r.Names, X: r.X}
+	s := Spells{Start: slices.Clone(r.Start), Stop: slices.Clone(r.Stop), Event: r.Event, Subject: r.Subject, Names: r.Names, X: r.X}
 	if err := s.check(s.Start, s.Stop); err != nil {
 		return nil, err
 	}
+	alignTimes(s.Start, s.Stop)
 	for i := range r.Stop {
 		if r.Start[i] >= r.Stop[i] {
 			return nil, stats.Errorf(stats.BadInput, "stop", "row %d ends before or when it starts", i+1)

@@ -64,7 +64,7 @@ func (r CensoringRows) outcome(weights []float64, level float64, outcome Outcome
 		for i := range group {
 			if group[i] == g {
 				one.Start, one.Stop, one.Event = append(one.Start, r.Start[i]), append(one.Stop, r.Stop[i]), append(one.Event, r.Event[i])
-				one.Weight, one.Cluster = append(one.Weight, weights[i]), append(one.Cluster, r.Subject[i])
+				one.Weight, one.Cluster, one.Subject = append(one.Weight, weights[i]), append(one.Cluster, r.Subject[i]), append(one.Subject, r.Subject[i])
 			}
 		}
 		curve, err := WeightedKaplanMeier(name, one, level, outcome.Tau)
@@ -87,10 +87,11 @@ func (r CensoringRows) outcome(weights []float64, level float64, outcome Outcome
 }
 
 // Cut cuts rows at these times: their covariates go on, an event or a censoring stays with the last piece. from gives each
-// piece's row. Cut at visits, or for a Cox model of censoring at its times (CensoringTimes).
+// piece's row. A time that equals a row's end but for rounding does not cut it. Cut at visits, or for a Cox model of censoring at its times (CensoringTimes).
 func (r CensoringRows) Cut(at []float64) (out CensoringRows, from []int) {
 	at = slices.Clone(at)
 	slices.Sort(at)
+	width := tolerance(r.Start, r.Stop, at)
 	p, q := len(r.Names), len(r.StableNames)
 	out.Names, out.StableNames = r.Names, r.StableNames
 	for i, stop := range r.Stop {
@@ -103,7 +104,7 @@ func (r CensoringRows) Cut(at []float64) (out CensoringRows, from []int) {
 		}
 		first, _ := slices.BinarySearch(at, start)
 		for _, t := range at[first:] {
-			if t > start && t < stop {
+			if t > start+width && t < stop-width {
 				piece(t, false)
 			}
 			if t >= stop {

@@ -70,6 +70,7 @@ type Curve struct {
 	Quantiles []Quantile `json:"quantiles"`
 	At        []Point    `json:"at"`
 	RMST      *RMST      `json:"rmst,omitempty"`
+	Notes     []string   `json:"notes,omitempty"`
 }
 
 // Result is the curves of all groups; with several groups and a tau also the comparison of restricted means,
@@ -102,6 +103,7 @@ func KaplanMeier(groups []Group, o Options) (Result, error) {
 		}
 		if o.Tau.Defined {
 			c.RMST = c.restrictedMean(o.Tau.Value, o.Level, tolerance)
+			c.Notes = c.RMST.certain(c.Level)
 		}
 		result.Groups = append(result.Groups, c)
 	}

@@ -63,7 +63,7 @@ func fromLandmark(time []float64, event []bool, at float64) (rows []int, moved [
 func ExposedBy(exposure []stats.Number, at float64) []bool {
 	out := make([]bool, len(exposure))
 	for i, e := range exposure {
-		out[i] = e.Defined && e.Value <= at
+		out[i] = e.Defined && e.Value <= at+tieTolerance*math.Max(1, at)
 	}
 	return out
 }

@@ -9,11 +9,7 @@ import (
 // alignTimes joins times that are equal but for rounding, as align does for counts.
 func alignTimes(start, stop []float64) float64 {
 	times := slices.Compact(ascending(slices.Concat(start, stop)))
-	mean := 0.0
-	for _, t := range times {
-		mean += math.Abs(t) / float64(len(times))
-	}
-	tolerance := tieTolerance * math.Max(1, mean)
+	tolerance := toleranceOf(times)
 	near := false
 	for i := 1; i < len(times); i++ {
 		near = near || times[i]-times[i-1] <= tolerance

@@ -1,7 +1,6 @@
 package survival
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -47,9 +46,8 @@ func restrictedMeans(curves []Curve, tau, level float64) RestrictedMeans {
 			difference, ratio := CompareRMST(curves[0], c, level)
 			out.Differences, out.Ratios = append(out.Differences, difference), append(out.Ratios, ratio)
 		}
-		if c.RMST.SE.Defined && c.RMST.SE.Value == 0 && len(curves) > 1 {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s has no event before %g, or all at one time, so that its restricted mean has no error: "+
-				"comparisons with it count the other group's error alone, and are too sure", c.Level, tau))
+		if certain := c.RMST.certain(c.Level); certain != nil && len(curves) > 1 {
+			out.Notes = append(out.Notes, certain[0]+", and comparisons with it count the other group's error alone, and are too sure")
 		}
 		if n := len(c.Table); n > 0 && c.Table[n-1].Surv > 0 {
 			out.TauMax = earlier(out.TauMax, c.Table[n-1].Time)

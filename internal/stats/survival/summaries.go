@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"fmt"
 	"math"
 
 	"afterglow/internal/stats"
@@ -73,6 +74,14 @@ type RMST struct {
 	Lower    stats.Number `json:"ci_lower"`
 	Upper    stats.Number `json:"ci_upper"`
 	RMTL     stats.Number `json:"rmtl"`
+}
+
+// certain notes a restricted mean without an error.
+func (r *RMST) certain(level string) []string {
+	if !r.SE.Defined || r.SE.Value > 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s has no event before %g, or all at one time, so that its restricted mean has no error: its standard error of 0 does not say how sure it is", level, r.Tau)}
 }
 
 // restrictedMean integrates the curve; the variance is the sum over event times of

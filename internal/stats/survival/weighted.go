@@ -10,13 +10,16 @@ import (
 
 // WeightedCurve is a Kaplan-Meier curve of weighted rows, which may start late and belong to clusters.
 type WeightedCurve struct {
-	Level  string `json:"level"`
-	N      int    `json:"n"`
-	Events int    `json:"events"`
+	Level string `json:"level"`
+	// N counts subjects; NRows their rows, where there are more of these.
+	N      int `json:"n"`
+	NRows  int `json:"n_rows,omitempty"`
+	Events int `json:"events"`
 	// Last is the last time anyone was followed to.
 	Last  float64       `json:"last_time"`
 	Table []WeightedRow `json:"table"`
 	RMST  *RMST         `json:"rmst,omitempty"`
+	Notes []string      `json:"notes,omitempty"`
 
 	// shares is each cluster's influence on the restricted mean, by its number; nil where rows are their own clusters.
 	shares []float64
@@ -37,7 +40,8 @@ type WeightedRow struct {
 
 // WeightedKaplanMeier estimates the curve of all rows, whatever their covariates and strata: the product of 1 - weight of
 // events over weight at risk. Its errors are the infinitesimal jackknife's, summed within clusters, a row being its own
-// where none are given; with weights of 1 and no late start they are Greenwood's. tau asks for a restricted mean. See
+// where none are given; with weights of 1 and no late start they are Greenwood's. Rows of one Subject are counted once; where
+// subjects are not numbered, a cluster whose rows never overlap in time is taken for one. tau asks for a restricted mean. See
 // docs/methods/kaplan-meier.md.
 func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (WeightedCurve, error) {
 	out := WeightedCurve{Level: level}
@@ -51,7 +55,10 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 	if err != nil {
 		return out, err
 	}
-	out.N, out.Last, out.Table = h.n, h.last, []WeightedRow{}
+	out.N, out.Last, out.Table, out.Notes = h.subjects(s), h.last, []WeightedRow{}, h.notes()
+	if h.n > out.N {
+		out.NRows = h.n
+	}
 	z := stats.NormalQuantile(0.5 + ci/2)
 	variance := h.variances()
 	for k, m := range h.at {
@@ -66,6 +73,7 @@ func WeightedKaplanMeier(level string, s Spells, ci float64, tau stats.Number) (
 		if h.followedTo(tau.Value) {
 			area, influence := h.restrictedMean(tau.Value)
 			out.RMST.fill(area, basis.Norm(influence), ci)
+			out.Notes = append(out.Notes, out.RMST.certain(level)...)
 			if s.Cluster != nil {
 				out.shares = influence
 			}
