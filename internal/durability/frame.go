@@ -22,10 +22,25 @@ type frame struct {
 	snapshot   warehouse.Snapshot
 	level      float64
 	firstVisit int
+	reference  care.Visit // whole.Visits[firstVisit]
 	completion completion
+	// groups are those of the answer, in the order of the factor's levels; one group
+	// of everyone where the question is asked about all together.
+	groups     []finding.Group
 	unusedArms []string
-	// ungrouped: everyone is asked about together.
+	// withoutGroup are the patients of whom the compared factor's level is not known.
+	withoutGroup int
+	// ungrouped: everyone is asked about together. study.Arm is then the zero value.
 	ungrouped bool
+	// whole is the study with all its visits; firstAsked says that a person chose t*.
+	whole      care.Study
+	firstAsked bool
+	// ownArm is the name of the study's own arm, whatever is compared here.
+	ownArm    string
+	protocols protocols
+	happened  []warehouse.EventRow
+	events    []finding.Event
+	hasItems  bool
 }
 
 func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, error) {
@@ -34,21 +49,18 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 		return nil, err
 	}
 	f := &frame{study: study, level: s.level()}
-	totals := []string{}
+	measures := []string{}
 	for _, m := range study.Measures {
-		totals = append(totals, m.Total)
+		measures = append(measures, m.Total)
 	}
-	if named, ok := study.Measure(s.text("measure", totals[0])); ok {
+	if named, ok := study.Measure(s.text("measure", measures[0])); ok {
 		f.measure = named
 	} else {
-		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(totals, ", "))
+		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(measures, ", "))
 	}
-	first := s.choice("first-visit", defaultFirst(study)...)
-	for i, v := range study.Visits {
-		if v.Name == first {
-			f.firstVisit = i
-		}
-	}
+	first := s.choice("first-visit", append([]string{usualFirst(study).Name}, study.VisitNames()...)...)
+	_, f.firstAsked = s.given["first-visit"]
+	f.whole = study
 	f.groupBy(s)
 	if len(s.faults) > 0 {
 		return nil, s.done()
@@ -65,40 +77,86 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if err != nil {
 		return nil, err
 	}
-	f.completion = completion{rows: rows}
-	if f.completion.subjects(study) == 0 {
+	f.completion = newCompletion(rows, f.ungrouped)
+	if f.completion.subjects() == 0 {
 		return nil, fault.NotFound("study", "study %s has no patients yet, so there is nothing to ask", id)
 	}
+	if !f.firstAsked {
+		first = f.defaultFirst().Name
+	}
+	for i, v := range study.Visits {
+		if v.Name == first {
+			f.firstVisit, f.reference = i, v
+		}
+	}
+	totals := 0
+	if f.definition.Entry == instrument.EntryTotal {
+		totals = 1
+	}
+	if f.hasItems, err = a.warehouse.HasItems(ctx, id, f.measure.Instrument, f.snapshot.Sequence, totals); err != nil {
+		return nil, err
+	}
+	if f.protocols, err = a.clinicProtocols(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.countEvents(ctx, f, f.lastReached()); err != nil {
+		return nil, err
+	}
 	f.dropUnusedArms()
+	f.describeGroups()
 	return f, nil
 }
 
-// defaultFirst lists the visits, the usual t* first: the first visit 14 days or
-// more after the last session, when a two-week scale no longer looks back over
-// it; without sessions, the first follow-up visit.
-func defaultFirst(study care.Study) []string {
-	const recallDays = 14
-	names := study.VisitNames()
-	if study.Anchor != care.AnchorLastSession {
-		return names
-	}
-	for i, v := range study.Visits {
-		if v.Day >= recallDays {
-			return append([]string{v.Name}, slices.Delete(slices.Clone(names), i, i+1)...)
+// recallDays is how far a two-week scale looks back: before, it still asks about
+// days with sessions.
+const recallDays = 14
+
+// usualFirst is t* where nothing else is asked for: the first visit 14 days or more
+// after the last session of the series; where days count from the start of the
+// course, the first follow-up visit.
+func usualFirst(study care.Study) care.Visit {
+	for _, v := range study.Visits {
+		if study.Anchor != care.AnchorLastSession || v.Day >= recallDays {
+			return v
 		}
 	}
-	return names
+	return study.Visits[0]
 }
 
-// groupBy makes any factor of the study the one that is compared.
+// defaultFirst is usualFirst, or a later visit where the measure is hardly asked at
+// that one: answered by fewer than a tenth of those who did where most did. It is a
+// visit's place in the schedule that decides, never how the scores came out.
+func (f *frame) defaultFirst() care.Visit {
+	usual, most := usualFirst(f.study), 0
+	for _, v := range f.study.Visits {
+		most = max(most, f.completion.answered(v.Name))
+	}
+	for _, v := range f.study.Visits {
+		if n := f.completion.answered(v.Name); v.Day >= usual.Day && n > 0 && 10*n >= most {
+			return v
+		}
+	}
+	return usual
+}
+
+// groupBy makes any factor of the study the one that is compared, or takes
+// everyone together: as asked, or because the study has no arms.
 func (f *frame) groupBy(s *settings) {
 	names := []string{}
+	if !f.study.HasArms() {
+		names = append(names, everyone)
+	}
+	f.ownArm = f.study.Arm.Name
 	for _, factor := range f.study.Factors() {
 		names = append(names, factor.Name)
 	}
-	chosen := s.choice("group", append(names, everyone)...)
+	if f.study.HasArms() {
+		names = append(names, everyone)
+	}
+	chosen := s.choice("group", names...)
 	if chosen == everyone {
 		f.ungrouped = true
+		f.study.Covariates, f.study.Arm = f.study.Factors(), care.Factor{}
 		return
 	}
 	if regrouped, ok := f.study.GroupedBy(chosen); ok {
@@ -109,6 +167,9 @@ func (f *frame) groupBy(s *settings) {
 // dropUnusedArms takes arms without a patient out of the question: they have
 // nothing to say, and would keep the others from being asked.
 func (f *frame) dropUnusedArms() {
+	if f.ungrouped {
+		return
+	}
 	used := []string{}
 	for _, level := range f.study.Arm.Levels {
 		if expected, _ := f.completion.at(level, care.BaselineVisit); expected > 0 {
@@ -117,6 +178,7 @@ func (f *frame) dropUnusedArms() {
 			f.unusedArms = append(f.unusedArms, level)
 		}
 	}
+	f.withoutGroup = f.completion.ungrouped(f.study.Arm.Levels)
 	f.study.Arm.Levels = used
 }
 
@@ -124,14 +186,24 @@ func (f *frame) dropUnusedArms() {
 func (f *frame) finding(a *Asker, name, title string) finding.Finding {
 	return finding.Finding{
 		Question: name, Study: f.study.ID, Title: title, Software: a.software,
-		Estimates: []finding.Estimate{}, Tables: []finding.Table{}, Caveats: []finding.Caveat{},
+		Groups: f.groups, Events: f.events, Estimates: []finding.Estimate{}, Tables: []finding.Table{}, Caveats: []finding.Caveat{},
 		Snapshot:  finding.Snapshot{Sequence: f.snapshot.Sequence, Hash: f.snapshot.Checksum, TakenAt: a.now().UTC()},
 		Simulated: f.study.Simulated || f.completion.simulated(),
 	}
 }
 
-// completion is who answered at which visit, by arm.
+// completion is who answered at which visit, by the levels of the factor that is
+// compared; of everyone together where there is none.
 type completion struct{ rows []warehouse.CompletionRow }
+
+func newCompletion(rows []warehouse.CompletionRow, together bool) completion {
+	if together {
+		for i := range rows {
+			rows[i].Group = everyone
+		}
+	}
+	return completion{rows: rows}
+}
 
 func (c completion) at(group, visit string) (expected, answered int) {
 	for _, r := range c.rows {
@@ -152,13 +224,43 @@ func (c completion) answered(visit string) int {
 	return n
 }
 
-// subjects counts everyone in the study's arms, answered or not: the
+func (c completion) anyAnswered() bool {
+	return slices.ContainsFunc(c.rows, func(r warehouse.CompletionRow) bool { return r.Answered > 0 })
+}
+
+// analysable counts those of a group whom a model can take at the visit: with a
+// score there and, where the model needs one, at baseline.
+func (c completion) analysable(group, visit string, needsBaseline bool) int {
+	for _, r := range c.rows {
+		if r.Group == group && r.Visit == visit {
+			if needsBaseline {
+				return r.WithBaseline
+			}
+			return r.Answered
+		}
+	}
+	return 0
+}
+
+// subjects counts everyone of the study, in a group or not, answered or not: the
 // denominator of everything.
-func (c completion) subjects(study care.Study) int {
+func (c completion) subjects() int {
 	n := 0
-	for _, level := range study.Arm.Levels {
-		expected, _ := c.at(level, care.BaselineVisit)
-		n += expected
+	for _, r := range c.rows {
+		if r.Visit == care.BaselineVisit {
+			n += r.Expected
+		}
+	}
+	return n
+}
+
+// ungrouped counts those of whom the factor's level is not known.
+func (c completion) ungrouped(levels []string) int {
+	n := 0
+	for _, r := range c.rows {
+		if r.Visit == care.BaselineVisit && !slices.Contains(levels, r.Group) {
+			n += r.Expected
+		}
 	}
 	return n
 }
@@ -173,7 +275,7 @@ func (c completion) simulated() bool {
 }
 
 // first is t*: the visit whose benefit the later ones are held against.
-func (f *frame) first() care.Visit { return f.study.Visits[f.firstVisit] }
+func (f *frame) first() care.Visit { return f.reference }
 
 func (f *frame) visit(name string) care.Visit {
 	for _, v := range f.study.Visits {
@@ -182,6 +284,17 @@ func (f *frame) visit(name string) care.Visit {
 		}
 	}
 	return care.Visit{Name: name}
+}
+
+// lastReached is the last visit at which anybody answered; the first one where
+// nobody has.
+func (f *frame) lastReached() care.Visit {
+	for i := len(f.study.Visits) - 1; i > 0; i-- {
+		if f.completion.answered(f.study.Visits[i].Name) > 0 {
+			return f.study.Visits[i]
+		}
+	}
+	return f.study.Visits[0]
 }
 
 // last is the study's last visit.
@@ -201,11 +314,17 @@ func (f *frame) timeWords() string {
 
 // notEstimable is the finding that nothing can be said, and why.
 func (f *frame) notEstimable(a *Asker, name, title string, estimand finding.Estimand, reason string) finding.Finding {
+	return f.refuse(a, name, title, estimand, reason, map[string]any{})
+}
+
+// refuse is notEstimable with the numbers that decided it.
+func (f *frame) refuse(a *Asker, name, title string, estimand finding.Estimand, reason string, numbers map[string]any) finding.Finding {
 	out := f.finding(a, name, title)
 	out.Estimand = estimand
-	out.NMissing = f.completion.subjects(f.study) - f.completion.answered(f.first().Name)
+	out.NMissing = f.completion.subjects()
 	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
 	out.Method = "No estimate is given."
-	out.Caveats = append(out.Caveats, finding.Caveat{Code: "not-estimable", Text: reason})
+	out.Refused = &finding.Refused{Reason: reason, Numbers: numbers}
+	out.Caveats = append([]finding.Caveat{{Code: "not-estimable", Text: capital(reason) + "."}}, f.sharedCaveats()...)
 	return out
 }

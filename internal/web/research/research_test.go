@@ -146,7 +146,7 @@ func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
 	for _, sentence := range []string{
 		"100 patients: 48 TAU and 52 BtheB. Answered: 97 at 2m (day 61), 73 at 3m (day 91), 58 at 5m (day 152) and 52 at 8m (day 243). Days count from the start of the course.",
 		"At the last visit (8m, day 243) the answer is missing from 23 of 48 in TAU and 25 of 52 in BtheB.",
-		"At 8m, 243 days after the start of the course, the difference BtheB minus TAU was −1.5 points (95 % CI −5.7 to 2.7)",
+		"Yes: 243 days after the start of the course 239 % (95 % CI 154 to 540) of the day-61 benefit is left in TAU and 140 % (107 to 188) in BtheB; above 100 % the benefit grew after day 61. At 8m the difference BtheB minus TAU was −1.5 points (95 % CI −5.7 to 2.7)",
 		"At 8m the difference BtheB − TAU was −1.5 points (95 % CI −5.7 to 2.7; 52 answered), so these data do not tell the groups apart.",
 		"Data as of 14 Mar 2026, 14:02 UTC ; 3 answers are on their way.",
 		"48 of 100 patients did not answer at 8m.",
@@ -338,7 +338,7 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a study with one factor and one scale leaves neither to choose")
+	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a factor that the study does not have is not chosen, and one scale leaves none to choose")
 }
 
 // TestWhatIsComparedIsOnePressAway: the factors and the scales of a study stand at the head of its page, and
@@ -362,10 +362,37 @@ func TestWhatIsComparedIsOnePressAway(t *testing.T) {
 	require.Equal(t, []link{
 		{"Treatment", "?covariance=csh&group=treatment", ""},
 		{"Drug", "?covariance=csh&group=drug", "true"},
+		{"Everyone together", "?covariance=csh&group=all", ""},
 	}, links, "a factor with one level compares nothing")
 	_, _, tree = get(t, working(t), path)
 	for _, nav := range all(tree, "nav") {
-		require.NotContains(t, []string{"Compare by", "Scale"}, attribute(nav, "aria-label"), "one factor and one scale leave nothing to choose")
+		require.NotEqual(t, "Scale", attribute(nav, "aria-label"), "one scale leaves nothing to choose")
+	}
+}
+
+// How groups came about is what the study's definition says of the factor that is
+// compared, and nothing where nothing is.
+func TestTheHintSaysHowGroupsCameAbout(t *testing.T) {
+	for _, c := range []struct {
+		assignment care.Assignment
+		query      string
+		says       string
+	}{
+		{care.AssignmentRandomised, "", "Treatment was drawn at random, as the study's definition says."},
+		{care.AssignmentNotRandomised, "", "Treatment was not drawn at random: the groups can differ in more than this."},
+		{care.AssignmentUnknown, "", "How patients came to their treatment is not recorded"},
+		{"", "", "How patients came to their treatment is not recorded"},
+		{care.AssignmentRandomised, "?group=drug", "How patients came to their drug is not recorded"},
+		{care.AssignmentRandomised, "?group=all", "Nothing is compared."},
+	} {
+		s := working(t)
+		study := btheb
+		study.Arm.Assignment = c.assignment
+		study.Covariates = []care.Factor{{Name: "drug", Levels: []string{"no", "yes"}}}
+		s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+		_, _, tree := get(t, s, path+c.query)
+		require.Contains(t, words(tree), c.says)
+		require.NotContains(t, words(tree), "by lot")
 	}
 }
 
