@@ -9,13 +9,13 @@ import (
 
 // printImport writes the report for people.
 func printImport(w io.Writer, r importReport, dryRun bool) {
-	fmt.Fprintf(w, "study %s: %d rows, %d subjects, %d scores\n", r.Study, r.Rows, r.Subjects, r.Responses)
+	fmt.Fprintf(w, "study %s: %s, %s, %s\n", r.Study, counted(r.Rows, "row"), counted(r.Subjects, "subject"), counted(r.Responses, "score"))
 	for _, name := range r.Ignored {
 		fmt.Fprintf(w, "column %s is not in the map and was not read\n", name)
 	}
 	for _, c := range r.Covariates {
 		if c.Missing > 0 {
-			fmt.Fprintf(w, "%s is missing for %d subjects\n", c.Covariate, c.Missing)
+			fmt.Fprintf(w, "%s is missing for %s\n", c.Covariate, counted(c.Missing, "subject"))
 		}
 	}
 	fmt.Fprintf(w, "%-12s %-12s %-12s %9s %9s %9s\n", "measure", "visit", "arm", "expected", "answered", "missing")
@@ -37,14 +37,15 @@ func printImport(w io.Writer, r importReport, dryRun bool) {
 	if dryRun {
 		verb = "would be stored (dry run)"
 	}
-	fmt.Fprintf(w, "%s: %d new subjects, %d new scores; known already: %d subjects, %d scores\n",
-		verb, r.Registry.SubjectsAdded, r.Registry.ResponsesAdded, r.Registry.SubjectsKnown, r.Registry.ResponsesKnown)
+	fmt.Fprintf(w, "%s: %s, %s; known already: %s, %s\n", verb,
+		counted(r.Registry.SubjectsAdded, "new subject"), counted(r.Registry.ResponsesAdded, "new score"),
+		counted(r.Registry.SubjectsKnown, "subject"), counted(r.Registry.ResponsesKnown, "score"))
 	if n := r.Registry.Corrected + r.Registry.Retracted + r.Registry.FactorsChanged; n > 0 {
-		fmt.Fprintf(w, "%s as corrections: %d scores changed, %d scores retracted, %d levels changed\n",
-			verb, r.Registry.Corrected, r.Registry.Retracted, r.Registry.FactorsChanged)
+		fmt.Fprintf(w, "%s as corrections: %s changed, %s retracted, %s changed\n", verb,
+			counted(r.Registry.Corrected, "score"), counted(r.Registry.Retracted, "score"), counted(r.Registry.FactorsChanged, "level"))
 	}
 	if r.Registry.FactorsAdded > 0 {
-		fmt.Fprintf(w, "%s: %d levels that were not known before\n", verb, r.Registry.FactorsAdded)
+		fmt.Fprintf(w, "%s: %s not known before\n", verb, counted(r.Registry.FactorsAdded, "level"))
 	}
 }
 
@@ -66,7 +67,8 @@ func printStored(w io.Writer, r registry.ImportReport) {
 	}
 	printRest(w, r.AbsentSubjectsCount-len(r.AbsentSubjects), "stored subjects without a row")
 	if r.AbsentSubjectsCount > 0 || len(r.Kept) > 0 {
-		fmt.Fprintf(w, "the file lacks %d stored subjects and %d stored scores; the counts above are those of the store\n", r.AbsentSubjectsCount, keptScores(r))
+		fmt.Fprintf(w, "the file lacks %s and %s; the counts above are those of the store\n",
+			counted(r.AbsentSubjectsCount, "stored subject"), counted(keptScores(r), "stored score"))
 	}
 }
 
@@ -81,4 +83,12 @@ func printRest(w io.Writer, n int, what string) {
 	if n > 0 {
 		fmt.Fprintf(w, "and %d more %s\n", n, what)
 	}
+}
+
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -38,14 +38,20 @@ func (r *Report) AddStored(study care.Study, found registry.ImportReport) {
 		if m, known := study.Measure(kept.Instrument); known {
 			measure = m.Total
 		}
-		at := slices.IndexFunc(r.Occasions, func(o OccasionCount) bool {
-			return o.Measure == measure && o.Visit == kept.Visit && o.Arm == kept.Arm
-		})
-		if at < 0 {
-			at = len(r.Occasions)
-			r.Occasions = append(r.Occasions, OccasionCount{Measure: measure, Visit: kept.Visit, Arm: kept.Arm, Expected: expected[kept.Arm]})
+		place := func() int {
+			return slices.IndexFunc(r.Occasions, func(o OccasionCount) bool {
+				return o.Measure == measure && o.Visit == kept.Visit && o.Arm == kept.Arm
+			})
 		}
-		o := &r.Occasions[at]
+		if place() < 0 { // the map does not have the visit, or the measure
+			for _, arm := range armLevels(study) {
+				r.Occasions = append(r.Occasions, OccasionCount{Measure: measure, Visit: kept.Visit, Arm: arm, Expected: expected[arm], Missing: expected[arm]})
+			}
+		}
+		if place() < 0 { // nor the arm
+			r.Occasions = append(r.Occasions, OccasionCount{Measure: measure, Visit: kept.Visit, Arm: kept.Arm, Expected: kept.Scores})
+		}
+		o := &r.Occasions[place()]
 		o.Answered += kept.Scores
 		o.Missing = o.Expected - o.Answered
 	}

@@ -38,7 +38,7 @@ func plainText(data []byte) ([]byte, error) {
 	case bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0:
 		return nil, fault.Invalid("file", "ends its lines in CR alone, as old Macintosh programs do; save it with line ends LF or CRLF")
 	case strings.HasPrefix(trimmed, "sep="):
-		message := "the first line, sep=" + strings.TrimPrefix(trimmed, "sep=") + ", is a note to Excel and not data; remove it"
+		message := "the first line (" + trimmed + ") is Excel's own note, not data; remove it"
 		if trimmed != "sep=," {
 			message += " and save the file with commas between fields"
 		}
