@@ -43,8 +43,8 @@ func readSheet(data []byte, wanted []string, log *faultLog) (sheet, error) {
 	if errors.Is(err, io.EOF) {
 		return sheet{}, fault.Invalid("file", "is empty; the first row must name the columns")
 	}
-	if err == nil {
-		err = separators(data, header, wanted)
+	if other := separators(data, header, wanted); other != nil {
+		return sheet{}, other
 	}
 	if err != nil {
 		return sheet{}, brokenRow(err)

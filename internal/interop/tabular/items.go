@@ -58,19 +58,26 @@ func (c *itemColumns) column(item, visit string) string {
 	return strings.ReplaceAll(name, visitPlace, visit)
 }
 
-// at lists the columns of a visit in the order of the form.
-func (c *itemColumns) at(form *instrument.Definition, visit string) []string {
+// at lists the columns of a visit in the order of the form: those that the file
+// must have, which are the scored items', and those that it may have.
+func (c *itemColumns) at(form *instrument.Definition, visit string) (must, may []string) {
 	if form == nil {
-		return nil
+		return nil, nil
 	}
-	var columns []string
 	for i := range form.Items {
-		if column := c.column(form.Items[i].ID, visit); column != "" {
-			columns = append(columns, column)
+		column := c.column(form.Items[i].ID, visit)
+		switch {
+		case column == "":
+		case isRequired(&form.Items[i]):
+			must = append(must, column)
+		default:
+			may = append(may, column)
 		}
 	}
-	return columns
+	return must, may
 }
+
+func isRequired(it *instrument.Item) bool { return it.IsScored() && !it.Optional }
 
 // fits says what keeps the columns from being those of a form.
 func (c *itemColumns) fits(form *instrument.Definition, place string) []fault.Detail {
@@ -88,7 +95,7 @@ func (c *itemColumns) fits(form *instrument.Definition, place string) []fault.De
 	}
 	for i := range form.Items {
 		it := &form.Items[i]
-		if c.each[it.ID] == "" && it.IsScored() && !it.Optional {
+		if c.each[it.ID] == "" && isRequired(it) {
 			faults = append(faults, fault.Detail{Item: place, Message: fmt.Sprintf("names no column for item %s of %s", it.ID, form.ID)})
 		}
 	}
@@ -104,7 +111,7 @@ func (g *gatherer) answers(d *draft, measure int, visit string, line int, cell f
 	for i := range c.form.Items {
 		item := c.form.Items[i].ID
 		column := c.items.column(item, visit)
-		if column == "" {
+		if _, there := g.at[column]; !there {
 			continue
 		}
 		text := cell(column)

@@ -228,12 +228,14 @@ func (m *Map) neededColumns(measure int, visit string) []string {
 	case m.Layout == LayoutTall:
 		return nil
 	case c.items != nil:
-		return c.items.at(c.form, visit)
+		must, _ := c.items.at(c.form, visit)
+		return must
 	}
 	return []string{c.totals[visit]}
 }
 
-// optionalColumns are read where the file has them: totals beside answers.
+// optionalColumns are read where the file has them: totals beside answers, and
+// items that no score needs.
 func (m *Map) optionalColumns() []string {
 	var columns []string
 	for _, c := range m.measures {
@@ -241,8 +243,11 @@ func (m *Map) optionalColumns() []string {
 			continue
 		}
 		for _, visit := range m.fileVisits() {
-			if column := c.totals[visit]; column != "" && !slices.Contains(columns, column) {
-				columns = append(columns, column)
+			_, may := c.items.at(c.form, visit)
+			for _, column := range append(may, c.totals[visit]) {
+				if column != "" && !slices.Contains(columns, column) {
+					columns = append(columns, column)
+				}
 			}
 		}
 	}

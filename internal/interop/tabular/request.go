@@ -1,7 +1,10 @@
 package tabular
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
@@ -54,12 +57,20 @@ func lookUp(library *instrument.Library, m care.Measure) (*instrument.Definition
 	return library.Get(m.Instrument, m.Version)
 }
 
+// standsForMissing is how data files write missing values as numbers: below zero,
+// or a row of nines, eights or sevens.
+var standsForMissing = regexp.MustCompile(`^-|^(9{2,}|8{2,}|7{2,})$`)
+
 // Check is the CheckScoreFunc of these instruments.
 func (in Instruments) Check(m care.Measure, score int) error {
 	d := in[m.Instrument]
 	if faults := d.Check(total(score)); len(faults) > 0 {
 		lowest, highest := d.Items[0].Bounds()
-		return fmt.Errorf("is outside the range of %s, %d to %d; a number that stands for a missing score belongs among the map's missing texts", d.ID, lowest, highest)
+		message := fmt.Sprintf("is outside the range of %s, %d to %d", d.ID, lowest, highest)
+		if standsForMissing.MatchString(strconv.Itoa(score)) {
+			message += "; a number that stands for a missing score belongs among the map's missing texts"
+		}
+		return errors.New(message)
 	}
 	return nil
 }
