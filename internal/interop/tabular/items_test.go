@@ -158,7 +158,7 @@ func TestTallGivesTheSameImportAsLong(t *testing.T) {
 	longMap := strings.NewReplacer("layout: tall", "layout: long", "test: test\n", "", "value: value\n", "", ", test: BDI-2", "").Replace(tallMap)
 	tall, report, err := readUpTo63(t, tallMap, "id,arm,visit,test,value\n1,a,pre,BDI-2,30\n1,,pre,mood,3\n1,,w4,BDI-2,12\n1,,w4,mood,\n1,,w4,SWL,20\n2,b,w4,mood,7\n")
 	require.NoError(t, err)
-	require.Equal(t, []string{`1 rows of test "SWL" are not read: no measure of the map names it`}, report.Warnings)
+	require.Equal(t, []string{`test "SWL" is not read, in 1 row: no measure of the map names it`}, report.Warnings)
 	long, longReport, err := readUpTo63(t, longMap, "id,arm,visit,bdi,mood\n1,a,pre,30,3\n1,a,w4,12,\n2,b,w4,,7\n")
 	require.NoError(t, err)
 	require.Equal(t, longReport.Occasions, report.Occasions)

@@ -286,7 +286,7 @@ func (g *gatherer) warnings() []string {
 	}
 	sort.Strings(tests)
 	for _, test := range tests {
-		warnings = append(warnings, fmt.Sprintf("%d rows of test %q are not read: no measure of the map names it", g.otherTests[test], test))
+		warnings = append(warnings, fmt.Sprintf("test %q is not read, in %s: no measure of the map names it", test, counted(g.otherTests[test], "row")))
 	}
 	return warnings
 }

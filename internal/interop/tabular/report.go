@@ -136,7 +136,7 @@ func (l *faultLog) list() []RowFault {
 	list := make([]RowFault, len(l.faults))
 	for i, f := range l.faults {
 		if n := l.also[i]; n > 0 {
-			f.Message += fmt.Sprintf("; the same in %d more rows", n)
+			f.Message += "; the same in " + counted(n, "more row")
 		}
 		list[i] = f
 	}
@@ -204,4 +204,12 @@ func armLevels(s care.Study) []string {
 		return []string{""}
 	}
 	return s.Arm.Levels
+}
+
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

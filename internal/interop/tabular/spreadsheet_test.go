@@ -79,7 +79,7 @@ func TestFilesAsSpreadsheetsWriteThem(t *testing.T) {
 		{"an exponent", replaced("s01,usual,w4,20", "s01,usual,w4,2e1"), "row 2, column bdi: is not written as a plain whole number"},
 		{"a level with a space", replaced("usual", "usual "), `row 2, column treatment: is not the level "usual": they differ only in case, spaces or leading zeros; write it as the map does; the same in`},
 		{"a level in other case", replaced("new", "New"), `row 10, column treatment: is not the level "new"`},
-		{"a subject with a space", replaced("s01,", "s01 ,"), "row 2, column subject: has a space before or behind the code; remove it; the same in 1 more rows"},
+		{"a subject with a space", replaced("s01,", "s01 ,"), "row 2, column subject: has a space before or behind the code; remove it; the same in 1 more row"},
 		{"another word for missing", replaced("w12,,", "w12,NULL,"), "row 15, column bdi: is not a whole number; a score that was not given is left empty or written as the map's missing value"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
