@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -103,15 +104,14 @@ func (s *Shipper) Run(ctx context.Context) {
 }
 
 // Drain ships until nothing waits, or until the first failure. An import that was
-// interrupted is brought to its end first, so that its rows do not wait for ever.
+// interrupted is brought to its end first, so that its rows do not wait for ever;
+// where that fails, what others sent is shipped all the same.
 func (s *Shipper) Drain(ctx context.Context) error {
-	if err := s.store.FinishImports(ctx); err != nil {
-		return fmt.Errorf("finish an interrupted import: %w", err)
-	}
+	unfinished := s.store.FinishImports(ctx)
 	for {
 		shipped, err := s.shipOne(ctx)
 		if err != nil || !shipped {
-			return err
+			return errors.Join(unfinished, err)
 		}
 	}
 }
