@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"afterglow/internal/care"
 	"afterglow/internal/fault"
 	"afterglow/internal/instrument"
 	"afterglow/internal/interop/tabular"
@@ -23,10 +24,11 @@ type importCmd struct {
 }
 
 type importStudyCmd struct {
-	File   string `arg:"" help:"The CSV file."`
-	Map    string `required:"" help:"What its columns mean, as YAML; see docs/import.md." placeholder:"MAP.yaml"`
-	DryRun bool   `help:"Check everything and store nothing."`
-	JSON   bool   `name:"json" help:"Print the report as one JSON value."`
+	File    string `arg:"" help:"The CSV file."`
+	Map     string `required:"" help:"What its columns mean, as YAML; see docs/import.md." placeholder:"MAP.yaml"`
+	DryRun  bool   `help:"Check everything and store nothing."`
+	Correct string `help:"Store values that differ from the stored ones, or are empty now, as corrections with this reason." placeholder:"REASON"`
+	JSON    bool   `name:"json" help:"Print the report as one JSON value."`
 }
 
 // Run imports a study, beside a running server or without one.
@@ -50,8 +52,8 @@ type importReport struct {
 	// Stored is true when the registry holds the study now; false after a dry
 	// run and after any fault.
 	Stored bool `json:"stored"`
-	// Registry says what was added and what was there already; null when the
-	// file was not right.
+	// Registry says what was added and what was there already, and what differs from
+	// the file; null when the file was not right.
 	Registry *registry.ImportReport `json:"registry"`
 }
 
@@ -75,6 +77,12 @@ func importStudy(ctx context.Context, store *registry.Store, library *instrument
 	if err != nil {
 		return out, err
 	}
+	out.Report = tabular.NewReport(m.Study.ID)
+	stored, err := storedStudy(ctx, store, m.Study.ID)
+	if err != nil {
+		return out, err
+	}
+	m.KeepVersions(stored)
 	instruments, err := m.Resolve(library)
 	if err != nil {
 		return out, err
@@ -97,12 +105,55 @@ func importStudy(ctx context.Context, store *registry.Store, library *instrument
 	if c.DryRun {
 		write = store.CheckImport
 	}
-	stored, err := write(ctx, registry.Actor{Kind: registry.ActorCommand, ID: "import study"}, request)
+	request.Correct = c.Correct
+	found, err := write(ctx, registry.Actor{Kind: registry.ActorCommand, ID: "import study"}, request)
+	if err != nil && found.DifferenceCount > 0 {
+		err = out.differs(found)
+	}
+	if found.Study != "" && (err == nil || found.DifferenceCount > 0) {
+		out.Registry = &found
+	}
 	if err != nil {
 		return out, err
 	}
-	out.Stored, out.Registry = !c.DryRun, &stored
+	out.Stored = !c.DryRun
+	out.Report.AddStored(m.Study, found)
 	return out, nil
+}
+
+// storedStudy is what the registry has of the study; the zero value when it has
+// none.
+func storedStudy(ctx context.Context, store *registry.Store, id string) (care.Study, error) {
+	study, err := store.Study(ctx, id)
+	if fault.Is(err, fault.KindNotFound) {
+		return care.Study{}, nil
+	}
+	return study, err
+}
+
+// differs says which values of the file are not the stored ones, and what to do.
+func (r *importReport) differs(found registry.ImportReport) error {
+	details := make([]fault.Detail, 0, len(found.Differences)+1)
+	for _, d := range found.Differences {
+		f := tabular.RowFault{Row: d.Row, Message: d.Words()}
+		r.Faults = append(r.Faults, f)
+		details = append(details, fault.Detail{Item: f.Place(), Message: f.Message})
+	}
+	if rest := found.DifferenceCount - len(found.Differences); rest > 0 {
+		details = append(details, fault.Detail{Item: "file", Message: fmt.Sprintf("and %d more", rest)})
+	}
+	r.FaultCount = found.DifferenceCount
+	return &fault.Error{
+		Kind: fault.KindConflict, Where: "study " + found.Study, Details: details,
+		Message: fmt.Sprintf("%s from what is stored, so nothing was stored; to store them as corrections, give your reason with --correct REASON", valuesDiffer(found.DifferenceCount)),
+	}
+}
+
+func valuesDiffer(n int) string {
+	if n == 1 {
+		return "1 value differs"
+	}
+	return fmt.Sprintf("%d values differ", n)
 }
 
 const maxMapBytes = 1 << 20
@@ -123,30 +174,4 @@ func readInput(path string, limit int64) ([]byte, error) {
 		return nil, fault.Invalid("file", "%v", err)
 	}
 	return data, nil
-}
-
-// printImport writes the report for people.
-func printImport(w io.Writer, r importReport, dryRun bool) {
-	fmt.Fprintf(w, "study %s: %d rows, %d subjects, %d scores\n", r.Study, r.Rows, r.Subjects, r.Responses)
-	for _, name := range r.Ignored {
-		fmt.Fprintf(w, "column %s is not in the map and was not read\n", name)
-	}
-	for _, c := range r.Covariates {
-		if c.Missing > 0 {
-			fmt.Fprintf(w, "%s is missing for %d subjects\n", c.Covariate, c.Missing)
-		}
-	}
-	fmt.Fprintf(w, "%-12s %-12s %-12s %9s %9s %9s\n", "measure", "visit", "arm", "expected", "answered", "missing")
-	for _, o := range r.Occasions {
-		fmt.Fprintf(w, "%-12s %-12s %-12s %9d %9d %9d\n", o.Measure, o.Visit, o.Arm, o.Expected, o.Answered, o.Missing)
-	}
-	if r.Registry == nil {
-		return
-	}
-	verb := "stored"
-	if dryRun {
-		verb = "would be stored (dry run)"
-	}
-	fmt.Fprintf(w, "%s: %d new subjects, %d new scores; known already: %d subjects, %d scores\n",
-		verb, r.Registry.SubjectsAdded, r.Registry.ResponsesAdded, r.Registry.SubjectsKnown, r.Registry.ResponsesKnown)
 }

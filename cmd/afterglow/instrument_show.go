@@ -103,7 +103,11 @@ func showItem(w io.Writer, it *instrument.Item) {
 	fmt.Fprintf(w, "  %s. %s\n", it.ID, words)
 	var options []string
 	for _, o := range it.Options {
-		options = append(options, strings.TrimSpace(fmt.Sprintf("%d %s", o.Value, o.Label.In("en"))))
+		words := strings.TrimSpace(fmt.Sprintf("%d %s", o.Value, o.Label.In("en")))
+		if !o.IsScored() {
+			words += " (not scored)"
+		}
+		options = append(options, words)
 	}
 	if it.Range != nil {
 		options = append(options, fmt.Sprintf("%d to %d", it.Range.From, it.Range.To))

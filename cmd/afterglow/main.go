@@ -38,12 +38,14 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	stdout, stderr := newTerminal(os.Stdout), newTerminal(os.Stderr)
+	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
 	var c cli
 	parser := kong.Must(&c,
 		kong.Name("afterglow"),
 		kong.Description("Does the benefit last? Symptom scales before and after sessions, kept safe and analysed honestly."),
 		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { os.Exit(usageCode(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
@@ -53,7 +55,7 @@ func main() {
 		os.Exit(exitBadUse)
 	}
 	if err := command.Run(&c); err != nil {
-		os.Exit(report(os.Stderr, err))
+		os.Exit(report(stderr, err))
 	}
 }
 

@@ -78,8 +78,10 @@ const (
 )
 
 // askedStates follows the skip logic once, in the order of the form: a condition
-// looks at earlier items only.
+// looks at earlier items only. An answer that is not scored is like none: it does
+// not say whether a later item applies.
 func (d *Definition) askedStates(a Answers) []asked {
+	a = d.scoredAnswers(a)
 	states := make([]asked, len(d.Items))
 	for i := range d.Items {
 		if when := d.Items[i].AskWhen; when != nil {

@@ -136,12 +136,19 @@ type AnswerSet struct {
 	Options []Option `json:"options"`
 }
 
-// Option is one answer that may be chosen.
+// Option is one answer that may be chosen. Scored is false for an answer that is
+// none on the scale, such as 'prefer not to answer': it is stored as it was given
+// and counts as a missing answer wherever a score, a skip or a safety rule looks.
 type Option struct {
-	Value int   `json:"value"`
-	Label Text  `json:"label,omitempty"`
-	LOINC *Code `json:"loinc,omitempty"`
+	Value  int   `json:"value"`
+	Label  Text  `json:"label,omitempty"`
+	LOINC  *Code `json:"loinc,omitempty"`
+	Scored *bool `json:"scored,omitempty"`
 }
+
+// IsScored reports whether the option is a value of the scale; options are unless
+// they say not.
+func (o *Option) IsScored() bool { return o.Scored == nil || *o.Scored }
 
 // Range is a whole number from From to To, both allowed.
 type Range struct {
@@ -182,18 +189,37 @@ func (it *Item) Allows(v int) bool {
 	return false
 }
 
-// Bounds gives the lowest and the highest answer.
+// Scores reports whether v is one of the item's answers and a value of its scale.
+func (it *Item) Scores(v int) bool {
+	if it.Range != nil {
+		return it.Allows(v)
+	}
+	for i := range it.Options {
+		if it.Options[i].Value == v {
+			return it.Options[i].IsScored()
+		}
+	}
+	return false
+}
+
+// Bounds gives the lowest and the highest answer that is scored.
 func (it *Item) Bounds() (lowest, highest int) {
 	if it.Range != nil {
 		return it.Range.From, it.Range.To
 	}
-	for i, o := range it.Options {
-		if i == 0 || o.Value < lowest {
+	first := true
+	for i := range it.Options {
+		o := &it.Options[i]
+		if !o.IsScored() {
+			continue
+		}
+		if first || o.Value < lowest {
 			lowest = o.Value
 		}
-		if i == 0 || o.Value > highest {
+		if first || o.Value > highest {
 			highest = o.Value
 		}
+		first = false
 	}
 	return lowest, highest
 }

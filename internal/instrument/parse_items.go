@@ -87,12 +87,24 @@ func (c *checker) checkItems() {
 				c.fault(below(path, "range"), "from must be below to")
 			}
 		}
+		c.checkScoredOptions(path, it)
 		c.checkCondition(path, i, it)
 	}
 	for name, words := range map[string]Text{"stem": c.d.Stem, "instruction": c.d.Instruction} {
 		if len(words) > 0 && !c.d.Licence.WordingIncluded {
 			c.fault(at(name), "the licence says that the wording is not included")
 		}
+	}
+}
+
+// checkScoredOptions wants a scale of two values at least behind what is scored or
+// watched, whatever further answers an item offers.
+func (c *checker) checkScoredOptions(path []any, it *Item) {
+	if it.Range != nil || !it.IsScored() && !c.d.IsSafetyItem(it.ID) {
+		return
+	}
+	if lowest, highest := it.Bounds(); lowest == highest {
+		c.fault(below(path, "options"), "at least two options must be scored")
 	}
 }
 
@@ -124,8 +136,8 @@ func (c *checker) checkCondition(path []any, i int, it *Item) {
 	switch {
 	case it.IsScored() && when.Otherwise == nil:
 		c.fault(path, "a scored item that may be skipped needs otherwise: the value it then has in the score")
-	case when.Otherwise != nil && !it.Allows(*when.Otherwise):
-		c.fault(below(path, "otherwise"), "the value is not one of the item's options")
+	case when.Otherwise != nil && !it.Scores(*when.Otherwise):
+		c.fault(below(path, "otherwise"), "the value is not one of the item's options that are scored")
 	}
 }
 

@@ -126,7 +126,7 @@ func (c *checker) checkSafety() {
 func reachable(it *Item, row SafetyLevel) bool {
 	lowest, highest := it.Bounds()
 	for v := lowest; v <= highest; v++ {
-		if it.Allows(v) && row.Op.ints(v, row.Value) {
+		if it.Scores(v) && row.Op.ints(v, row.Value) {
 			return true
 		}
 	}

@@ -121,7 +121,7 @@ func (c *checker) checkMissing(ps placedScale) {
 	first, last := c.bounds(sc.Items[0])
 	for _, id := range sc.Items[1:] {
 		if lowest, highest := c.bounds(id); lowest != first || highest != last {
-			c.fault(path, "items with unlike ranges cannot stand in for each other; use all-items")
+			c.fault(path, "items with unlike ranges cannot stand in for each other; use all-items, or mark an option that is no value of the scale scored: false")
 			return
 		}
 	}
@@ -153,7 +153,8 @@ func (c *checker) checkAttainable(ps placedScale) {
 	}
 	lowest, highest := roundHalfUp(low, sc.Decimals), roundHalfUp(high, sc.Decimals)
 	if sc.Minimum != lowest || sc.Maximum != highest {
-		c.fault(below(ps.path, "minimum"), "minimum and maximum are %s to %s, but the items give %s to %s",
+		c.fault(below(ps.path, "minimum"), "minimum and maximum are %s to %s, but the items give %s to %s: look for an item, a reversal or an answer"+
+			" that does not belong; an option that is no value of the scale, such as 'prefer not to answer', is marked scored: false",
 			sc.Minimum, sc.Maximum, lowest, highest)
 	}
 }

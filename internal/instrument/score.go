@@ -66,7 +66,8 @@ func (d *Definition) Score(a Answers, o ScoreOptions) (Score, error) {
 		Version:    d.Version,
 		Subscales:  make(map[string]SubscaleScore, len(d.Subscales)),
 	}
-	given := answered{answers: a, states: d.askedStates(a), allItems: o.AllItems}
+	scored := d.scoredAnswers(a)
+	given := answered{answers: scored, states: d.askedStates(scored), allItems: o.AllItems}
 	s.Flags = d.flags(given)
 	raw := make(map[string]outcome, len(d.Subscales))
 	for i := range d.Subscales {
@@ -211,13 +212,20 @@ func (d *Definition) band(v Decimal) string {
 // Flags gives what the safety rules say of answers that need not fit the form:
 // an answer to a watched item that is none of its options counts as none.
 func (d *Definition) Flags(a Answers) []Flag {
-	usable := make(Answers, len(a))
+	usable := d.scoredAnswers(a)
+	return d.flags(answered{answers: usable, states: d.askedStates(usable)})
+}
+
+// scoredAnswers leaves out what says nothing on an item's scale: an option that is
+// not scored, and what is none of the item's answers.
+func (d *Definition) scoredAnswers(a Answers) Answers {
+	scored := make(Answers, len(a))
 	for id, v := range a {
-		if it, known := d.Item(id); known && v != nil && it.Allows(*v) {
-			usable[id] = v
+		if it, known := d.Item(id); known && v != nil && it.Scores(*v) {
+			scored[id] = v
 		}
 	}
-	return d.flags(answered{answers: usable, states: d.askedStates(usable)})
+	return scored
 }
 
 func (d *Definition) flags(given answered) []Flag {

@@ -112,6 +112,9 @@ func TestSR120_ScoresAreMonotoneInEachItem(t *testing.T) {
 				if len(d.Check(b)) > 0 || len(d.Unanswered(a)) != len(d.Unanswered(b)) {
 					return // the other answer changes which items are asked
 				}
+				if !it.Scores(*a[it.ID]) || !it.Scores(*b[it.ID]) {
+					return // an answer that is no value of the scale is neither higher nor lower
+				}
 				low, high := a, b
 				if *a[it.ID] > *b[it.ID] {
 					low, high = b, a

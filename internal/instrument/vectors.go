@@ -144,7 +144,8 @@ func writeFlags(flags []Flag) []string {
 }
 
 // Uncovered says what no vector shows: the lowest and highest score, a band, a
-// level of a safety rule, a set of answers without a score. A definition is fit
+// level of a safety rule, a set of answers without a score, an answer that is not
+// scored. A definition is fit
 // for use when the list is empty and every vector agrees.
 func (d *Definition) Uncovered(vectors []Vector) []string {
 	shown := map[string]bool{}
@@ -157,8 +158,14 @@ func (d *Definition) Uncovered(vectors []Vector) []string {
 		if !v.Valid {
 			shown["answers without a score"] = true
 		}
+		if d.hasUnscoredAnswer(v) {
+			shown[unscoredAnswer] = true
+		}
 	}
 	wanted := []string{"score " + d.Total.Minimum.String(), "score " + d.Total.Maximum.String(), "answers without a score"}
+	if d.offersUnscored() {
+		wanted = append(wanted, unscoredAnswer)
+	}
 	for _, b := range d.Bands {
 		wanted = append(wanted, "band "+b.Name)
 	}
@@ -169,4 +176,27 @@ func (d *Definition) Uncovered(vectors []Vector) []string {
 		}
 	}
 	return slices.DeleteFunc(wanted, func(w string) bool { return shown[w] })
+}
+
+const unscoredAnswer = "an answer that is not scored"
+
+func (d *Definition) offersUnscored() bool {
+	return slices.ContainsFunc(d.Items, func(it Item) bool {
+		return slices.ContainsFunc(it.Options, func(o Option) bool { return !o.IsScored() })
+	})
+}
+
+// hasUnscoredAnswer looks for an answer of a vector that its item allows and does
+// not score; answers that cannot be read differ in Run already.
+func (d *Definition) hasUnscoredAnswer(v Vector) bool {
+	answers, err := d.ParseAnswerList(v.Answers)
+	if err != nil {
+		return false
+	}
+	for id, given := range answers {
+		if it, known := d.Item(id); known && given != nil && it.Allows(*given) && !it.Scores(*given) {
+			return true
+		}
+	}
+	return false
 }

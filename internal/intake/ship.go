@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -102,12 +103,15 @@ func (s *Shipper) Run(ctx context.Context) {
 	}
 }
 
-// Drain ships until nothing waits, or until the first failure.
+// Drain ships until nothing waits, or until the first failure. An import that was
+// interrupted is brought to its end first, so that its rows do not wait for ever;
+// where that fails, what others sent is shipped all the same.
 func (s *Shipper) Drain(ctx context.Context) error {
+	unfinished := s.store.FinishImports(ctx)
 	for {
 		shipped, err := s.shipOne(ctx)
 		if err != nil || !shipped {
-			return err
+			return errors.Join(unfinished, err)
 		}
 	}
 }
@@ -156,10 +160,10 @@ func (s *Shipper) deliver(ctx context.Context, b registry.Shipment) error {
 func sent(b registry.Shipment) warehouse.Sent {
 	var rows warehouse.Sent
 	for _, study := range b.Studies {
-		rows.Studies = append(rows.Studies, study.Study.ID)
+		rows.Studies = append(rows.Studies, fmt.Sprintf("%s %d", study.Study.ID, study.Sequence))
 	}
 	for _, c := range b.Courses {
-		rows.Courses = append(rows.Courses, uint64(c.Course.ID))
+		rows.Courses = append(rows.Courses, c.Sequence)
 	}
 	for _, r := range b.Sessions {
 		rows.Sessions = append(rows.Sessions, uint64(r.Sequence))
@@ -173,7 +177,7 @@ func sent(b registry.Shipment) warehouse.Sent {
 // insert sends what a response refers to before the response.
 func (s *Shipper) insert(ctx context.Context, token string, b registry.Shipment) error {
 	for _, study := range b.Studies {
-		if err := s.inserts.Study(ctx, token+"-study-"+study.Study.ID, study.Study, study.Sequence); err != nil {
+		if err := s.inserts.Study(ctx, fmt.Sprintf("%s-study-%s-%d", token, study.Study.ID, study.Sequence), study.Study, study.Sequence); err != nil {
 			return err
 		}
 	}
@@ -208,7 +212,7 @@ func (s *Shipper) insert(ctx context.Context, token string, b registry.Shipment)
 func subject(c registry.ShippedCourse) warehouse.Subject {
 	return warehouse.Subject{
 		Study: c.Course.Study, Subject: c.Course.Subject, Factors: c.Course.Factors,
-		Simulated: c.Simulated, Sequence: uint64(c.Course.ID),
+		Simulated: c.Simulated, Sequence: c.Sequence,
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // A course of the clinic: in its own care, or in a study that follows one of its
 // protocols.
-const caseloadCourses = `(c.study IS NULL OR c.protocol IS NOT NULL)
+const caseloadCourses = `(c.study IS NULL OR c.protocol IS NOT NULL) AND ` + courseIsShown + `
 	AND (:study = '' OR c.study = :study) AND (:protocol = '' OR c.protocol = :protocol)
 	AND substr(c.patient, 1, length(:prefix)) = :prefix
 	AND (:standing = '' OR (` + courseEnded + `) = (:standing = 'ended'))`
@@ -128,8 +128,8 @@ SELECT course, instrument, baseline, visit, target_day, total, at FROM (
 	FROM course c
 	JOIN journal j ON j.patient = c.patient AND j.course = c.id
 	JOIN journal f ON f.occasion = j.occasion AND f.revision = 1
-	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument IN (SELECT value FROM json_each(:instruments))
-		AND j.score ->> 'score' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence)
+	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument IN (SELECT value FROM json_each(:instruments)) AND ` + journalIsShown + `
+		AND j.score ->> 'score' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence AND ` + newerIsShown + `)
 ) WHERE place = 1 ORDER BY course, instrument, baseline DESC`
 
 // addScores reads the scores of all instruments at once and puts them in the

@@ -193,7 +193,7 @@ func TestSR8_ASessionIsCorrectedNeverChanged(t *testing.T) {
 		actions[e.Action]++
 		return nil
 	}))
-	require.Equal(t, map[string]int{"study-imported": 1, "session-recorded": 1, "session-corrected": 1}, actions)
+	require.Equal(t, map[string]int{"study-import-begun": 1, "study-import-part": 1, "study-imported": 1, "session-recorded": 1, "session-corrected": 1}, actions)
 }
 
 func TestAClinicIsImportedWhole(t *testing.T) {

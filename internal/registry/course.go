@@ -45,6 +45,46 @@ func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
 	if err != nil {
 		return Course{}, err
 	}
+	code, err := tx.w.keys.sealSubjectCode(subject, c.SubjectCode)
+	if err != nil {
+		return Course{}, err
+	}
+	return tx.insertCourse(c, subject, code)
+}
+
+// sealedCode is a subject's code as it is stored: encrypted, with a keyed hash to
+// find it by; empty without a code.
+type sealedCode struct {
+	Code    []byte `json:"code,omitempty"`
+	Index   []byte `json:"index,omitempty"`
+	Version int64  `json:"version,omitempty"`
+}
+
+func (k *keyring) sealSubjectCode(subject care.Pseudonym, code string) (sealedCode, error) {
+	if code == "" {
+		return sealedCode{}, nil
+	}
+	field, err := k.sealField(place{"course", "subject_code", string(subject)}, code)
+	if err != nil {
+		return sealedCode{}, err
+	}
+	sealed, _ := field.([]byte)
+	index, err := k.indexOf("course", "subject_code", code)
+	return sealedCode{Code: sealed, Index: index, Version: k.fieldVersion}, err
+}
+
+// columns are the three values as the database takes them.
+func (c sealedCode) columns() (code, index, version any) {
+	if c.Code == nil {
+		return nil, nil, nil
+	}
+	return c.Code, c.Index, c.Version
+}
+
+// insertCourse stores a course under a subject's pseudonym. SubjectCode is not
+// read: code holds it.
+func (tx *Tx) insertCourse(c NewCourse, subject care.Pseudonym, sealed sealedCode) (Course, error) {
+	code, index, version := sealed.columns()
 	factors := c.Factors
 	if factors == nil {
 		factors = map[string]string{}
@@ -52,10 +92,6 @@ func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
 	encoded, err := json.Marshal(factors)
 	if err != nil {
 		return Course{}, fmt.Errorf("encode a course's factors: %w", err)
-	}
-	code, index, version, err := tx.sealSubjectCode(subject, c)
-	if err != nil {
-		return Course{}, err
 	}
 	var protocol, protocolVersion any
 	if c.Protocol.ID != "" {
@@ -74,7 +110,7 @@ func (tx *Tx) CreateCourse(c NewCourse) (Course, error) {
 	if err != nil {
 		return Course{}, fmt.Errorf("store a course: %w", err)
 	}
-	if _, err := tx.keep("INSERT INTO outbox (course) VALUES (?)", id); err != nil {
+	if _, err := tx.keep("INSERT INTO outbox (course, import) VALUES (?, ?)", id, tx.held); err != nil {
 		return Course{}, fmt.Errorf("queue a course for the warehouse: %w", err)
 	}
 	return Course{ID: id, Patient: c.Patient, Study: c.Study, Subject: subject, Factors: factors, StartedOn: c.StartedOn, Protocol: c.Protocol}, nil
@@ -94,19 +130,12 @@ func (tx *Tx) subjectOf(patient care.Pseudonym, study string) (care.Pseudonym, e
 	return care.Pseudonym(known), nil
 }
 
-func (tx *Tx) sealSubjectCode(subject care.Pseudonym, c NewCourse) (code, index, version any, err error) {
-	if c.SubjectCode == "" {
-		return nil, nil, nil, nil
-	}
-	code, err = tx.w.keys.sealField(place{"course", "subject_code", string(subject)}, c.SubjectCode)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	index, err = tx.w.keys.indexOf("course", "subject_code", c.SubjectCode)
-	return code, index, tx.w.keys.fieldVersion, err
-}
+// courseColumns give a course with its factors as they are now.
+const courseColumns = "c.id, c.patient, coalesce(c.study, ''), c.subject, " + newestFactors + ", coalesce(c.started_on, ''), coalesce(c.protocol, ''), coalesce(c.protocol_version, 0)"
 
-const courseColumns = "c.id, c.patient, coalesce(c.study, ''), c.subject, c.factors, coalesce(c.started_on, ''), coalesce(c.protocol, ''), coalesce(c.protocol_version, 0)"
+// newestFactors are those of the newest version that is shown, or the first ones.
+const newestFactors = `coalesce((SELECT v.factors FROM course_version v WHERE v.course = c.id AND v.import NOT IN ` + unfinishedImports + `
+	ORDER BY v.sequence DESC LIMIT 1), c.factors)`
 
 func scanCourse(scan func(...any) error) (Course, error) {
 	var c Course
@@ -148,11 +177,8 @@ func courseByID(ctx context.Context, from source, id int64) (Course, error) {
 	return c, nil
 }
 
-func (tx *Tx) courseByCode(study, code string) (Course, bool, error) {
-	index, err := tx.w.keys.indexOf("course", "subject_code", code)
-	if err != nil {
-		return Course{}, false, err
-	}
+// courseByIndex finds a study's course by the keyed hash of its subject's code.
+func (tx *Tx) courseByIndex(study string, index []byte) (Course, bool, error) {
 	c, err := scanCourse(tx.queryRow(tx.ctx, "SELECT "+courseColumns+" FROM course c WHERE c.study = ? AND c.subject_code_index = ?", study, index).Scan)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):

@@ -122,7 +122,7 @@ func (tx *Tx) appendRow(e Entry, row JournalRow) (JournalRow, error) {
 	if row.Sequence, err = result.LastInsertId(); err != nil {
 		return JournalRow{}, fmt.Errorf("write to the journal: %w", err)
 	}
-	if _, err := tx.keep("INSERT INTO outbox (journal) VALUES (?)", row.Sequence); err != nil {
+	if _, err := tx.keep("INSERT INTO outbox (journal, import) VALUES (?, ?)", row.Sequence, tx.held); err != nil {
 		return JournalRow{}, fmt.Errorf("queue journal row %d for the warehouse: %w", row.Sequence, err)
 	}
 	row.ContentHash = row.contentHash(answers, score)
@@ -227,7 +227,7 @@ func oneJournalRow(ctx context.Context, from source, where string, arg any) (Jou
 // EachJournalRow gives the rows after a sequence, in order, until fn returns an
 // error; one row at a time is in memory.
 func (s *Store) EachJournalRow(ctx context.Context, after int64, fn func(JournalRow) error) error {
-	return eachJournalRow(ctx, s, fn, "WHERE j.sequence > ? ORDER BY j.sequence", after)
+	return eachJournalRow(ctx, s, fn, "WHERE j.sequence > ? AND "+journalIsShown+" ORDER BY j.sequence", after)
 }
 
 // Responses lists the rows of a patient that no correction replaced, by day.
@@ -236,7 +236,7 @@ func (s *Store) Responses(ctx context.Context, patient care.Pseudonym) ([]Journa
 	err := eachJournalRow(ctx, s, func(r JournalRow) error {
 		list = append(list, r)
 		return nil
-	}, `WHERE j.patient = ? AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence)
+	}, `WHERE j.patient = ? AND `+journalIsShown+` AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence AND `+newerIsShown+`)
 		ORDER BY j.target_day, j.sequence`, string(patient))
 	return list, err
 }
@@ -280,9 +280,10 @@ type JournalCounts struct {
 func (s *Store) JournalCounts(ctx context.Context) (JournalCounts, error) {
 	var c JournalCounts
 	var until sql.NullString
-	err := s.queryRow(ctx, `SELECT (SELECT count(*) FROM journal), (SELECT coalesce(max(sequence), 0) FROM journal), (SELECT count(*) FROM outbox WHERE journal IS NOT NULL),
-		(SELECT received_at FROM journal WHERE sequence < coalesce((SELECT min(journal) FROM outbox), 9223372036854775807)
-			ORDER BY sequence DESC LIMIT 1)`).Scan(&c.Rows, &c.Last, &c.Waiting, &until)
+	err := s.queryRow(ctx, `SELECT (SELECT count(*) FROM journal) - (SELECT count(*) FROM outbox WHERE journal IS NOT NULL AND import IN `+unfinishedImports+`),
+		(SELECT coalesce(max(sequence), 0) FROM journal), (SELECT count(*) FROM outbox WHERE journal IS NOT NULL AND `+outboxIsOpen+`),
+		(SELECT received_at FROM journal j WHERE sequence < coalesce((SELECT min(journal) FROM outbox WHERE `+outboxIsOpen+`), 9223372036854775807)
+			AND `+journalIsShown+` ORDER BY sequence DESC LIMIT 1)`).Scan(&c.Rows, &c.Last, &c.Waiting, &until)
 	if err != nil {
 		return JournalCounts{}, fmt.Errorf("count the journal: %w", err)
 	}

@@ -108,7 +108,7 @@ func TestMigration2KeepsWhatWaits(t *testing.T) {
 	_, err = provider.DownTo(ctx, 1)
 	require.NoError(t, err)
 	require.Equal(t, old, waiting(), "the way down drops what the first release cannot ship, and nothing else")
-	_, err = provider.Up(ctx)
+	_, err = provider.UpTo(ctx, 2)
 	require.NoError(t, err)
 	require.Equal(t, old, waiting())
 }

@@ -62,15 +62,19 @@ const (
 
 // Store is an open registry. It is safe for concurrent use.
 type Store struct {
-	clock    func() time.Time
-	log      *slog.Logger
-	keys     *keyring
-	lock     *ownership
-	reads    *sql.DB
-	prepared sync.Map // statement text -> *sql.Stmt on reads
-	writer   *writer
-	closing  sync.Once
-	closed   error
+	clock func() time.Time
+	log   *slog.Logger
+	// importLock is the file that one import at a time locks; beside says that another
+	// process owns the registry.
+	importLock string
+	beside     bool
+	keys       *keyring
+	lock       *ownership
+	reads      *sql.DB
+	prepared   sync.Map // statement text -> *sql.Stmt on reads
+	writer     *writer
+	closing    sync.Once
+	closed     error
 }
 
 // Open opens the registry, runs its migrations when it is the owner, and insists
@@ -88,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.QueueLength == 0 {
 		c.QueueLength = defaultQueueLength
 	}
-	s := &Store{clock: c.Clock, log: c.Logger}
+	s := &Store{clock: c.Clock, log: c.Logger, importLock: c.Path + ".import.lock", beside: c.Beside}
 	if err := s.open(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry %s: %w", c.Path, err), s.Close())
 	}

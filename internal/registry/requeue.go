@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -25,22 +26,37 @@ func (s *Store) ShippedStudies(ctx context.Context) ([]ShippedStudy, error) {
 	return list, nil
 }
 
-// ShippedCourses is ShippedStudies for courses.
+// ShippedCourses is ShippedStudies for courses, as they are now.
 func (s *Store) ShippedCourses(ctx context.Context) ([]ShippedCourse, error) {
-	return shippedCourses(ctx, s, "WHERE NOT EXISTS (SELECT 1 FROM outbox x WHERE x.course = c.id) ORDER BY c.id")
+	var list []ShippedCourse
+	err := each(ctx, s, func(rows *sql.Rows) error {
+		c, err := scanShippedCourse(rows)
+		list = append(list, c)
+		return err
+	}, "SELECT "+courseColumns+`, p.simulated, NULL FROM course c JOIN patient p ON p.pseudonym = c.patient
+		WHERE NOT EXISTS (SELECT 1 FROM outbox x WHERE x.course = c.id) ORDER BY c.id`)
+	if err != nil {
+		return nil, fmt.Errorf("read the courses that the warehouse has: %w", err)
+	}
+	return list, nil
 }
 
 // RequeueFrame puts studies and courses back into the outbox, to be shipped once
 // more.
 func (tx *Tx) RequeueFrame(studies []string, courses []int64) error {
 	for _, id := range studies {
-		if _, err := tx.keep("INSERT INTO outbox (study) VALUES (?) ON CONFLICT (study) DO NOTHING", id); err != nil {
+		if _, err := tx.keep("INSERT INTO outbox (study, study_version) SELECT study, version FROM study_version WHERE study = ? ORDER BY version ON CONFLICT DO NOTHING", id); err != nil {
 			return fmt.Errorf("put study %s back into the outbox: %w", id, err)
 		}
 	}
 	for _, id := range courses {
-		if _, err := tx.keep("INSERT INTO outbox (course) VALUES (?) ON CONFLICT (course) DO NOTHING", id); err != nil {
-			return fmt.Errorf("put course %d back into the outbox: %w", id, err)
+		for _, statement := range []string{
+			"INSERT INTO outbox (course) VALUES (?) ON CONFLICT DO NOTHING",
+			"INSERT INTO outbox (course, course_version) SELECT course, sequence FROM course_version WHERE course = ? ORDER BY sequence ON CONFLICT DO NOTHING",
+		} {
+			if _, err := tx.keep(statement, id); err != nil {
+				return fmt.Errorf("put course %d back into the outbox: %w", id, err)
+			}
 		}
 	}
 	return tx.Audit(Event{Action: "warehouse-repaired", SubjectKind: "warehouse", Subject: "studies",

@@ -112,7 +112,7 @@ func (tx *Tx) insertSession(c Course, s care.Session, row SessionRow) (SessionRo
 	if row.Sequence, err = result.LastInsertId(); err != nil {
 		return SessionRow{}, fmt.Errorf("store a session: %w", err)
 	}
-	if _, err := tx.keep("INSERT INTO outbox (session) VALUES (?)", row.Sequence); err != nil {
+	if _, err := tx.keep("INSERT INTO outbox (session, import) VALUES (?, ?)", row.Sequence, tx.held); err != nil {
 		return SessionRow{}, fmt.Errorf("queue session row %d for the warehouse: %w", row.Sequence, err)
 	}
 	row.ContentHash = row.contentHash(body)

@@ -12,16 +12,18 @@ import (
 	"afterglow/internal/care"
 )
 
-// ShippedStudy is a study on its way; Sequence orders versions of it.
+// ShippedStudy is a version of a study on its way; Sequence orders the versions.
 type ShippedStudy struct {
 	Study    care.Study
 	Sequence uint64
 }
 
-// ShippedCourse is a course on its way, which the warehouse knows as a subject.
+// ShippedCourse is a version of a course on its way, which the warehouse knows as a
+// subject; Sequence orders the versions and no two rows have the same.
 type ShippedCourse struct {
 	Course    Course
 	Simulated bool
+	Sequence  uint64
 }
 
 // Shipment is a batch for the warehouse. Its rows were recorded before the first
@@ -60,7 +62,7 @@ func (s *Store) NextShipment(ctx context.Context, limit int) (Shipment, bool, er
 
 func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipment, found bool, err error) {
 	var waits bool
-	if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE shipment IS NULL)").Scan(&waits); err != nil || !waits {
+	if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE shipment IS NULL AND "+outboxIsOpen+")").Scan(&waits); err != nil || !waits {
 		return Shipment{}, false, err
 	}
 	err = s.Write(ctx, System("shipping"), func(tx *Tx) error {
@@ -73,7 +75,7 @@ func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipme
 		if err != nil {
 			return fmt.Errorf("record a shipment: %w", err)
 		}
-		taken, err := tx.keep("UPDATE outbox SET shipment = ? WHERE id IN (SELECT id FROM outbox WHERE shipment IS NULL ORDER BY id LIMIT ?)", id, limit)
+		taken, err := tx.keep("UPDATE outbox SET shipment = ? WHERE id IN (SELECT id FROM outbox WHERE shipment IS NULL AND "+outboxIsOpen+" ORDER BY id LIMIT ?)", id, limit)
 		if err != nil {
 			return fmt.Errorf("fill shipment %d: %w", id, err)
 		}
@@ -115,24 +117,12 @@ func (b Shipment) contentToken() (string, error) {
 
 func loadShipment(ctx context.Context, from source, id int64, token string) (Shipment, error) {
 	b := Shipment{ID: id, Token: token}
-	studies := []string{}
-	err := each(ctx, from, func(rows *sql.Rows) error {
-		var study string
-		err := rows.Scan(&study)
-		studies = append(studies, study)
-		return err
-	}, "SELECT study FROM outbox WHERE shipment = ? AND study IS NOT NULL ORDER BY id", id)
+	var err error
+	b.Studies, err = shippedStudies(ctx, from, "JOIN outbox x ON x.study = v.study AND x.study_version = v.version WHERE x.shipment = ? ORDER BY x.id", id)
 	if err != nil {
 		return Shipment{}, fmt.Errorf("read the studies of shipment %d: %w", id, err)
 	}
-	for _, study := range studies {
-		shipped, err := shippedStudy(ctx, from, study)
-		if err != nil {
-			return Shipment{}, err
-		}
-		b.Studies = append(b.Studies, shipped)
-	}
-	if b.Courses, err = shippedCourses(ctx, from, "JOIN outbox x ON x.course = c.id WHERE x.shipment = ? ORDER BY x.id", id); err != nil {
+	if b.Courses, err = queuedCourses(ctx, from, id); err != nil {
 		return Shipment{}, err
 	}
 	if b.Sessions, err = sessions(ctx, from, "JOIN outbox w ON w.session = s.sequence WHERE w.shipment = ? ORDER BY s.sequence", id); err != nil {
@@ -143,25 +133,6 @@ func loadShipment(ctx context.Context, from source, id int64, token string) (Shi
 		return nil
 	}, "JOIN outbox w ON w.journal = j.sequence WHERE w.shipment = ? ORDER BY j.sequence", id)
 	return b, err
-}
-
-func shippedStudy(ctx context.Context, from source, id string) (ShippedStudy, error) {
-	study, created, err := studyByID(ctx, from, id)
-	return ShippedStudy{Study: study, Sequence: uint64(created.UnixMicro())}, err
-}
-
-func shippedCourses(ctx context.Context, from source, where string, args ...any) ([]ShippedCourse, error) {
-	var list []ShippedCourse
-	err := each(ctx, from, func(rows *sql.Rows) error {
-		var simulated bool
-		c, err := scanCourse(func(into ...any) error { return rows.Scan(append(into, &simulated)...) })
-		list = append(list, ShippedCourse{Course: c, Simulated: simulated})
-		return err
-	}, "SELECT "+courseColumns+", p.simulated FROM course c JOIN patient p ON p.pseudonym = c.patient "+where, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read courses for the warehouse: %w", err)
-	}
-	return list, nil
 }
 
 // ConfirmShipment notes that the warehouse has the whole shipment.
@@ -204,8 +175,9 @@ func (tx *Tx) RequeueAll() error {
 	for _, statement := range []string{
 		"UPDATE outbox SET shipment = NULL WHERE shipment IS NOT NULL",
 		"DELETE FROM shipment WHERE confirmed_at IS NULL",
-		"INSERT INTO outbox (study) SELECT id FROM study WHERE true ON CONFLICT (study) DO NOTHING",
-		"INSERT INTO outbox (course) SELECT id FROM course WHERE true ORDER BY id ON CONFLICT (course) DO NOTHING",
+		"INSERT INTO outbox (study, study_version) SELECT study, version FROM study_version WHERE true ORDER BY study, version ON CONFLICT DO NOTHING",
+		"INSERT INTO outbox (course) SELECT id FROM course WHERE true ORDER BY id ON CONFLICT DO NOTHING",
+		"INSERT INTO outbox (course, course_version) SELECT course, sequence FROM course_version WHERE true ORDER BY sequence ON CONFLICT DO NOTHING",
 		"INSERT INTO outbox (session) SELECT sequence FROM session WHERE true ORDER BY sequence ON CONFLICT (session) DO NOTHING",
 		"INSERT INTO outbox (journal) SELECT sequence FROM journal WHERE true ORDER BY sequence ON CONFLICT (journal) DO NOTHING",
 	} {

@@ -40,6 +40,9 @@ type Tx struct {
 	actor   Actor
 	changed bool
 	audited bool
+	// held is the import that what is queued now belongs to, or nil: it is shipped
+	// and shown once that import is completed.
+	held any
 	// broken is the first failure of the environment; it ends the whole batch.
 	broken error
 }

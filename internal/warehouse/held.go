@@ -6,7 +6,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Sent names the rows of a shipment: studies by id, the others by sequence.
+// Sent names the rows of a shipment: versions of studies by id and sequence, as in
+// "trial 17", the others by sequence.
 type Sent struct {
 	Studies                      []string
 	Courses, Sessions, Responses []uint64

@@ -14,12 +14,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
@@ -155,10 +157,27 @@ func (d *Document) schemaFaults(err error) []fault.Detail {
 		}
 		details = append(details, fault.Detail{
 			Item:    d.Place(e.InstanceLocation...),
-			Message: e.ErrorKind.LocalizedString(printer),
+			Message: schemaMessage(e.ErrorKind, printer),
 		})
 	}
 	walk(invalid)
 	sort.SliceStable(details, func(i, j int) bool { return details[i].Item < details[j].Item })
 	return details
+}
+
+// schemaMessage says what a value breaks. Text that YAML takes for a number, for
+// true or for nothing is the commonest slip, so it says what to do.
+func schemaMessage(broken jsonschema.ErrorKind, printer *message.Printer) string {
+	wrong, ok := broken.(*kind.Type)
+	if ok && slices.Contains(wrong.Want, "string") {
+		switch wrong.Got {
+		case "number", "integer":
+			return "is read as a number; it is text here, so put it in quotes"
+		case "boolean":
+			return "is read as true or false; it is text here, so put it in quotes"
+		case "null":
+			return "is read as nothing; it is text here, so put it in quotes"
+		}
+	}
+	return broken.LocalizedString(printer)
 }

@@ -131,3 +131,24 @@ func FuzzRead(f *testing.F) {
 		require.True(t, json.Valid(doc.Canonical()))
 	})
 }
+
+// Codes are often digits: YAML then reads a number, and a schema that wants text
+// says so with what to do.
+func TestTextThatYAMLTakesForSomethingElseGoesInQuotes(t *testing.T) {
+	for _, c := range []struct{ name, source, message string }{
+		{"a number", "name: -99", "is read as a number; it is text here, so put it in quotes"},
+		{"a decimal", "name: 1.0", "is read as a number; it is text here, so put it in quotes"},
+		{"a leading zero", "name: 01", "put it in quotes"},
+		{"true", "name: true", "is read as true or false; it is text here, so put it in quotes"},
+		{"nothing", "name: ~", "is read as nothing; it is text here, so put it in quotes"},
+		{"left out", "name:", "is read as nothing; it is text here, so put it in quotes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := schema.Read([]byte(c.source))
+			found := details(t, err)
+			require.Len(t, found, 1)
+			require.Equal(t, "name (line 1)", found[0].Item)
+			require.Contains(t, found[0].Message, c.message)
+		})
+	}
+}

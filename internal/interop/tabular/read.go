@@ -1,12 +1,16 @@
 package tabular
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"afterglow/internal/care"
+	"afterglow/internal/instrument"
 )
 
 // Import is a study's data, checked and in a fixed order: subjects as they first
@@ -17,22 +21,38 @@ type Import struct {
 	Subjects []Subject
 }
 
-// Subject is one subject under the code that the study uses for them.
+// Subject is one subject under the code that the study uses for them. Row is the
+// line on which they first appear.
 type Subject struct {
 	Code string
+	Row  int
 	Arm  string
 	// Covariates stand in the order of the study's; an empty one is missing.
 	Covariates []string
 	Responses  []Response
+	// Empty are the places of scores that the file has and leaves empty.
+	Empty []Place
 }
 
-// Response is one score: Measure is the place in the study's measures, Visit a
-// visit of the study or care.BaselineVisit, Row the line that it stands on, the
-// header being 1. A missing score is no Response.
+// Place is where a score could stand: Measure is the place in the study's
+// measures, Visit a visit of the study or care.BaselineVisit, Row the line of the
+// file, the header being 1.
+type Place struct {
+	Measure int
+	Visit   string
+	Row     int
+}
+
+// Response is one score, at a Place. A missing score is no Response.
 type Response struct {
 	Measure int
 	Visit   string
-	Score   int
+	// Score is the total; 0 where Answers are given.
+	Score int
+	// Answers are those to the items, nil where the total alone came.
+	Answers instrument.Answers
+	// NoScore says that too many of the answers are missing for a score.
+	NoScore bool
 	Row     int
 }
 
@@ -53,39 +73,50 @@ const maxScoreDigits = 6
 func (m Map) Read(data []byte, check CheckScoreFunc) (Import, Report, error) {
 	log := &faultLog{}
 	report := NewReport(m.Study.ID)
-	table, err := readSheet(data, log)
+	report.Warnings = append(report.Warnings, m.Warnings()...)
+	wanted := m.readColumns()
+	table, err := readSheet(data, wanted, log)
 	if err != nil {
 		return Import{}, report, err
 	}
-	at, ignored, err := table.places(m.readColumns())
+	at, ignored, err := table.places(wanted, m.optionalColumns())
 	if err != nil {
 		return Import{}, report, err
 	}
 	report.Rows = len(table.rows)
 	report.Ignored = append(report.Ignored, ignored...)
-	g := gatherer{m: m, at: at, check: check, log: log, byCode: map[string]*draft{}}
+	g := newGatherer(m, at, check, log)
+	if n := g.labelRows(table); n > 0 {
+		return Import{}, report, labelFault(table, n)
+	}
 	for i, row := range table.rows {
 		g.row(table.lines[i], row)
 	}
+	g.finish()
 	if len(table.rows) == 0 && log.count == 0 {
 		log.add(1, "", "no rows follow the header")
 	}
-	report.Faults = append(report.Faults, log.faults...)
+	report.Faults = append(report.Faults, log.list()...)
 	report.FaultCount = log.count
 	if err := log.err(); err != nil {
 		return Import{}, report, err
 	}
 	imp := g.build()
+	report.Warnings = append(report.Warnings, g.warnings()...)
 	report.count(imp)
 	return imp, report, nil
 }
 
 // draft is a subject while its rows come in. line is its first row.
 type draft struct {
-	subject   Subject
-	line      int
-	baselines []string
-	visits    map[string]int
+	subject Subject
+	line    int
+	// baselines are texts by measure, with the line on which each first stood.
+	baselines     []string
+	baselineLines []int
+	// broken are the factors of which a row has a wrong level.
+	broken map[string]bool
+	visits map[[2]string]int
 }
 
 type gatherer struct {
@@ -93,8 +124,26 @@ type gatherer struct {
 	at     map[string]int
 	check  CheckScoreFunc
 	log    *faultLog
+	levels map[string][]string
 	order  []*draft
 	byCode map[string]*draft
+	// differs are the columns of totals that the answers contradict, with their rows.
+	differs   []string
+	differing map[string][]int
+	// otherTests counts rows of tests that the map does not read, by test.
+	otherTests map[string]int
+}
+
+func newGatherer(m Map, at map[string]int, check CheckScoreFunc, log *faultLog) *gatherer {
+	g := &gatherer{m: m, at: at, check: check, log: log, levels: map[string][]string{}, byCode: map[string]*draft{},
+		differing: map[string][]int{}, otherTests: map[string]int{}}
+	for _, f := range m.Study.Factors() {
+		g.levels[f.Name] = f.Levels
+	}
+	if m.Layout != LayoutWide {
+		g.levels[m.Study.VisitName] = m.fileVisits()
+	}
+	return g
 }
 
 func (g *gatherer) row(line int, row []string) {
@@ -104,135 +153,142 @@ func (g *gatherer) row(line int, row []string) {
 	case g.m.isMissing(code):
 		g.log.add(line, g.m.subject, "names no subject")
 		return
+	case !subjectPattern.MatchString(code) && strings.ContainsFunc(code, unicode.IsSpace) && subjectPattern.MatchString(strings.TrimSpace(code)):
+		g.log.addOnce(line, g.m.subject, "space", "has a space before or behind the code; remove it")
+		return
 	case !subjectPattern.MatchString(code):
-		g.log.add(line, g.m.subject, "is not a subject code: 1 to 64 letters, digits, dots, hyphens, underscores or slashes")
+		g.log.addOnce(line, g.m.subject, "code", "is not a subject code: 1 to 64 letters, digits, dots, hyphens, underscores or slashes")
 		return
 	}
-	seen := draft{line: line, visits: map[string]int{}}
-	seen.subject.Code = code
-	seen.subject.Arm = g.level(line, cell(g.m.Study.Arm.Name), g.m.Study.Arm, true)
-	for _, c := range g.m.Study.Covariates {
-		seen.subject.Covariates = append(seen.subject.Covariates, g.level(line, cell(c.Name), c, false))
-	}
-	for _, measure := range g.m.Study.Measures {
-		text := ""
-		if measure.Baseline != "" && !g.m.isMissing(cell(measure.Baseline)) {
-			text = cell(measure.Baseline)
-		}
-		seen.baselines = append(seen.baselines, text)
-	}
+	seen := g.rowOf(code, line, cell)
 	known, again := g.byCode[code]
 	if !again {
-		known = &seen
+		known = seen
 		g.byCode[code] = known
 		g.order = append(g.order, known)
-		g.scoreBaselines(known)
 	} else if !g.same(known, seen, line) {
 		return
 	}
-	if g.m.Layout == LayoutWide {
+	switch g.m.Layout {
+	case LayoutWide:
 		g.wideScores(known, line, cell)
-		return
+	case LayoutTall:
+		g.tallScore(known, line, cell)
+	default:
+		g.longScores(known, line, cell)
 	}
-	g.longScores(known, line, cell)
 }
 
-// level gives the value, or "" where it is missing or wrong.
-func (g *gatherer) level(line int, value string, f care.Factor, needed bool) string {
-	switch {
-	case g.m.isMissing(value) && needed:
-		g.log.add(line, f.Name, "is missing")
-	case g.m.isMissing(value):
-	case !slices.Contains(f.Levels, value):
-		g.log.add(line, f.Name, "is not one of the map's levels: %s", quotedList(f.Levels))
-	default:
+// rowOf reads what a row says of the subject as such.
+func (g *gatherer) rowOf(code string, line int, cell func(string) string) *draft {
+	seen := &draft{line: line, broken: map[string]bool{}, visits: map[[2]string]int{}}
+	seen.subject.Code, seen.subject.Row = code, line
+	level := func(f care.Factor) string {
+		value := cell(f.Name)
+		if g.m.isMissing(value) {
+			return ""
+		}
+		if !g.isLevel(line, f.Name, value) {
+			seen.broken[f.Name] = true
+			return ""
+		}
 		return value
 	}
-	return ""
+	if g.m.Study.HasArms() {
+		seen.subject.Arm = level(g.m.Study.Arm)
+	}
+	for _, c := range g.m.Study.Covariates {
+		seen.subject.Covariates = append(seen.subject.Covariates, level(c))
+	}
+	for i, measure := range g.m.Study.Measures {
+		text := ""
+		if g.m.hasBaselineColumn(i) && !g.m.isMissing(cell(measure.Baseline)) {
+			text = cell(measure.Baseline)
+		}
+		seen.baselines = append(seen.baselines, text)
+		seen.baselineLines = append(seen.baselineLines, line)
+	}
+	return seen
 }
 
-// same holds a further row of a subject against the first one.
-func (g *gatherer) same(known *draft, seen draft, line int) bool {
+// isLevel holds a value against the levels of its column; one that is alike to a
+// level is no level, but is told so.
+func (g *gatherer) isLevel(line int, column, value string) bool {
+	levels := g.levels[column]
+	if slices.Contains(levels, value) {
+		return true
+	}
+	if other := nearest(value, levels); other != "" {
+		g.log.addOnce(line, column, "level "+value, "is not the level %q: they %s; write it as the map does", other, theyDiffer)
+		return false
+	}
+	g.log.addOnce(line, column, "level "+value, "is not one of the map's levels: %s", quotedList(levels))
+	return false
+}
+
+// same holds a further row of a subject against those before. A value that stands
+// in one row and is empty in another counts for both: some programs write it once.
+func (g *gatherer) same(known, seen *draft, line int) bool {
 	if g.m.Layout == LayoutWide {
 		g.log.add(line, g.m.subject, "is the subject of row %d again; the wide layout has one row a subject", known.line)
 		return false
 	}
-	differs := func(column string) { g.log.add(line, column, "differs from row %d of the same subject", known.line) }
-	if seen.subject.Arm != known.subject.Arm {
-		differs(g.m.Study.Arm.Name)
+	join := func(column string, before *string, now string) {
+		switch {
+		case *before == "":
+			*before = now
+		case now != "" && now != *before:
+			g.log.add(line, column, "differs from row %d of the same subject", known.line)
+		}
+	}
+	if g.m.Study.HasArms() {
+		join(g.m.Study.Arm.Name, &known.subject.Arm, seen.subject.Arm)
 	}
 	for i, c := range g.m.Study.Covariates {
-		if seen.subject.Covariates[i] != known.subject.Covariates[i] {
-			differs(c.Name)
-		}
+		join(c.Name, &known.subject.Covariates[i], seen.subject.Covariates[i])
 	}
 	for i, measure := range g.m.Study.Measures {
-		if seen.baselines[i] != known.baselines[i] {
-			differs(measure.Baseline)
+		if known.baselines[i] == "" && seen.baselines[i] != "" {
+			known.baselineLines[i] = line
 		}
+		join(measure.Baseline, &known.baselines[i], seen.baselines[i])
+	}
+	for name := range seen.broken {
+		known.broken[name] = true
 	}
 	return true
 }
 
-func (g *gatherer) scoreBaselines(d *draft) {
-	for i, measure := range g.m.Study.Measures {
-		if d.baselines[i] == "" {
-			continue
+// finish looks at each subject once all rows are in.
+func (g *gatherer) finish() {
+	for _, d := range g.order {
+		if arm := g.m.Study.Arm.Name; g.m.Study.HasArms() && d.subject.Arm == "" && !d.broken[arm] {
+			g.log.add(d.line, arm, "is missing")
 		}
-		g.score(d, i, care.BaselineVisit, d.line, measure.Baseline, d.baselines[i])
-	}
-}
-
-func (g *gatherer) longScores(d *draft, line int, cell func(string) string) {
-	name := g.m.Study.VisitName
-	visit := g.level(line, cell(name), care.Factor{Name: name, Levels: g.m.Study.VisitNames()}, true)
-	if visit == "" {
-		return
-	}
-	if first, twice := d.visits[visit]; twice {
-		g.log.add(line, name, "is the visit of row %d of the same subject again", first)
-		return
-	}
-	d.visits[visit] = line
-	for i, measure := range g.m.Study.Measures {
-		if text := cell(measure.Total); !g.m.isMissing(text) {
-			g.score(d, i, visit, line, measure.Total, text)
-		}
-	}
-}
-
-func (g *gatherer) wideScores(d *draft, line int, cell func(string) string) {
-	for v, visit := range g.m.Study.VisitNames() {
-		for i := range g.m.Study.Measures {
-			column := g.m.columns[i][v]
-			if text := cell(column); !g.m.isMissing(text) {
-				g.score(d, i, visit, line, column, text)
+		for i, measure := range g.m.Study.Measures {
+			switch {
+			case !g.m.hasBaselineColumn(i):
+			case d.baselines[i] == "":
+				d.subject.Empty = append(d.subject.Empty, Place{Measure: i, Visit: care.BaselineVisit, Row: d.line})
+			default:
+				g.score(d, Place{Measure: i, Visit: care.BaselineVisit, Row: d.baselineLines[i]}, measure.Baseline, d.baselines[i])
 			}
 		}
 	}
 }
 
-func (g *gatherer) score(d *draft, measure int, visit string, line int, column, text string) {
-	score, ok := wholeNumber(text)
-	if !ok {
-		g.log.add(line, column, "is not a whole number; a score that was not given is left empty or written as the map's missing value")
-		return
+// warnings are what a sound file probably does not mean.
+func (g *gatherer) warnings() []string {
+	warnings := append(alikeSubjects(g.order), g.differingTotals()...)
+	tests := make([]string, 0, len(g.otherTests))
+	for test := range g.otherTests {
+		tests = append(tests, test)
 	}
-	if err := g.check(g.m.Study.Measures[measure], score); err != nil {
-		g.log.add(line, column, "%v", err)
-		return
+	sort.Strings(tests)
+	for _, test := range tests {
+		warnings = append(warnings, fmt.Sprintf("test %q is not read, in %s: no measure of the map names it", test, counted(g.otherTests[test], "row")))
 	}
-	d.subject.Responses = append(d.subject.Responses, Response{Measure: measure, Visit: visit, Score: score, Row: line})
-}
-
-// wholeNumber takes digits with an optional minus sign and nothing else: no
-// plus, no spaces, no leading zeros, no "-0", so that a score has one spelling.
-func wholeNumber(text string) (int, bool) {
-	n, err := strconv.Atoi(text)
-	if err != nil || len(text) > maxScoreDigits || strconv.Itoa(n) != text {
-		return 0, false
-	}
-	return n, true
+	return warnings
 }
 
 // build puts the responses of every subject in the order of the map, whatever
@@ -242,19 +298,23 @@ func (g *gatherer) build() Import {
 	for i, visit := range g.m.Study.VisitNames() {
 		rank[visit] = i + 1
 	}
+	before := func(a, b Place) bool {
+		if a.Visit != b.Visit {
+			return rank[a.Visit] < rank[b.Visit]
+		}
+		return a.Measure < b.Measure
+	}
 	imp := Import{Study: g.m.Study, Subjects: make([]Subject, 0, len(g.order))}
 	for _, d := range g.order {
-		r := d.subject.Responses
-		sort.Slice(r, func(i, j int) bool {
-			if r[i].Visit != r[j].Visit {
-				return rank[r[i].Visit] < rank[r[j].Visit]
-			}
-			return r[i].Measure < r[j].Measure
-		})
+		r, e := d.subject.Responses, d.subject.Empty
+		sort.Slice(r, func(i, j int) bool { return before(r[i].place(), r[j].place()) })
+		sort.Slice(e, func(i, j int) bool { return before(e[i], e[j]) })
 		imp.Subjects = append(imp.Subjects, d.subject)
 	}
 	return imp
 }
+
+func (r Response) place() Place { return Place{Measure: r.Measure, Visit: r.Visit, Row: r.Row} }
 
 func quotedList(levels []string) string {
 	list := ""

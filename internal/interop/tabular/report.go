@@ -3,7 +3,9 @@ package tabular
 import (
 	"errors"
 	"fmt"
+	"sort"
 
+	"afterglow/internal/care"
 	"afterglow/internal/fault"
 )
 
@@ -24,7 +26,9 @@ type Report struct {
 	// Occasions counts, by measure, visit and arm, who was expected and who
 	// answered; the baseline comes first.
 	Occasions []OccasionCount `json:"occasions"`
-	Faults    []RowFault      `json:"faults"`
+	// Warnings say what was taken and probably is not meant.
+	Warnings []string   `json:"warnings"`
+	Faults   []RowFault `json:"faults"`
 	// FaultCount counts all faults, also those beyond MaxFaults.
 	FaultCount int `json:"fault_count"`
 }
@@ -33,7 +37,7 @@ type Report struct {
 func NewReport(study string) Report {
 	return Report{
 		Study: study, Ignored: []string{}, Covariates: []MissingCovariate{},
-		Occasions: []OccasionCount{}, Faults: []RowFault{},
+		Occasions: []OccasionCount{}, Warnings: []string{}, Faults: []RowFault{},
 	}
 }
 
@@ -52,7 +56,7 @@ func (r *Report) Refuse(err error) {
 	} else {
 		log.add(0, "", "%v", err)
 	}
-	r.Faults, r.FaultCount = log.faults, log.count
+	r.Faults, r.FaultCount = log.list(), log.count
 }
 
 // MissingCovariate counts subjects whose covariate is missing.
@@ -61,7 +65,7 @@ type MissingCovariate struct {
 	Missing   int    `json:"missing"`
 }
 
-// OccasionCount counts one visit of one arm.
+// OccasionCount counts one visit of one arm; Arm is "" in a study without arms.
 type OccasionCount struct {
 	Measure  string `json:"measure"`
 	Visit    string `json:"visit"`
@@ -91,17 +95,53 @@ func (f RowFault) Place() string {
 	return fmt.Sprintf("row %d, column %s", f.Row, f.Column)
 }
 
-// faultLog gathers the faults of rows up to MaxFaults and counts all.
+// faultLog gathers the faults of rows up to MaxFaults and counts all. A fault that
+// is one of many of its kind is counted and named once, with its further rows.
 type faultLog struct {
 	faults []RowFault
 	count  int
+	also   []int
+	kinds  map[faultKind]int
 }
+
+type faultKind struct{ column, kind string }
 
 func (l *faultLog) add(row int, column, format string, args ...any) {
 	l.count++
 	if len(l.faults) < MaxFaults {
 		l.faults = append(l.faults, RowFault{Row: row, Column: column, Message: fmt.Sprintf(format, args...)})
+		l.also = append(l.also, 0)
 	}
+}
+
+// addOnce is add for what a whole column often has: the first row is named and
+// further ones of the kind are counted with it.
+func (l *faultLog) addOnce(row int, column, kind, format string, args ...any) {
+	key := faultKind{column, kind}
+	if at, known := l.kinds[key]; known {
+		if at < len(l.also) {
+			l.also[at]++
+		}
+		return
+	}
+	if l.kinds == nil {
+		l.kinds = map[faultKind]int{}
+	}
+	l.kinds[key] = len(l.faults)
+	l.add(row, column, format, args...)
+}
+
+// list gives the faults by row.
+func (l *faultLog) list() []RowFault {
+	list := make([]RowFault, len(l.faults))
+	for i, f := range l.faults {
+		if n := l.also[i]; n > 0 {
+			f.Message += "; the same in " + counted(n, "more row")
+		}
+		list[i] = f
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Row < list[j].Row })
+	return list
 }
 
 // err is nil when nothing is wrong.
@@ -110,7 +150,7 @@ func (l *faultLog) err() error {
 		return nil
 	}
 	details := make([]fault.Detail, 0, len(l.faults)+1)
-	for _, f := range l.faults {
+	for _, f := range l.list() {
 		details = append(details, fault.Detail{Item: f.Place(), Message: f.Message})
 	}
 	if rest := l.count - len(l.faults); rest > 0 {
@@ -138,12 +178,15 @@ func (r *Report) count(imp Import) {
 		}
 		for _, response := range subject.Responses {
 			r.Responses++
+			if response.NoScore {
+				continue
+			}
 			answered[occasion{s.Measures[response.Measure].Total, response.Visit, subject.Arm}]++
 		}
 	}
 	for _, m := range s.Measures {
 		for _, visit := range occasions(s, m) {
-			for _, arm := range s.Arm.Levels {
+			for _, arm := range armLevels(s) {
 				n := answered[occasion{m.Total, visit, arm}]
 				r.Occasions = append(r.Occasions, OccasionCount{
 					Measure: m.Total, Visit: visit, Arm: arm,
@@ -152,4 +195,21 @@ func (r *Report) count(imp Import) {
 			}
 		}
 	}
+}
+
+// armLevels are the arms that a report counts by: one without a name where the
+// study has none.
+func armLevels(s care.Study) []string {
+	if !s.HasArms() {
+		return []string{""}
+	}
+	return s.Arm.Levels
+}
+
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

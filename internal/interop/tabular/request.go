@@ -3,6 +3,8 @@ package tabular
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 
 	"afterglow/internal/care"
 	"afterglow/internal/fault"
@@ -14,8 +16,9 @@ import (
 type Instruments map[string]*instrument.Definition
 
 // Resolve finds the definitions and writes the version into every measure that
-// left it out. A fault.Invalid names the measures whose instrument is not known
-// or is not recorded as a total: answers to items cannot come from a total.
+// left it out. A fault.Invalid names the measures whose instrument is not known,
+// those that are recorded item by item and come as a total, and columns that are
+// not those of the instrument's items.
 func (m *Map) Resolve(library *instrument.Library) (Instruments, error) {
 	found := Instruments{}
 	var faults []fault.Detail
@@ -27,14 +30,18 @@ func (m *Map) Resolve(library *instrument.Library) (Instruments, error) {
 			faults = append(faults, fault.Detail{Item: fmt.Sprintf("measures/%d/instrument", i), Message: err.Error()})
 		case err != nil:
 			return nil, fmt.Errorf("find the instrument %s: %w", measure.Instrument, err)
-		case d.Entry != instrument.EntryTotal:
+		case d.Entry != instrument.EntryTotal && m.measures[i].items == nil:
 			faults = append(faults, fault.Detail{
 				Item:    fmt.Sprintf("measures/%d/instrument", i),
-				Message: fmt.Sprintf("%s is recorded item by item, so its total alone cannot be brought in", d.ID),
+				Message: fmt.Sprintf("%s is recorded item by item, so its total alone cannot be brought in; name the columns of its answers with items", d.ID),
 			})
 		default:
 			measure.Version = d.Version
 			found[d.ID] = d
+			if items := m.measures[i].items; items != nil {
+				m.measures[i].form = d
+				faults = append(faults, items.fits(d, fmt.Sprintf("measures/%d/items", i))...)
+			}
 		}
 	}
 	if len(faults) > 0 {
@@ -50,11 +57,20 @@ func lookUp(library *instrument.Library, m care.Measure) (*instrument.Definition
 	return library.Get(m.Instrument, m.Version)
 }
 
+// standsForMissing is how data files write missing values as numbers: below zero,
+// or a row of nines, eights or sevens.
+var standsForMissing = regexp.MustCompile(`^-|^(9{2,}|8{2,}|7{2,})$`)
+
 // Check is the CheckScoreFunc of these instruments.
 func (in Instruments) Check(m care.Measure, score int) error {
 	d := in[m.Instrument]
 	if faults := d.Check(total(score)); len(faults) > 0 {
-		return errors.New(faults[0].Message + " (" + d.ID + ")")
+		lowest, highest := d.Items[0].Bounds()
+		message := fmt.Sprintf("is outside the range of %s, %d to %d", d.ID, lowest, highest)
+		if standsForMissing.MatchString(strconv.Itoa(score)) {
+			message += "; a number that stands for a missing score belongs among the map's missing texts"
+		}
+		return errors.New(message)
 	}
 	return nil
 }
@@ -66,34 +82,60 @@ func total(score int) instrument.Answers {
 // Request scores every response by its instrument and gives what the registry
 // stores. hash is the SHA-256 of the file, in hex.
 func (in Instruments) Request(imp Import, hash string) (registry.StudyImport, error) {
-	day := map[string]int{care.BaselineVisit: 0}
-	for _, v := range imp.Study.Visits {
-		day[v.Name] = v.Day
-	}
+	day := visitDays(imp.Study)
 	request := registry.StudyImport{Study: imp.Study, Source: care.SourceImport, SourceHash: hash}
 	if imp.Study.Simulated {
 		request.Source = care.SourceSimulation
 	}
 	for _, s := range imp.Subjects {
-		subject := registry.ImportedSubject{Code: s.Code, Factors: map[string]string{imp.Study.Arm.Name: s.Arm}}
+		subject := registry.ImportedSubject{Code: s.Code, Row: s.Row, Factors: map[string]string{}}
+		if s.Arm != "" {
+			subject.Factors[imp.Study.Arm.Name] = s.Arm
+		}
 		for i, c := range imp.Study.Covariates {
 			if s.Covariates[i] != "" {
 				subject.Factors[c.Name] = s.Covariates[i]
+			} else {
+				subject.EmptyFactors = append(subject.EmptyFactors, c.Name)
 			}
 		}
 		for _, r := range s.Responses {
-			d := in[imp.Study.Measures[r.Measure].Instrument]
-			answers := total(r.Score)
-			score, err := d.Score(answers, instrument.ScoreOptions{})
+			response, err := in.response(imp.Study.Measures[r.Measure], r, day[r.Visit])
 			if err != nil {
-				return registry.StudyImport{}, fmt.Errorf("score row %d: %w", r.Row, err)
+				return registry.StudyImport{}, err
 			}
-			subject.Responses = append(subject.Responses, registry.ImportedResponse{
-				Row: r.Row, Visit: r.Visit, Day: day[r.Visit], Instrument: d.ID, Version: d.Version,
-				DefinitionHash: d.Hash(), Answers: answers, Score: score,
+			subject.Responses = append(subject.Responses, response)
+		}
+		for _, e := range s.Empty {
+			subject.Empty = append(subject.Empty, registry.EmptyPlace{
+				Instrument: imp.Study.Measures[e.Measure].Instrument, Visit: e.Visit, Row: e.Row,
 			})
 		}
 		request.Subjects = append(request.Subjects, subject)
 	}
 	return request, nil
+}
+
+func visitDays(s care.Study) map[string]int {
+	day := map[string]int{care.BaselineVisit: 0}
+	for _, v := range s.Visits {
+		day[v.Name] = v.Day
+	}
+	return day
+}
+
+func (in Instruments) response(m care.Measure, r Response, day int) (registry.ImportedResponse, error) {
+	d := in[m.Instrument]
+	answers := r.Answers
+	if answers == nil {
+		answers = total(r.Score)
+	}
+	score, err := d.Score(answers, instrument.ScoreOptions{})
+	if err != nil {
+		return registry.ImportedResponse{}, fmt.Errorf("score row %d: %w", r.Row, err)
+	}
+	return registry.ImportedResponse{
+		Row: r.Row, Visit: r.Visit, Day: day, Instrument: d.ID, Version: d.Version,
+		DefinitionHash: d.Hash(), Answers: answers, Score: score,
+	}, nil
 }

@@ -85,9 +85,14 @@ func TestLongAndWideGiveTheSameImport(t *testing.T) {
 
 // withoutRows forgets where in a file each response stood.
 func withoutRows(imp tabular.Import) tabular.Import {
-	for _, s := range imp.Subjects {
+	for n := range imp.Subjects {
+		s := &imp.Subjects[n]
+		s.Row = 0
 		for i := range s.Responses {
 			s.Responses[i].Row = 0
+		}
+		for i := range s.Empty {
+			s.Empty[i].Row = 0
 		}
 	}
 	return imp
@@ -112,8 +117,9 @@ func TestTheDemoStudyIsReadWhole(t *testing.T) {
 	require.Equal(t, map[string]int{"TAU": 48, "BtheB": 52}, expected)
 	require.Equal(t, []int{0, 0, 3, 0, 12, 15, 19, 23, 23, 25}, missing, "baseline, 2m, 3m, 5m, 8m; TAU, then BtheB")
 	require.Equal(t, tabular.Subject{
-		Code: "b001", Arm: "TAU", Covariates: []string{"No", "gt6m"},
+		Code: "b001", Row: 2, Arm: "TAU", Covariates: []string{"No", "gt6m"},
 		Responses: []tabular.Response{{Visit: "baseline", Score: 29, Row: 2}, {Visit: "2m", Score: 2, Row: 2}, {Visit: "3m", Score: 2, Row: 3}},
+		Empty:     []tabular.Place{{Visit: "5m", Row: 4}, {Visit: "8m", Row: 5}},
 	}, imp.Subjects[0])
 }
 
@@ -169,13 +175,12 @@ func TestSR24_EveryFaultIsReportedByRowAndColumn(t *testing.T) {
 		{"score above the range", "1,a,f,12,w1,28\n", "row 2, column phq", "is outside the range of phq-9, 0 to 27"},
 		{"score below the range", "1,a,f,12,w1,-1\n", "row 2, column phq", "is outside the range of phq-9, 0 to 27"},
 		{"baseline outside the range", "1,a,f,99,w1,9\n", "row 2, column phq0", "is outside the range of phq-9, 0 to 27"},
-		{"score with decimals", "1,a,f,12,w1,9.0\n", "row 2, column phq", "is not a whole number; a score that was not given is left empty or written as the map's missing value"},
+		{"score with decimals", "1,a,f,12,w1,9.5\n", "row 2, column phq", "has a decimal fraction; a score of phq-9 here is a whole number: give it as it was recorded, it is not rounded"},
 		{"score as text", "1,a,f,12,w1,nine\n", "row 2, column phq", "is not a whole number; a score that was not given is left empty or written as the map's missing value"},
 		{"another word for missing", "1,a,f,12,w1,NULL\n", "row 2, column phq", "is not a whole number; a score that was not given is left empty or written as the map's missing value"},
 		{"a visit twice", "1,a,f,12,w1,9\n2,a,f,12,w1,9\n1,a,f,12,w1,8\n", "row 4, column visit", "is the visit of row 2 of the same subject again"},
 		{"arm that changes", "1,a,f,12,w1,9\n1,b,f,12,w4,9\n", "row 3, column arm", "differs from row 2 of the same subject"},
 		{"baseline that changes", "1,a,f,12,w1,9\n1,a,f,13,w4,9\n", "row 3, column phq0", "differs from row 2 of the same subject"},
-		{"baseline that is lost", "1,a,f,12,w1,9\n1,a,f,,w4,9\n", "row 3, column phq0", "differs from row 2 of the same subject"},
 		{"covariate that changes", "1,a,f,12,w1,9\n1,a,m,12,w4,9\n", "row 3, column sex", "differs from row 2 of the same subject"},
 		{"a field too many", "1,a,f,12,w1,9,\n", "row 2", "has 7 fields where the header has 6"},
 		{"a field too few", "1,a,f,12,w1\n", "row 2", "has 5 fields where the header has 6"},
@@ -224,7 +229,7 @@ func TestFilesThatAreNotReadAtAll(t *testing.T) {
 		{"not UTF-8", "id,arm\n\xff", "not UTF-8", fault.KindInvalid},
 		{"a zero byte", "id,arm\n\x00", "zero byte", fault.KindInvalid},
 		{"a column twice", "id,arm,arm,sex,phq0,visit,phq\n", `has the name "arm" a second time`, fault.KindInvalid},
-		{"a column without a name", "id,,arm,sex,phq0,visit,phq\n", "column 2: has no name", fault.KindInvalid},
+		{"a column without a name", "id,,arm,sex,phq0,visit,phq\n1,x,a,f,12,w1,9\n", "column 2: has no name", fault.KindInvalid},
 		{"a column of the map is absent", "id,arm,phq0,visit,phq\n", "column sex: is named by the map and is not in the file", fault.KindInvalid},
 		{"an open quote", "id,arm,sex,phq0,visit,phq\n1,\"a,f,12,w1,9\n", "quote", fault.KindInvalid},
 		{"too large", strings.Repeat("x", tabular.MaxBytes+1), "more than 10 MiB", fault.KindTooLarge},
@@ -252,15 +257,17 @@ func TestWideTakesASubjectOnce(t *testing.T) {
 func TestMapsAreRefusedWithTheirPlace(t *testing.T) {
 	for _, c := range []struct{ name, from, to, message string }{
 		{"unknown field", "subject: id", "subject: id\ncolour: red", "colour"},
-		{"unknown layout", "layout: long", "layout: tall", "layout (line 3)"},
+		{"unknown layout", "layout: long", "layout: deep", "layout (line 3)"},
 		{"day as text", "day: 28", "day: soon", "visit/levels/1/day (line 7)"},
 		{"days that do not rise", "day: 28", "day: 7", "visit.levels[1]: days must be 0 or more and rise"},
 		{"a level that is also missing", `["", "NA"]`, `["", "a"]`, `"a" is also a level of arm`},
 		{"a column read twice", "subject: id", "subject: sex", `column "sex" is read as the subject already`},
 		{"totals in the long layout", "baseline: phq0", "baseline: phq0, totals: {w1: x, w4: y}", "belongs to the wide layout"},
+		{"tests outside the tall layout", "subject: id", "subject: id\ntest: t", "test (line 6): belongs to the tall layout"},
+		{"the tall layout without its columns", "layout: long", "layout: tall", "value (line 2): is missing"},
+		{"another word for no arm", "arm: {column: arm, levels: [a, b]}", "arm: nothing", "arm (line 6)"},
 		{"no totals in the wide layout", "layout: long", "layout: wide", `names no column for visit "w1"`},
 		{"an instrument twice", "measures: [", "measures: [{instrument: phq-9, total: p2}, ", "is a measure already"},
-		{"no arm", "arm: {column: arm, levels: [a, b]}", "", "missing property 'arm'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Contains(t, smallMap, c.from)
