@@ -30,6 +30,9 @@ type Submission struct {
 	Language string
 	// ClaimedAt is the device's time, or nil.
 	ClaimedAt *time.Time
+	// Reviewed is the secret of the browser that showed these answers for review
+	// before they were sent, or "". What it saved since must not be lost.
+	Reviewed string
 }
 
 // Receipt promises that the submission is on disk.
