@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -86,8 +87,9 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 	return template.FuncMap{
 		"asset": set.URL,
 		"day":   func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006") },
-		"clock": func(t time.Time) string { return t.In(r.site.Zone).Format("15:04") },
-		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, 15:04 MST") },
+		"clock": func(t time.Time) string { return Clock(t, r.site.Zone) },
+		"at":    func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006 at ") + Clock(t, r.site.Zone) },
+		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, ") + Clock(t, r.site.Zone) },
 		"machine": func(t time.Time) string {
 			return t.UTC().Format(time.RFC3339)
 		},
@@ -98,6 +100,17 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 			return many
 		},
 	}
+}
+
+// Clock is the time of day with its zone, such as "13:57 EST". A zone without
+// letters is written by its distance from UTC.
+func Clock(t time.Time, zone *time.Location) string {
+	local := t.In(zone)
+	name, _ := local.Zone()
+	if name == "" || name[0] == '+' || name[0] == '-' {
+		name = "UTC" + strings.Replace(name, "-", "\u2212", 1)
+	}
+	return local.Format("15:04 ") + name
 }
 
 // HTML answers with a page. The name is folder/page.

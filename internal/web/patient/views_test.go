@@ -17,9 +17,9 @@ func TestTheInstructionStandsBeforeTheFirstQuestion(t *testing.T) {
 	d, err := library.Get("pcl-5", "1.0.0")
 	require.NoError(t, err)
 	p := &Pages{}
-	first := p.question("t", d, intake.DraftPage{}, 1)
+	first := p.question("t", d, intake.DraftPage{}, 1, asking{})
 	require.Contains(t, first.Instruction, "in response to a very stressful experience")
 	require.Equal(t, "In the past month, how much were you bothered by:", first.Stem)
-	require.Empty(t, p.question("t", d, intake.DraftPage{}, 2).Instruction)
+	require.Empty(t, p.question("t", d, intake.DraftPage{}, 2, asking{}).Instruction)
 	require.Equal(t, first.Instruction, p.whole(reviewInput{definition: d}).Instruction)
 }
