@@ -125,8 +125,8 @@ func (s *Service) raiseDrafts(tx *registry.Tx, o registry.Occasion, sent []instr
 
 // RunSweeps sweeps once a minute until ctx ends.
 func (s *Service) RunSweeps(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
+	ticks, stop := s.ticks(sweepEvery)
+	defer stop()
 	for {
 		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("drafts were not swept", "error", err)
@@ -134,7 +134,7 @@ func (s *Service) RunSweeps(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-ticks:
 		}
 	}
 }
