@@ -184,18 +184,15 @@ func accountStates() []State {
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
 			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
 	}
-	states = append(states, State{
-		Name: "session-ending", Template: "account/home", Role: access.RoleClinician, EndsIn: 50 * time.Second,
-		Page: account.Home(access.RoleClinician, navigation),
-	})
-	for _, role := range access.AccountRoles {
-		states = append(states, State{Name: "home-" + string(role), Template: "account/home", Role: role, Page: account.Home(role, navigation)})
-	}
-	return states
+	well := admin.Status(admin.Report{RegistryUp: true, WarehouseUp: true, DataAsOf: now, BacklogKnown: true}, now)
+	return append(states,
+		State{Name: "setup-done", Template: "account/setupdone", Role: anonymous, Page: &account.SetupDonePage{Frame: page.Frame{Title: "Set up already"}}},
+		State{Name: "session-ending", Template: "admin/status", Role: access.RoleAdministrator, EndsIn: 50 * time.Second, Page: well},
+		State{Name: "home-without-page", Template: "account/home", Role: access.RoleAdministrator, Page: &account.HomePage{Frame: page.Frame{Title: "Home"}}})
 }
 
 func adminStates() []State {
-	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "other files and the network", DataAsOf: now, BacklogKnown: true}
+	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "landlock (ABI 7), seccomp, network namespace", DataAsOf: now, BacklogKnown: true}
 	down := well
 	down.WarehouseUp, down.Waiting, down.DataAsOf, down.Confinement = false, 37, now.Add(-40*time.Minute), ""
 	return []State{

@@ -34,6 +34,8 @@ type Frame struct {
 	// Scripts are the assets that the page runs, in order.
 	Scripts []string
 
+	// SeenAt is when the page was made; it stands at the head of a print.
+	SeenAt        time.Time
 	Site          string
 	Demo          bool
 	Lang          string

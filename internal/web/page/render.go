@@ -148,7 +148,7 @@ func (r *Renderer) render(c echo.Context, name string, p Page) ([]byte, error) {
 
 func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Site, f.Demo, f.Lang = r.site.Name, r.site.Demo, "en"
-	f.Caller = middleware.Caller(c)
+	f.Caller, f.SeenAt = middleware.Caller(c), r.site.Now()
 	if f.Patient || f.Caller.Role == access.RoleAnonymous {
 		return
 	}
@@ -156,9 +156,14 @@ func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Nav = nil
 	for _, entry := range r.site.Nav {
 		if entry.Permission.Grants(f.Caller.Role) {
-			f.Nav = append(f.Nav, NavItem{Label: entry.Label, Path: entry.Path, Current: entry.Path == c.Request().URL.Path})
+			f.Nav = append(f.Nav, NavItem{Label: entry.Label, Path: entry.Path, Current: isWithin(c.Request().URL.Path, entry.Path)})
 		}
 	}
+}
+
+// isWithin reports whether a page is an entry's own or lies below it.
+func isWithin(path, entry string) bool {
+	return path == entry || strings.HasPrefix(path, strings.TrimSuffix(entry, "/")+"/")
 }
 
 // Local reports whether a redirect's target is a path of this site: it starts
