@@ -7,6 +7,7 @@
 package page
 
 import (
+	"slices"
 	"time"
 
 	"afterglow/internal/access"
@@ -81,6 +82,11 @@ type NavItem struct {
 }
 
 func (f *Frame) frame() *Frame { return f }
+
+// isStaff reports whether somebody with an account gets the page.
+func (f *Frame) isStaff() bool {
+	return slices.Contains(access.AccountRoles, f.Caller.Role)
+}
 
 // Page is a pointer to a struct that embeds Frame.
 type Page interface{ frame() *Frame }

@@ -119,7 +119,7 @@ func (r *Renderer) HTML(c echo.Context, status int, name string, p Page) error {
 	if err != nil {
 		return err
 	}
-	return c.HTMLBlob(status, body)
+	return send(c, status, body, p.frame())
 }
 
 // SeeOther answers 303 to a path of this site and carries a page as the body,

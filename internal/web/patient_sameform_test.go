@@ -10,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"afterglow/internal/access"
 	"afterglow/internal/registry"
 	"afterglow/internal/testkit/sitetest"
 )
@@ -253,4 +255,35 @@ func TestSR68_ALinkLeavesNoAddressBehind(t *testing.T) {
 	response, _ := open(s, s.Tokens[0]).get(t, "")
 	require.Equal(t, "strict-origin", response.Header.Get("Referrer-Policy"), "assets are asked for without the path")
 	require.Equal(t, "same-origin", s.Do(t, sitetest.Request{Path: "/sign-in"}).Header.Get("Referrer-Policy"))
+}
+
+// A form begun in time is finished in the day after its window; the clinician sees
+// that it was.
+func TestALateAnswerIsTakenAndMarkedForTheClinician(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	have := s.Patients[0]
+	occasions, err := s.Store.Occasions(t.Context(), have.Patient)
+	require.NoError(t, err)
+	closes := s.Clock.Now().Add(time.Hour)
+	opens := closes.AddDate(0, 0, -1)
+	var token string
+	require.NoError(t, s.Store.Write(t.Context(), registry.System("test"), func(tx *registry.Tx) error {
+		_, made, err := tx.CreateOccasion(registry.NewOccasion{Course: occasions[0].Course, Instrument: "phq-9", Version: "1.0.0", Visit: "+1 d",
+			Anchor: "course-start", TargetDay: 1, OpensAt: &opens, TargetAt: &opens, ClosesAt: &closes, Link: true})
+		token = made
+		return errors.Join(err, tx.Audit(registry.Event{Action: "occasion-created", SubjectKind: "occasion", Subject: "+1 d"}))
+	}))
+	b := open(s, token)
+	b.accept(t)
+	b.get(t, "")
+	b.answer(t, "1")
+	s.Clock.Advance(time.Hour)
+	for item := 2; item <= 10; item++ {
+		b.post(t, "/page", url.Values{"item": {fmt.Sprint(item)}, "value": {"0"}, "go": {"next"}})
+	}
+	_, review := b.get(t, "")
+	response, _ := b.send(t, review)
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	page := sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/patients/" + string(have.Patient), Session: s.SignIn(t, access.RoleClinician)}))
+	require.Contains(t, page, "after its window")
 }
