@@ -203,7 +203,7 @@ func TestAUsedLinkSaysWhenItWasSentToTheBrowserThatSent(t *testing.T) {
 	_, stranger := open(s, b.token).get(t, "")
 	require.NotContains(t, stranger, "You sent")
 	_, unknown := open(s, strings.Repeat("x", 32)).get(t, "")
-	require.Equal(t, unknown, stranger, "a used link is like one that never was")
+	require.Equal(t, strings.ReplaceAll(unknown, strings.Repeat("x", 32), b.token), stranger, "a used link is like one that never was")
 }
 
 func TestTheReceiptSaysWhatComesNext(t *testing.T) {

@@ -35,6 +35,10 @@ type Frame struct {
 	// Scripts are the assets that the page runs, in order.
 	Scripts []string
 
+	// LargeText is true where this browser asked a patient's page for larger text;
+	// Back is the page that the switch returns to.
+	LargeText bool
+	Back      string
 	// SeenAt is when the page was made; it stands at the head of a print.
 	SeenAt        time.Time
 	Site          string

@@ -149,6 +149,9 @@ func (r *Renderer) render(c echo.Context, name string, p Page) ([]byte, error) {
 func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Site, f.Demo, f.Lang = r.site.Name, r.site.Demo, "en"
 	f.Caller, f.SeenAt = middleware.Caller(c), r.site.Now()
+	if f.Patient {
+		f.LargeText, f.Back = hasLargeText(c), back(c)
+	}
 	if f.Patient || f.Caller.Role == access.RoleAnonymous {
 		return
 	}
