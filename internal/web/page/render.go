@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -86,8 +87,9 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 	return template.FuncMap{
 		"asset": set.URL,
 		"day":   func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006") },
-		"clock": func(t time.Time) string { return t.In(r.site.Zone).Format("15:04") },
-		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, 15:04 MST") },
+		"clock": func(t time.Time) string { return Clock(t, r.site.Zone) },
+		"at":    func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006 at ") + Clock(t, r.site.Zone) },
+		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, ") + Clock(t, r.site.Zone) },
 		"machine": func(t time.Time) string {
 			return t.UTC().Format(time.RFC3339)
 		},
@@ -100,13 +102,24 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 	}
 }
 
+// Clock is the time of day with its zone, such as "13:57 EST". A zone without
+// letters is written by its distance from UTC.
+func Clock(t time.Time, zone *time.Location) string {
+	local := t.In(zone)
+	name, _ := local.Zone()
+	if name == "" || name[0] == '+' || name[0] == '-' {
+		name = "UTC" + strings.Replace(name, "-", "\u2212", 1)
+	}
+	return local.Format("15:04 ") + name
+}
+
 // HTML answers with a page. The name is folder/page.
 func (r *Renderer) HTML(c echo.Context, status int, name string, p Page) error {
 	body, err := r.render(c, name, p)
 	if err != nil {
 		return err
 	}
-	return c.HTMLBlob(status, body)
+	return send(c, status, body, p.frame())
 }
 
 // SeeOther answers 303 to a path of this site and carries a page as the body,
@@ -135,7 +148,10 @@ func (r *Renderer) render(c echo.Context, name string, p Page) ([]byte, error) {
 
 func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Site, f.Demo, f.Lang = r.site.Name, r.site.Demo, "en"
-	f.Caller = middleware.Caller(c)
+	f.Caller, f.SeenAt = middleware.Caller(c), r.site.Now()
+	if f.Patient {
+		f.LargeText, f.Back = hasLargeText(c), back(c)
+	}
 	if f.Patient || f.Caller.Role == access.RoleAnonymous {
 		return
 	}
@@ -143,9 +159,14 @@ func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Nav = nil
 	for _, entry := range r.site.Nav {
 		if entry.Permission.Grants(f.Caller.Role) {
-			f.Nav = append(f.Nav, NavItem{Label: entry.Label, Path: entry.Path, Current: entry.Path == c.Request().URL.Path})
+			f.Nav = append(f.Nav, NavItem{Label: entry.Label, Path: entry.Path, Current: isWithin(c.Request().URL.Path, entry.Path)})
 		}
 	}
+}
+
+// isWithin reports whether a page is an entry's own or lies below it.
+func isWithin(path, entry string) bool {
+	return path == entry || strings.HasPrefix(path, strings.TrimSuffix(entry, "/")+"/")
 }
 
 // Local reports whether a redirect's target is a path of this site: it starts

@@ -1,6 +1,6 @@
 // Command shoot renders every state of the gallery at phone, tablet and desktop
-// width, light and dark, into a folder, and with them the picture of the README.
-// Floor: wiring.
+// width, light, dark and with text of twice the size, and as a print, into a folder,
+// and with them the picture of the README. Floor: wiring.
 package main
 
 import (
@@ -13,13 +13,24 @@ import (
 	"strings"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"afterglow/internal/web/gallery"
 	"afterglow/internal/web/gallery/chromium"
 )
 
-var widths = []int64{360, 820, 1440}
+var widths = []int64{390, 768, 1440}
+
+// view is one way of looking at a page: its name in the file, the colour scheme, and
+// the size of its text in px where the reader's browser enlarges it.
+type view struct {
+	name   string
+	scheme string
+	text   int64
+}
+
+var views = []view{{"light", "light", 16}, {"dark", "dark", 16}, {"text200", "light", 32}}
 
 const height = 900
 
@@ -117,9 +128,12 @@ func wanted(name string, only []string) bool {
 }
 
 func shootState(tab context.Context, url, base string) error {
-	for _, scheme := range []string{"light", "dark"} {
+	for _, v := range views {
+		if err := enlarge(tab, v.text); err != nil {
+			return err
+		}
 		for _, width := range widths {
-			if err := prepare(tab, scheme, width, height); err != nil {
+			if err := prepare(tab, v.scheme, width, height); err != nil {
 				return err
 			}
 			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
@@ -129,10 +143,37 @@ func shootState(tab context.Context, url, base string) error {
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(fmt.Sprintf("%s-%d-%s.png", base, width, scheme), picture, 0o644); err != nil {
+			if err := os.WriteFile(fmt.Sprintf("%s-%d-%s.png", base, width, v.name), picture, 0o644); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return shootPrint(tab, url, base)
+}
+
+// enlarge sets the size of text as a reader does in the browser's settings.
+func enlarge(tab context.Context, size int64) error {
+	if _, err := chromedp.Call(tab, page.Enable, page.EnableParams{}); err != nil {
+		return err
+	}
+	_, err := chromedp.Call(tab, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size * 13 / 16}})
+	return err
+}
+
+// shootPrint prints the page on A4 from a dark screen: paper is light all the same.
+func shootPrint(tab context.Context, url, base string) error {
+	if err := enlarge(tab, 16); err != nil {
+		return err
+	}
+	if err := prepare(tab, "dark", widths[2], height); err != nil {
+		return err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+		return err
+	}
+	printed, err := chromedp.Call(tab, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true), PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: new(true)})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(base+"-print.pdf", printed.Data, 0o644)
 }
