@@ -33,7 +33,7 @@ func (c *askCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	if err != nil {
 		return err
 	}
-	found, err := h.asker().Ask(ctx, c.Question, c.Study, settings)
+	found, err := c.ask(ctx, h, settings)
 	if err = errors.Join(err, h.close()); err != nil {
 		return err
 	}
@@ -42,6 +42,14 @@ func (c *askCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	}
 	printFinding(k.Stdout, found)
 	return nil
+}
+
+func (c *askCmd) ask(ctx context.Context, h *house, settings map[string]string) (finding.Finding, error) {
+	trust, err := h.trust(ctx)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	return h.asker(trust).Ask(ctx, c.Question, c.Study, settings)
 }
 
 // readSettings takes NAME=VALUE apart. A name given twice is refused: taking the

@@ -65,8 +65,12 @@ func (s *server) sources() admin.Sources {
 	}
 }
 
-// checkRegistry reports whether the registry can be read and written now.
+// checkRegistry reports whether the registry is whole as far as is known, and can
+// be read and take an answer now.
 func (s *server) checkRegistry(ctx context.Context) error {
+	if err := s.examiner.check(ctx); err != nil {
+		return err
+	}
 	if _, err := s.store.Setting(ctx, registry.SettingDemo); err != nil {
 		return err
 	}
@@ -110,7 +114,7 @@ func (s *server) confinement() string {
 }
 
 func (s *server) researchService() research.Service {
-	asker := s.asker()
+	asker := s.asker(s.keeper.trust)
 	return research.Service{
 		Ask: func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
 			if err := s.keeper.check(ctx); err != nil {

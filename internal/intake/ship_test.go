@@ -222,7 +222,7 @@ func TestSR11_DifferencesAreFoundAndRepaired(t *testing.T) {
 	b.sendAll(t, 10, 12)
 	clean, err := intake.Reconcile(ctx, b.store, w)
 	require.NoError(t, err)
-	require.Equal(t, intake.Reconciliation{Journal: 12, Waiting: 2, Warehouse: 10, Differences: []intake.Difference{}}, clean)
+	require.Equal(t, intake.Reconciliation{Journal: 12, Waiting: 2, Warehouse: 10, Differences: []intake.Difference{}, Damaged: []registry.Damage{}}, clean)
 
 	rows := b.rows(t)
 	require.NoError(t, w.DeleteJournalRows(ctx, []uint64{uint64(rows[0].Sequence), uint64(rows[1].Sequence)}))

@@ -27,6 +27,8 @@ func (e Examination) Whole() bool {
 // Fault is nil for a whole registry, else what is wrong and what to do, for people.
 func (e Examination) Fault() error {
 	switch {
+	case e.Structure != "" && len(e.Damage) > 0:
+		return fault.Unavailable("registry", nil, "the registry file is damaged (%s; %s); stop the server and restore a backup", e.Structure, NameDamage(e.Damage))
 	case e.Structure != "":
 		return fault.Unavailable("registry", nil, "the registry file is damaged (%s); stop the server and restore a backup", e.Structure)
 	case e.Audit.FirstBad != 0:
@@ -39,10 +41,15 @@ func (e Examination) Fault() error {
 
 // DamageFault says which rows are damaged and what to do; nil when none is.
 func DamageFault(rows []Damage) error {
-	const most = 5
 	if len(rows) == 0 {
 		return nil
 	}
+	return fault.Unavailable("registry", nil, "not as written: %s. What the warehouse has of these rows is kept; restore them from a backup of the registry", NameDamage(rows))
+}
+
+// NameDamage names damaged rows in a few words.
+func NameDamage(rows []Damage) string {
+	const most = 5
 	names := make([]string, 0, most)
 	for _, d := range rows[:min(len(rows), most)] {
 		names = append(names, d.String())
@@ -50,7 +57,7 @@ func DamageFault(rows []Damage) error {
 	if more := len(rows) - most; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
-	return fault.Unavailable("registry", nil, "not as written: %s. What the warehouse has of these rows is kept; restore them from a backup of the registry", strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // Examine reads the whole registry: SQLite's own structures, the chain of the audit

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"fmt"
+
+	"afterglow/internal/care"
 )
 
 // ShippedStudies and ShippedCourses are what the warehouse must have of studies
@@ -28,6 +30,15 @@ func (s *Store) ShippedStudies(ctx context.Context) ([]ShippedStudy, error) {
 // ShippedCourses is ShippedStudies for courses.
 func (s *Store) ShippedCourses(ctx context.Context) ([]ShippedCourse, error) {
 	return shippedCourses(ctx, s, "WHERE NOT EXISTS (SELECT 1 FROM outbox x WHERE x.course = c.id) ORDER BY c.id")
+}
+
+// HasSubject reports whether a study has a course of a subject.
+func (s *Store) HasSubject(ctx context.Context, study string, subject care.Pseudonym) (known bool, err error) {
+	err = s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM course WHERE subject = ? AND coalesce(study, '') = ?)", string(subject), study).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("look for a subject of study %s: %w", study, err)
+	}
+	return known, nil
 }
 
 // RequeueFrame puts studies and courses back into the outbox, to be shipped once
