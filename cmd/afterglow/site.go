@@ -14,6 +14,7 @@ import (
 	"afterglow/internal/caseload"
 	"afterglow/internal/chart"
 	"afterglow/internal/crisis"
+	"afterglow/internal/fault"
 	"afterglow/internal/finding"
 	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
@@ -57,19 +58,27 @@ func crisisFolders(f folder) []fs.FS {
 }
 
 func (s *server) sources() admin.Sources {
+	ping := remember(s.keeper.ping)
 	return admin.Sources{
-		Registry:    remember(s.checkRegistry),
-		Warehouse:   remember(s.keeper.check),
+		Registry: remember(s.checkRegistry),
+		Record:   remember(s.examiner.check),
+		Warehouse: func(ctx context.Context) error {
+			if err := s.keeper.trusted(); err != nil {
+				return err
+			}
+			return ping(ctx)
+		},
 		Confinement: s.confinement,
 		Backlog:     s.keeper.backlog,
 	}
 }
 
-// checkRegistry reports whether the registry is whole as far as is known, and can
-// be read and take an answer now.
+// checkRegistry reports whether the registry can be read and take an answer now. One
+// whose pages are known to be damaged is not tried: the trial would take the writes
+// of others down with it.
 func (s *server) checkRegistry(ctx context.Context) error {
-	if err := s.examiner.check(ctx); err != nil {
-		return err
+	if s.store.SawCorruption() {
+		return fault.Unavailable("registry", nil, "the registry file is damaged; stop the server and restore a backup")
 	}
 	if _, err := s.store.Setting(ctx, registry.SettingDemo); err != nil {
 		return err

@@ -3,8 +3,6 @@ package registry_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"testing"
@@ -146,7 +144,7 @@ func TestTheWriteCheckTriesTheTablesOfAnAnswer(t *testing.T) {
 	for _, table := range []string{"journal", "occasion", "outbox", "alert", "seal", "audit"} {
 		t.Run(table, func(t *testing.T) {
 			f := three(t)
-			spoilRoot(t, f, table)
+			registrytest.SpoilRoot(t, f.Path, table)
 			key, err := registry.ReadMasterKey(f.Key)
 			require.NoError(t, err)
 			s, err := registry.Open(ctx, registry.Config{Path: f.Path, MasterKey: key, Clock: f.Clock.Now, Logger: registrytest.Logger()})
@@ -162,23 +160,6 @@ func TestTheWriteCheckTriesTheTablesOfAnAnswer(t *testing.T) {
 			require.ErrorContains(t, found.Fault(), "restore a backup")
 		})
 	}
-}
-
-// spoilRoot writes rubbish over the root page of a table.
-func spoilRoot(t *testing.T, f *registrytest.Folder, table string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", f.Path)
-	require.NoError(t, err)
-	var root, size int64
-	require.NoError(t, db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = ?", table).Scan(&root))
-	require.NoError(t, db.QueryRow("PRAGMA page_size").Scan(&size))
-	require.NoError(t, db.Close())
-	file, err := os.OpenFile(f.Path, os.O_RDWR, 0)
-	require.NoError(t, err)
-	rubbish := bytes.Repeat(binary.BigEndian.AppendUint32(nil, 0xdeadbeef), int(size)/4)
-	_, err = file.WriteAt(rubbish, (root-1)*size)
-	require.NoError(t, err)
-	require.NoError(t, file.Close())
 }
 
 func TestTheWriteCheckLeavesNothing(t *testing.T) {
