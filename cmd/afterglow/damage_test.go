@@ -19,8 +19,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"afterglow/internal/fault"
+	"afterglow/internal/intake"
 	"afterglow/internal/testkit/registrytest"
 	"afterglow/internal/testkit/warehousetest"
+	"afterglow/internal/warehouse/engine"
 )
 
 // grown is a data folder with the demo study, which came in two halves, so that
@@ -284,4 +287,68 @@ func TestSR78_AuditVerify(t *testing.T) {
 	found, _, code := examined(t, nil, "--data", folder)
 	require.Equal(t, exitFailed, code)
 	require.Equal(t, verdictWrong, found.named("registry", "audit trail").Verdict)
+}
+
+// A loss that no crash and no part shows is found by the counts, on the pages too;
+// the server then repairs it.
+func TestSR11_TheServersPagesAreNotAnsweredFromTheRest(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	folder, truth := grown(t)
+	library, err := engine.FindLibrary("", "../..")
+	require.NoError(t, err)
+	s, err := openServer(ctx, &cli{Data: folder, settings: settings{Listen: "127.0.0.1:0", Library: library}})
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	t.Cleanup(func() { stop(); running.Wait(); require.NoError(t, s.close()) })
+	ask := s.researchService().Ask
+	_, err = ask(ctx, "retained-benefit", "btheb", nil)
+	require.True(t, fault.Is(err, fault.KindUnavailable), "nothing was compared yet: %v", err)
+
+	running.Go(func() { _ = s.keeper.run(ctx) })
+	trusted := func() bool { return s.keeper.check(ctx) == nil }
+	require.Eventually(t, trusted, time.Minute, 10*time.Millisecond)
+	found, err := ask(ctx, "retained-benefit", "btheb", nil)
+	require.NoError(t, err)
+	require.Equal(t, truth["answer"], found.Answer)
+	lost := []uint64{}
+	for sequence := range uint64(100) {
+		lost = append(lost, sequence)
+	}
+	require.NoError(t, s.warehouse.DeleteJournalRows(ctx, lost))
+	for {
+		found, err := ask(ctx, "retained-benefit", "btheb", nil)
+		if err == nil {
+			require.Equal(t, truth["answer"], found.Answer)
+			break
+		}
+		require.True(t, fault.Is(err, fault.KindUnavailable), "%v", err)
+		require.ErrorContains(t, err, "ask again in a minute")
+	}
+}
+
+// A command beside a server believes it only about the engine that runs now.
+func TestSR11_ACommandBesideAServerAsksIt(t *testing.T) {
+	f, err := openFolder(filepath.Join(t.TempDir(), "data"))
+	require.NoError(t, err)
+	refused := func() {
+		t.Helper()
+		_, err := f.readTrust()
+		require.True(t, fault.Is(err, fault.KindUnavailable), "%v", err)
+	}
+	refused()
+	require.NoError(t, os.WriteFile(f.enginePID(), []byte("17\n"), 0o600))
+	require.NoError(t, f.announceTrust(intake.Standing{Trusted: true, Process: "17", Detached: 2}))
+	found, err := f.readTrust()
+	require.NoError(t, err)
+	require.Equal(t, trusted{Process: "17", Detached: 2}, found)
+	require.NoError(t, os.WriteFile(f.enginePID(), []byte("18\n"), 0o600))
+	refused()
+	require.NoError(t, f.announceTrust(intake.Standing{Trusted: true, Process: "18"}))
+	require.NoError(t, f.announceTrust(intake.Standing{Why: "a part was lost"}))
+	refused()
+	require.NoError(t, f.announceTrust(intake.Standing{Trusted: true}), "a server elsewhere has no process here")
+	_, err = f.readTrust()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(f.trustFile(), []byte("{"), 0o600))
+	refused()
 }
