@@ -171,7 +171,11 @@ func (t *Trust) process() string {
 func (t *Trust) setAside(ctx context.Context) error {
 	broken, err := t.c.Warehouse.BrokenParts(ctx)
 	if err != nil {
-		return err
+		if fault.Is(err, fault.KindUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		// The comparison reads every answer too; this only finds out sooner where.
+		t.c.Logger.Warn("the parts of the warehouse's tables cannot be checked one by one", "error", err)
 	}
 	for _, p := range broken {
 		t.c.Logger.Error("a part of the warehouse is broken and is set aside; its rows are sent again", "table", p.Table, "part", p.Name, "why", p.Why)

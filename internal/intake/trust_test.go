@@ -173,6 +173,29 @@ func TestSR11_ALossWithoutACrashIsNeverAnsweredFrom(t *testing.T) {
 	}
 }
 
+// A part that is set aside ends the trust also where the counts agree: which version
+// of a row is left is not known before the comparison.
+func TestSR11_APartSetAsideEndsTheTrustWithoutAWrongCount(t *testing.T) {
+	v := newWard(t)
+	require.NoError(t, v.trust.Settle(ctx))
+	mark, err := v.trust.Begin(ctx)
+	require.NoError(t, err)
+	rows := []warehouse.Response{}
+	require.NoError(t, v.w.JournalRows(ctx, func(r warehouse.JournalRow) error { rows = append(rows, r.Response); return nil }))
+	direct := warehousetest.Direct(t, v.engine.Config)
+	before := len(warehousetest.Parts(t, v.engine.Config, "response"))
+	require.NoError(t, v.w.InsertResponses(ctx, "the same again", rows))
+	parts := warehousetest.Parts(t, v.engine.Config, "response")
+	require.Len(t, parts, before+1)
+	require.NoError(t, direct.Exec(ctx, "ALTER TABLE response DETACH PART '"+filepath.Base(parts[before])+"'"))
+	_, err = intake.CheckStudy(ctx, v.store, v.w, "small")
+	require.NoError(t, err, "the counts agree")
+	_, err = v.trust.Confirm(ctx, "small", mark)
+	require.ErrorContains(t, err, "set a part of a table aside")
+	require.NoError(t, v.trust.Settle(ctx))
+	require.NoError(t, v.ask(t))
+}
+
 // An answer that was begun before a restart and ended after it is void.
 func TestSR11_AnAnswerAcrossAStartIsVoid(t *testing.T) {
 	v := newWard(t)
