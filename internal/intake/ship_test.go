@@ -328,3 +328,33 @@ func TestAShipmentCarriesNoIdentity(t *testing.T) {
 	require.Equal(t, shipment, again, "until it is confirmed, the next shipment is the same one")
 	require.NotContains(t, fmt.Sprintf("%+v", shipment), "S00", "the study's own codes stay in the registry")
 }
+
+// TestSR13_IntakeDoesNotWaitForASlowWarehouse: an insert that hangs holds nothing
+// that an answer needs.
+func TestSR13_IntakeDoesNotWaitForASlowWarehouse(t *testing.T) {
+	w := warehousetest.Open(t)
+	b := setup(t, 30)
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	s := shipper(t, b.store, w, func(c *intake.ShipperConfig) {
+		insert := c.Inserts.Responses
+		c.Inserts.Responses = func(ctx context.Context, token string, rows []warehouse.Response) error {
+			hangs <- struct{}{}
+			<-goOn
+			return insert(ctx, token, rows)
+		}
+	})
+	b.sendAll(t, 0, 1)
+	shipped := make(chan error, 1)
+	go func() { shipped <- s.Drain(ctx) }()
+	<-hangs
+	b.sendAll(t, 1, 30)
+	require.Len(t, b.rows(t), 30, "taken while the insert hangs")
+	go func() {
+		for range hangs {
+		}
+	}()
+	close(goOn)
+	require.NoError(t, <-shipped)
+	close(hangs)
+	require.Len(t, keys(t, w), 30)
+}

@@ -116,9 +116,12 @@ func (s Standing) refusal() error {
 	return Refusal(s.Why)
 }
 
+// WhereCompared is the place that a Refusal names.
+const WhereCompared = "comparison"
+
 // Refusal is what whoever asks is told while the warehouse is not trusted.
 func Refusal(why string) error {
-	return fault.Unavailable("warehouse", nil, "the data are being compared with what was recorded, so nothing is answered from them yet (%s); ask again in a minute", why)
+	return fault.Unavailable(WhereCompared, nil, "the data are being compared with what was recorded, so nothing is answered from them yet (%s); ask again in a minute", why)
 }
 
 // Begin gives a mark for an answer that is about to be worked out, or refuses.

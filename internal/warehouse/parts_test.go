@@ -8,6 +8,7 @@ import (
 
 	"afterglow/internal/testkit/warehousetest"
 	"afterglow/internal/warehouse"
+	"afterglow/internal/warehouse/engine"
 )
 
 // A byte of a part is turned around while the engine runs: the part is found by
@@ -64,4 +65,20 @@ func TestHoldingCountsEachRowOnce(t *testing.T) {
 	h, err = w.Holding(ctx, warehouse.HoldingParams{Study: "trial", JournalBelow: 9, SessionBelow: 1})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, h.Subjects)
+}
+
+// TestSR10_AFullDiskRefusesTheInsert: an insert that would leave less free than is
+// kept for merges is refused, and reading goes on.
+func TestSR10_AFullDiskRefusesTheInsert(t *testing.T) {
+	folder := t.TempDir()
+	rows := []warehouse.Response{response(1, 1, "2m", 61, score(12))}
+	first := warehousetest.OwnIn(t, folder)
+	require.NoError(t, warehousetest.OpenConfig(t, first.Config).InsertResponses(t.Context(), "one", rows))
+	require.NoError(t, first.Close())
+	e := warehousetest.OwnIn(t, folder, func(c *engine.Config) { c.FreeDiskBytes = 1 << 60 })
+	w, err := warehouse.New(e.Config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.Close()) })
+	require.ErrorContains(t, w.InsertResponses(t.Context(), "two", []warehouse.Response{response(2, 2, "2m", 61, nil)}), "NOT_ENOUGH_SPACE")
+	require.Equal(t, []uint64{1}, sequences(t, w))
 }
