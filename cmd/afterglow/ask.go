@@ -60,7 +60,11 @@ func (c *askCmd) ask(ctx context.Context, k *kong.Context, h *house, settings ma
 	if err := h.awaitShipped(ctx, c.Wait, k.Stderr); err != nil {
 		return finding.Finding{}, err
 	}
-	return h.asker().Ask(ctx, c.Question, c.Study, settings)
+	trust, err := h.trust(ctx)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	return h.asker(trust).Ask(ctx, c.Question, c.Study, settings)
 }
 
 // list prints the questions; it needs no data folder.

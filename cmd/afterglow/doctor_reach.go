@@ -163,4 +163,7 @@ func (d *doctor) checkRecord(ctx context.Context, config warehouse.Config, runni
 		return
 	}
 	d.good(name, "durable settings", "fsync on insert, deduplication, no unconfirmed inserts")
+	if running {
+		d.checkComparison()
+	}
 }

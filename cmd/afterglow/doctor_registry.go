@@ -26,6 +26,7 @@ func (d *doctor) examine() {
 	if d.openRegistry() {
 		demo = d.checkSite()
 		d.checkRegistry(running)
+		d.checkWholeness()
 		d.checkCare(demo)
 	}
 	d.checkAddress(demo)
@@ -66,8 +67,10 @@ func (d *doctor) checkDisk() {
 		return
 	}
 	d.good(part, "free space", said)
-	if info, err := os.Stat(string(d.house.folder)); err == nil && info.Mode().Perm()&0o077 != 0 {
-		d.wrong(part, "data folder", fmt.Sprintf("mode %04o", info.Mode().Perm()), "close it to other users: chmod 700 "+string(d.house.folder))
+	for _, path := range append([]string{string(d.house.folder)}, d.house.folder.registryFiles()...) {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			d.wrong(part, "data folder", fmt.Sprintf("%s, mode %04o", path, info.Mode().Perm()), "close it to other users: chmod go= "+path)
+		}
 	}
 }
 

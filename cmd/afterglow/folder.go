@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,10 +50,59 @@ func openFolder(path string) (folder, error) {
 	f := folder(absolute)
 	for _, dir := range []string{absolute, filepath.Dir(f.masterKey()), f.run()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return "", fault.Unavailable("data folder", err, "%s cannot be made", dir)
+			return "", fault.Unavailable("data folder", err, "%s cannot be made (%v)", dir, rootCause(err))
 		}
 	}
-	return f, nil
+	if err := f.close(); err != nil {
+		return "", err
+	}
+	trial, err := os.CreateTemp(absolute, ".write-check-*")
+	if err != nil {
+		return "", fault.Unavailable("data folder", err, "%s cannot be written (%v): make it writable for this user, or name another with --data", absolute, rootCause(err))
+	}
+	return f, errors.Join(trial.Close(), os.Remove(trial.Name()))
+}
+
+// close closes the folder and what lies open in it to other users, and says so:
+// whoever can read them has every answer in plain text.
+func (f folder) close() error {
+	for _, path := range append([]string{string(f), filepath.Dir(f.masterKey()), f.run()}, f.registryFiles()...) {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fault.Unavailable("data folder", err, "%s cannot be looked at (%v)", path, rootCause(err))
+		}
+		open := info.Mode().Perm()
+		if open&0o077 == 0 {
+			continue
+		}
+		if path == string(f) && f.foreign() {
+			return fault.Invalid("data folder", "%s is open to other users (mode %04o) and holds other files than Afterglow's: name a folder of its own with --data, or close it with chmod 700", path, open)
+		}
+		if err := os.Chmod(path, open&^0o077); err != nil {
+			return fault.Unavailable("data folder", err, "%s is open to other users (mode %04o) and cannot be closed (%v): run chmod go= %s as its owner", path, open, rootCause(err), path)
+		}
+		slog.Warn("what lay open to other users was closed", "path", path, "mode", fmt.Sprintf("%04o", open))
+	}
+	return nil
+}
+
+// foreign reports whether the folder holds something, and no registry: it may be
+// somebody's home, which is not ours to close.
+func (f folder) foreign() bool {
+	if _, err := os.Stat(f.registry()); err == nil {
+		return false
+	}
+	entries, err := os.ReadDir(string(f))
+	return err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "keys" && e.Name() != "run" })
+}
+
+// registryFiles are the registry and what SQLite and the lock keep beside it.
+func (f folder) registryFiles() []string {
+	path := f.registry()
+	return []string{path, path + "-wal", path + "-shm", path + ".lock"}
 }
 
 // existingFolder is openFolder for commands that must not make one.

@@ -194,8 +194,25 @@ func (h *house) shipper(w *warehouse.Warehouse) (*intake.Shipper, error) {
 		Inserts: intake.Inserts{Study: w.InsertStudy, Subjects: w.InsertSubjects, Sessions: w.InsertSessions, Responses: w.InsertResponses, Holds: w.Holds}})
 }
 
-func (h *house) asker() *durability.Asker {
-	return durability.New(durability.Config{Warehouse: h.warehouse, Library: h.library, Protocols: h.store.Protocols, Software: software(), Now: time.Now})
+func (h *house) asker(trust durability.Trust) *durability.Asker {
+	return durability.New(durability.Config{Warehouse: h.warehouse, Library: h.library, Protocols: h.store.Protocols, Software: software(), Now: time.Now, Trust: trust})
+}
+
+// trust is what a command's questions rest on: what the server beside it found, or
+// a comparison of its own.
+func (h *house) trust(ctx context.Context) (durability.Trust, error) {
+	if h.beside {
+		return &besideTrust{house: h}, nil
+	}
+	shipper, err := h.shipper(h.warehouse)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := intake.NewTrust(intake.TrustConfig{Store: h.store, Warehouse: h.warehouse, Shipper: shipper, Logger: h.log.With("part", "comparison")})
+	if err != nil {
+		return nil, err
+	}
+	return trust, trust.Settle(ctx)
 }
 
 // openCommand opens what a command needs that works beside a running server or

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,10 +15,12 @@ import (
 )
 
 // keeper keeps the warehouse in step while a server runs: it starts the engine,
-// prepares the database and ships the journal. Intake never waits for it.
+// prepares the database, compares it with the record and ships the journal. Intake
+// never waits for it.
 type keeper struct {
 	house   *house
 	shipper *intake.Shipper
+	trust   *intake.Trust
 
 	mu       sync.Mutex
 	engine   *engine.Engine
@@ -49,7 +52,38 @@ func newKeeper(h *house) (*keeper, error) {
 	if k.shipper, err = h.shipper(w); err != nil {
 		return nil, err
 	}
-	return k, nil
+	// What a server before said of another start of ClickHouse counts no more.
+	if err := h.folder.withdrawTrust(); err != nil {
+		return nil, err
+	}
+	trust := intake.TrustConfig{Store: h.store, Warehouse: w, Shipper: k.shipper, Logger: h.log.With("part", "comparison"), Told: k.tell}
+	if config.Server == "" {
+		trust.Process, trust.Restart = k.process, k.restart
+	}
+	k.trust, err = intake.NewTrust(trust)
+	return k, err
+}
+
+// process names the engine's running child.
+func (k *keeper) process() string {
+	if e := k.running(); e != nil {
+		return strconv.Itoa(e.Pid())
+	}
+	return ""
+}
+
+func (k *keeper) restart() {
+	if e := k.running(); e != nil {
+		e.Restart()
+	}
+}
+
+// tell lets the commands beside this server know whether the warehouse may be
+// believed. Where that cannot be written, they do not believe it.
+func (k *keeper) tell(s intake.Standing) {
+	if err := k.house.folder.announceTrust(s); err != nil {
+		k.house.log.Error("the commands beside this server cannot be told whether the warehouse may be asked", "error", err)
+	}
 }
 
 func (k *keeper) dial(pool engine.Pool) warehouse.DialFunc {
@@ -89,8 +123,8 @@ func (k *keeper) start(ctx context.Context) error {
 	return nil
 }
 
-// run brings the warehouse up, trying again as long as it takes, and then ships
-// until ctx ends.
+// run brings the warehouse up, trying again as long as it takes, and then compares
+// and ships until ctx ends.
 func (k *keeper) run(ctx context.Context) error {
 	const longest = 30 * time.Second
 	for wait := time.Second; !k.ready(); wait = min(2*wait, longest) {
@@ -108,35 +142,8 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
-	k.compare(ctx)
-	var daily sync.WaitGroup
-	daily.Go(func() {
-		every := time.NewTicker(24 * time.Hour)
-		defer every.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-every.C:
-				k.compare(ctx)
-			}
-		}
-	})
-	k.shipper.Run(ctx)
-	daily.Wait()
+	k.trust.Run(ctx)
 	return nil
-}
-
-// compare holds the warehouse against the journal and repairs it, at every start
-// and every day: a lost part must not make findings quietly smaller.
-func (k *keeper) compare(ctx context.Context) {
-	found, err := intake.Reconcile(ctx, k.house.store, k.house.warehouse)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		k.house.log.Error("the warehouse could not be compared with the journal", "error", err)
-	case err == nil && found.Differs():
-		k.house.log.Error("the warehouse differed from the journal and is being repaired", "sent_again", found.Requeued, "deleted", found.Deleted, "studies", found.Studies, "subjects", found.Subjects)
-	}
 }
 
 func (k *keeper) ready() bool {
@@ -145,11 +152,24 @@ func (k *keeper) ready() bool {
 	return k.prepared
 }
 
-// check says whether questions can be asked now.
+// check says whether questions can be asked now: ClickHouse answers, and is known
+// to hold what was recorded.
 func (k *keeper) check(ctx context.Context) error {
+	if err := k.trusted(); err != nil {
+		return err
+	}
+	return k.ping(ctx)
+}
+
+// trusted is the part of check that costs nothing, and must never be old.
+func (k *keeper) trusted() error {
 	if !k.ready() {
 		return fault.Unavailable("warehouse", nil, "ClickHouse is starting or cannot be reached")
 	}
+	return k.trust.Check()
+}
+
+func (k *keeper) ping(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	return k.house.warehouse.Ping(limited)

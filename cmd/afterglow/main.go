@@ -28,6 +28,7 @@ type cli struct {
 	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
 	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`
 	Simulate   simulateCmd   `cmd:"" help:"Make a simulated clinic whose truth is known, as files or in a ClickHouse database of its own."`
+	Audit      auditCmd      `cmd:"" help:"Verify the audit trail."`
 	Warehouse  warehouseCmd  `cmd:"" help:"Compare the warehouse with the journal, repair or rebuild it."`
 	Doctor     doctorCmd     `cmd:"" help:"Say what is in force, what is wrong and what to do about it."`
 	Healthz    healthzCmd    `cmd:"" help:"Ask the server on this machine whether it is alive; for a container's health check."`

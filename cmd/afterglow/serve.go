@@ -46,6 +46,7 @@ type server struct {
 	access   *access.Service
 	safety   *safety.Service
 	keeper   *keeper
+	examiner *examiner
 	site     siteSettings
 	// doors is what the start page does and putBack what ends this round of a
 	// demo; nil unless this is a running demo.
@@ -176,6 +177,7 @@ func (s *server) openServices(ctx context.Context) error {
 		return err
 	}
 	s.safety = safety.New(s.store)
+	s.examiner = newExaminer(s.house)
 	s.keeper, err = newKeeper(s.house)
 	return err
 }
@@ -215,6 +217,7 @@ func (s *server) run(ctx context.Context, ready func(context.Context) error) err
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return site.Serve(ctx, s.listener) })
 	group.Go(func() error { return s.keeper.run(ctx) })
+	group.Go(func() error { s.examiner.run(ctx); return nil })
 	group.Go(func() error { s.intake.RunSweeps(ctx); return nil })
 	group.Go(func() error { s.forgetSessions(ctx); return nil })
 	group.Go(func() error {
@@ -243,14 +246,14 @@ func (s *server) forgetSessions(ctx context.Context) {
 	}
 }
 
-// awaitWarehouse waits for ClickHouse and for what waited for it, but not for
-// long: pages and intake work without it.
+// awaitWarehouse waits until the registry was examined and ClickHouse holds what
+// was recorded, but not for long: pages and intake work without it.
 func (s *server) awaitWarehouse(ctx context.Context) {
 	const patience = 50 * time.Second
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		if s.keeper.check(limited) == nil {
+		if s.examiner.examined() && s.keeper.check(limited) == nil {
 			if waiting, _, err := s.keeper.backlog(limited); err == nil && waiting == 0 {
 				return
 			}
@@ -258,7 +261,7 @@ func (s *server) awaitWarehouse(ctx context.Context) {
 		select {
 		case <-limited.Done():
 			if ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, "ClickHouse is not there yet; answers are taken and wait in the registry")
+				fmt.Fprintln(os.Stderr, "ClickHouse is not ready yet; answers are taken and wait in the registry")
 			}
 			return
 		case <-time.After(100 * time.Millisecond):

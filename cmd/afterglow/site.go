@@ -14,6 +14,7 @@ import (
 	"afterglow/internal/caseload"
 	"afterglow/internal/chart"
 	"afterglow/internal/crisis"
+	"afterglow/internal/fault"
 	"afterglow/internal/finding"
 	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
@@ -57,16 +58,28 @@ func crisisFolders(f folder) []fs.FS {
 }
 
 func (s *server) sources() admin.Sources {
+	ping := remember(s.keeper.ping)
 	return admin.Sources{
-		Registry:    remember(s.checkRegistry),
-		Warehouse:   remember(s.keeper.check),
+		Registry: remember(s.checkRegistry),
+		Record:   remember(s.examiner.check),
+		Warehouse: func(ctx context.Context) error {
+			if err := s.keeper.trusted(); err != nil {
+				return err
+			}
+			return ping(ctx)
+		},
 		Confinement: s.confinement,
 		Backlog:     s.keeper.backlog,
 	}
 }
 
-// checkRegistry reports whether the registry can be read and written now.
+// checkRegistry reports whether the registry can be read and take an answer now. One
+// whose pages are known to be damaged is not tried: the trial would take the writes
+// of others down with it.
 func (s *server) checkRegistry(ctx context.Context) error {
+	if s.store.SawCorruption() {
+		return fault.Unavailable("registry", nil, "the registry file is damaged; stop the server and restore a backup")
+	}
 	if _, err := s.store.Setting(ctx, registry.SettingDemo); err != nil {
 		return err
 	}
@@ -110,7 +123,7 @@ func (s *server) confinement() string {
 }
 
 func (s *server) researchService() research.Service {
-	asker := s.asker()
+	asker := s.asker(s.keeper.trust)
 	return research.Service{
 		Ask: func(ctx context.Context, question, study string, settings map[string]string) (finding.Finding, error) {
 			if err := s.keeper.check(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"afterglow/internal/intake"
+	"afterglow/internal/registry"
 	"afterglow/internal/warehouse"
 )
 
@@ -67,13 +68,18 @@ func (c *warehouseReconcileCmd) Run(ctx context.Context, k *kong.Context, root *
 		if c.JSON {
 			err = printJSON(k.Stdout, result)
 		} else {
-			_, err = fmt.Fprintf(k.Stdout, "journal %d rows, warehouse %d, waiting %d; sent again %d, deleted %d; studies sent again %d, subjects %d\n",
-				result.Journal, result.Warehouse, result.Waiting, result.Requeued, result.Deleted, result.Studies, result.Subjects)
+			_, err = fmt.Fprintf(k.Stdout, "journal %d rows, warehouse %d, waiting %d; sent again %d, deleted %d; studies sent again %d, subjects %d; damaged in the registry %d\n",
+				result.Journal, result.Warehouse, result.Waiting, result.Requeued, result.Deleted, result.Studies, result.Subjects, len(result.Damaged))
 		}
-		if err == nil && result.Differs() {
+		switch {
+		case err != nil:
+			return err
+		case len(result.Damaged) > 0:
+			return checkFailed{fmt.Sprintf("damaged in the registry: %s. What the warehouse has of these rows was left as it is; restore the registry from a backup", registry.NameDamage(result.Damaged))}
+		case result.Differs():
 			return checkFailed{"the warehouse differed from the journal; what differed is sent again"}
 		}
-		return err
+		return nil
 	})
 }
 

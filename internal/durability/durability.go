@@ -27,6 +27,17 @@ type Config struct {
 	Protocols func(ctx context.Context) ([]care.Protocol, error)
 	Software  string
 	Now       func() time.Time
+	// Trust says whether the warehouse may be answered from; nil where nothing but
+	// the warehouse is there, as in a simulation of its own.
+	Trust Trust
+}
+
+// Trust says whether the warehouse holds what was recorded. Begin gives a mark or
+// refuses; Confirm refuses when the answer that was worked out since must not be
+// given, and else says what is not in it.
+type Trust interface {
+	Begin(ctx context.Context) (mark uint64, err error)
+	Confirm(ctx context.Context, study string, mark uint64) ([]finding.Caveat, error)
 }
 
 // Asker answers questions on the warehouse.
@@ -36,11 +47,12 @@ type Asker struct {
 	protocols func(ctx context.Context) ([]care.Protocol, error)
 	software  string
 	now       func() time.Time
+	trust     Trust
 }
 
 // New makes an Asker.
 func New(c Config) *Asker {
-	return &Asker{warehouse: c.Warehouse, library: c.Library, protocols: c.Protocols, software: c.Software, now: c.Now}
+	return &Asker{warehouse: c.Warehouse, library: c.Library, protocols: c.Protocols, software: c.Software, now: c.Now, trust: c.Trust}
 }
 
 // question is one of the domain's questions: it takes its settings, then
@@ -72,12 +84,30 @@ func (a *Asker) Ask(ctx context.Context, name, study string, given map[string]st
 	if i < 0 {
 		return finding.Finding{}, fault.Invalid("question", "there is no question %q; there are %s", name, list(Questions()))
 	}
+	if a.trust == nil {
+		return a.answer(ctx, questions[i], study, given)
+	}
+	mark, err := a.trust.Begin(ctx)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	found, err := a.answer(ctx, questions[i], study, given)
+	// A failure may be the warehouse's loss too: a study whose definition is gone.
+	caveats, refused := a.trust.Confirm(ctx, study, mark)
+	if refused != nil && (err == nil || !fault.Is(refused, fault.KindNotFound)) {
+		return finding.Finding{}, refused
+	}
+	found.Caveats = append(found.Caveats, caveats...)
+	return found, err
+}
+
+func (a *Asker) answer(ctx context.Context, q question, study string, given map[string]string) (finding.Finding, error) {
 	s := newSettings(given)
 	f, err := a.frame(ctx, study, s)
 	if err != nil {
 		return finding.Finding{}, err
 	}
-	return questions[i].answer(ctx, a, f, s)
+	return q.answer(ctx, a, f, s)
 }
 
 // Studies lists the studies that can be asked about.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"afterglow/internal/fault"
 	"afterglow/internal/registry"
 	"afterglow/internal/warehouse"
 )
@@ -40,13 +41,17 @@ type Reconciliation struct {
 	Deleted     int          `json:"deleted"`
 	// Sessions are compared by themselves and repaired in the same way.
 	Sessions SessionReconciliation `json:"sessions"`
-	// Studies and Subjects are those that were missing or altered and are sent
-	// again.
+	// Studies and Subjects are those that were missing, altered or foreign; what the
+	// registry knows of them is sent again.
 	Studies  int `json:"studies"`
 	Subjects int `json:"subjects"`
+	// Damaged are rows of the registry that are not as they were written. They are
+	// compared with nothing, and what the warehouse has of them stays.
+	Damaged []registry.Damage `json:"damaged"`
 }
 
-// Differs reports whether anything was not as the registry says.
+// Differs reports whether anything was not as the registry says. Damaged rows are
+// no difference: nobody knows what they said.
 func (r Reconciliation) Differs() bool {
 	return len(r.Differences)+r.Studies+r.Subjects+r.Sessions.Missing+r.Sessions.Altered+r.Sessions.Foreign > 0
 }
@@ -54,9 +59,11 @@ func (r Reconciliation) Differs() bool {
 // Reconcile compares the warehouse with the journal row by row and content by
 // content and repairs what differs: rows that are missing or altered are put back
 // into the outbox, altered and foreign ones are deleted from the warehouse first
-// (SR-11). The repair is done once the outbox has been shipped.
+// (SR-11). The repair is done once the outbox has been shipped. A row of the
+// registry that does not fit its seal neither replaces nor deletes anything: the
+// warehouse's copy may be the only good one.
 func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) (Reconciliation, error) {
-	c := comparison{days: map[dayName]*Difference{}}
+	c := comparison{days: map[dayName]*Difference{}, result: Reconciliation{Damaged: []registry.Damage{}}}
 	if err := c.run(ctx, store, w); err != nil {
 		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
 	}
@@ -64,7 +71,7 @@ func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehous
 	if err != nil {
 		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
 	}
-	if err := repairFrame(ctx, store, frame); err != nil {
+	if err := repairFrame(ctx, store, w, frame); err != nil {
 		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
 	}
 	if err := w.DeleteJournalRows(ctx, c.remove); err != nil {
@@ -77,22 +84,35 @@ func Reconcile(ctx context.Context, store *registry.Store, w *warehouse.Warehous
 		}
 	}
 	c.result.Requeued, c.result.Deleted = len(c.resend), len(c.remove)
-	c.result.Studies, c.result.Subjects = len(frame.studies), len(frame.courses)
+	c.result.Studies, c.result.Subjects = frame.studyCount(), frame.subjectCount()
 	c.result.Differences = c.differences()
-	if c.result.Sessions, err = reconcileSessions(ctx, store, w); err != nil {
+	var damaged []registry.Damage
+	if c.result.Sessions, damaged, err = reconcileSessions(ctx, store, w); err != nil {
 		return Reconciliation{}, fmt.Errorf("reconcile the warehouse's sessions: %w", err)
+	}
+	c.result.Damaged = append(c.result.Damaged, damaged...)
+	if err := store.SetDamage(ctx, c.result.Damaged); err != nil {
+		return Reconciliation{}, fmt.Errorf("reconcile the warehouse: %w", err)
 	}
 	return c.result, nil
 }
 
 // Rebuild empties the warehouse and puts the whole record back into the outbox
 // (SR-14). The warehouse is emptied first: a shipment that is under way may land
-// before or after, and rows that come twice collapse.
+// before or after, and rows that come twice collapse. While rows of the record are
+// damaged, the warehouse may hold the only good copy of them: a fault.Conflict.
 func Rebuild(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) error {
+	damaged, err := store.FindDamage(ctx)
+	if err != nil {
+		return fmt.Errorf("rebuild the warehouse: %w", err)
+	}
+	if len(damaged) > 0 {
+		return fault.Conflict("warehouse", "is not emptied, since it may hold the only good copy of what is damaged in the registry (%s): restore the registry from a backup first", registry.NameDamage(damaged))
+	}
 	if err := w.Clear(ctx); err != nil {
 		return fmt.Errorf("rebuild the warehouse: %w", err)
 	}
-	err := store.Write(ctx, registry.System("rebuild"), func(tx *registry.Tx) error { return tx.RequeueAll() })
+	err = store.Write(ctx, registry.System("rebuild"), func(tx *registry.Tx) error { return tx.RequeueAll() })
 	if err != nil {
 		return fmt.Errorf("rebuild the warehouse: %w", err)
 	}
@@ -144,6 +164,15 @@ func (c *comparison) run(ctx context.Context, store *registry.Store, w *warehous
 		first()
 		for ; more && known.Sequence < uint64(r.Sequence); known, more = next() {
 			c.foreign(known)
+		}
+		if r.Damaged {
+			c.result.Journal++
+			c.result.Damaged = append(c.result.Damaged, registry.Damage{Kind: "journal", Sequence: r.Sequence, FoundAt: store.Now()})
+			if more && known.Sequence == uint64(r.Sequence) {
+				c.result.Warehouse++
+				known, more = next()
+			}
+			return nil
 		}
 		if !more || known.Sequence != uint64(r.Sequence) {
 			c.missing(r)

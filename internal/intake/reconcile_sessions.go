@@ -24,21 +24,22 @@ type SessionReconciliation struct {
 // warehouse's side is held in memory: sessions are few beside answers. The
 // registry is read first, so whatever it calls shipped must be in the warehouse;
 // what is there beyond its last row came meanwhile, or nobody knows it.
-func reconcileSessions(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) (SessionReconciliation, error) {
+func reconcileSessions(ctx context.Context, store *registry.Store, w *warehouse.Warehouse) (SessionReconciliation, []registry.Damage, error) {
 	var result SessionReconciliation
+	var damaged []registry.Damage
 	var rows []registry.SessionKey
 	if err := store.EachSessionKey(ctx, func(k registry.SessionKey) error {
 		rows = append(rows, k)
 		return nil
 	}); err != nil {
-		return result, err
+		return result, nil, err
 	}
 	present := map[uint64]warehouse.SessionKey{}
 	if err := w.SessionKeys(ctx, func(k warehouse.SessionKey) error {
 		present[k.Sequence] = k
 		return nil
 	}); err != nil {
-		return result, err
+		return result, nil, err
 	}
 	var resend []int64
 	var remove []uint64
@@ -47,6 +48,8 @@ func reconcileSessions(ctx context.Context, store *registry.Store, w *warehouse.
 		k, there := present[uint64(r.Sequence)]
 		delete(present, uint64(r.Sequence))
 		switch {
+		case r.Damaged:
+			damaged = append(damaged, registry.Damage{Kind: "session", Sequence: r.Sequence, FoundAt: store.Now()})
 		case there && k.Study == r.Study && k.ContentHash == hex.EncodeToString(r.ContentHash[:]):
 		case there:
 			result.Altered++
@@ -61,7 +64,7 @@ func reconcileSessions(ctx context.Context, store *registry.Store, w *warehouse.
 	}
 	last, err := store.LastSession(ctx)
 	if err != nil {
-		return result, err
+		return result, nil, err
 	}
 	for sequence := range present {
 		if sequence > uint64(last) {
@@ -69,7 +72,7 @@ func reconcileSessions(ctx context.Context, store *registry.Store, w *warehouse.
 			remove = append(remove, sequence)
 		}
 	}
-	return result, repairSessions(ctx, store, w, resend, remove)
+	return result, damaged, repairSessions(ctx, store, w, resend, remove)
 }
 
 func repairSessions(ctx context.Context, store *registry.Store, w *warehouse.Warehouse, resend []int64, remove []uint64) error {

@@ -222,7 +222,7 @@ func TestSR11_DifferencesAreFoundAndRepaired(t *testing.T) {
 	b.sendAll(t, 10, 12)
 	clean, err := intake.Reconcile(ctx, b.store, w)
 	require.NoError(t, err)
-	require.Equal(t, intake.Reconciliation{Journal: 12, Waiting: 2, Warehouse: 10, Differences: []intake.Difference{}}, clean)
+	require.Equal(t, intake.Reconciliation{Journal: 12, Waiting: 2, Warehouse: 10, Differences: []intake.Difference{}, Damaged: []registry.Damage{}}, clean)
 
 	rows := b.rows(t)
 	require.NoError(t, w.DeleteJournalRows(ctx, []uint64{uint64(rows[0].Sequence), uint64(rows[1].Sequence)}))
@@ -327,4 +327,34 @@ func TestAShipmentCarriesNoIdentity(t *testing.T) {
 	shipment.Again = true
 	require.Equal(t, shipment, again, "until it is confirmed, the next shipment is the same one")
 	require.NotContains(t, fmt.Sprintf("%+v", shipment), "S00", "the study's own codes stay in the registry")
+}
+
+// TestSR13_IntakeDoesNotWaitForASlowWarehouse: an insert that hangs holds nothing
+// that an answer needs.
+func TestSR13_IntakeDoesNotWaitForASlowWarehouse(t *testing.T) {
+	w := warehousetest.Open(t)
+	b := setup(t, 30)
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	s := shipper(t, b.store, w, func(c *intake.ShipperConfig) {
+		insert := c.Inserts.Responses
+		c.Inserts.Responses = func(ctx context.Context, token string, rows []warehouse.Response) error {
+			hangs <- struct{}{}
+			<-goOn
+			return insert(ctx, token, rows)
+		}
+	})
+	b.sendAll(t, 0, 1)
+	shipped := make(chan error, 1)
+	go func() { shipped <- s.Drain(ctx) }()
+	<-hangs
+	b.sendAll(t, 1, 30)
+	require.Len(t, b.rows(t), 30, "taken while the insert hangs")
+	go func() {
+		for range hangs {
+		}
+	}()
+	close(goOn)
+	require.NoError(t, <-shipped)
+	close(hangs)
+	require.Len(t, keys(t, w), 30)
 }

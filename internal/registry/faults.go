@@ -24,6 +24,7 @@ var environmentCodes = map[int]string{
 
 const (
 	interruptedCode = 9
+	corruptCode     = 11
 	constraintCode  = 19
 )
 

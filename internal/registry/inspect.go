@@ -40,8 +40,8 @@ func (s *Store) Inspect(ctx context.Context) (Inspection, error) {
 	}
 	var last, oldest sql.NullString
 	err := s.queryRow(ctx, `SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied = 1),
-		(SELECT at FROM audit ORDER BY sequence DESC LIMIT 1), (SELECT count(*) FROM outbox WHERE journal IS NOT NULL AND `+outboxIsOpen+`),
-		(SELECT received_at FROM journal WHERE sequence = (SELECT min(journal) FROM outbox WHERE `+outboxIsOpen+`))`).Scan(&found.Schema, &last, &found.Waiting, &oldest)
+		(SELECT at FROM audit ORDER BY sequence DESC LIMIT 1), (SELECT count(*) FROM outbox w WHERE w.journal IS NOT NULL AND `+outboxIsOpen+` AND `+notDamaged+`),
+		(SELECT received_at FROM journal WHERE sequence = (SELECT min(journal) FROM outbox w WHERE `+outboxIsOpen+` AND `+notDamaged+`))`).Scan(&found.Schema, &last, &found.Waiting, &oldest)
 	if err != nil {
 		return Inspection{}, fmt.Errorf("inspect the registry: %w", err)
 	}

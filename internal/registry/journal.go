@@ -48,6 +48,13 @@ type JournalRow struct {
 	Shipped bool
 	// ContentHash is the SHA-256 of the row as it is stored.
 	ContentHash [sha256.Size]byte
+	// Damaged says that the row is not as it was written: its seal does not fit, or
+	// it cannot be decoded, and then it holds no more than its Sequence.
+	Damaged bool
+
+	// whole is the SHA-256 of every field, and mac the seal that is stored for it.
+	whole [sha256.Size]byte
+	mac   []byte
 }
 
 // Entry is what a caller brings for a journal row; the rest comes from the
@@ -126,6 +133,10 @@ func (tx *Tx) appendRow(e Entry, row JournalRow) (JournalRow, error) {
 		return JournalRow{}, fmt.Errorf("queue journal row %d for the warehouse: %w", row.Sequence, err)
 	}
 	row.ContentHash = row.contentHash(answers, score)
+	row.whole = row.wholeHash(answers, score, timeText(row.ReceivedAt), claimedText(row.ClaimedAt))
+	if row.mac, err = tx.seal(recordJournal, row.Sequence, row.whole); err != nil {
+		return JournalRow{}, err
+	}
 	return row, nil
 }
 
@@ -155,7 +166,7 @@ func (r JournalRow) contentHash(answers, score string) [sha256.Size]byte {
 const journalColumns = `j.sequence, j.key, j.body_hash, j.receipt, j.occasion, j.patient, j.subject, j.course, coalesce(j.study, ''),
 	j.visit, j.target_day, j.instrument, j.instrument_version, j.definition_hash, j.revision, coalesce(j.supersedes, 0),
 	coalesce(j.reason, ''), coalesce(j.author, ''), j.answers, j.score, j.source, j.language, j.received_at, j.claimed_at,
-	NOT EXISTS (SELECT 1 FROM outbox x WHERE x.journal = j.sequence)`
+	NOT EXISTS (SELECT 1 FROM outbox x WHERE x.journal = j.sequence), (SELECT mac FROM seal WHERE kind = 'journal' AND seal.sequence = j.sequence)`
 
 func scanJournal(scan func(...any) error) (JournalRow, error) {
 	var r JournalRow
@@ -164,23 +175,38 @@ func scanJournal(scan func(...any) error) (JournalRow, error) {
 	var claimed sql.NullString
 	if err := scan(&r.Sequence, &r.Key, &body, &r.Receipt, &r.Occasion, &patient, &subject, &r.Course, &r.Study,
 		&r.Visit, &r.TargetDay, &r.Instrument, &r.Version, &r.DefinitionHash, &r.Revision, &r.Supersedes,
-		&r.Reason, &r.Author, &answers, &score, &source, &r.Language, &received, &claimed, &r.Shipped); err != nil {
-		return JournalRow{}, err
+		&r.Reason, &r.Author, &answers, &score, &source, &r.Language, &received, &claimed, &r.Shipped, &r.mac); err != nil {
+		return JournalRow{Sequence: r.Sequence}, err
 	}
 	copy(r.BodyHash[:], body)
 	r.Patient, r.Subject, r.Source = care.Pseudonym(patient), care.Pseudonym(subject), care.Source(source)
 	if err := errors.Join(json.Unmarshal([]byte(answers), &r.Answers), json.Unmarshal([]byte(score), &r.Score)); err != nil {
-		return JournalRow{}, fmt.Errorf("decode journal row %d: %w", r.Sequence, err)
+		return JournalRow{Sequence: r.Sequence}, fmt.Errorf("decode journal row %d: %w", r.Sequence, err)
 	}
 	var err error
 	if r.ReceivedAt, err = parseTime(received); err != nil {
-		return JournalRow{}, err
+		return JournalRow{Sequence: r.Sequence}, err
 	}
 	if r.ClaimedAt, err = parseOptionalTime(claimed); err != nil {
-		return JournalRow{}, err
+		return JournalRow{Sequence: r.Sequence}, err
 	}
 	r.ContentHash = r.contentHash(answers, score)
+	r.whole = r.wholeHash(answers, score, received, claimed.String)
 	return r, nil
+}
+
+func claimedText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return timeText(*t)
+}
+
+// wholeHash covers every field that is ever read back, as it is stored.
+func (r JournalRow) wholeHash(answers, score, received, claimed string) [sha256.Size]byte {
+	return hashFields(r.Sequence, r.Key, r.BodyHash[:], r.Receipt, r.Occasion, string(r.Patient), string(r.Subject), r.Course, r.Study,
+		r.Visit, r.TargetDay, r.Instrument, r.Version, r.DefinitionHash, r.Revision, r.Supersedes, r.Reason, r.Author,
+		answers, score, string(r.Source), r.Language, received, claimed)
 }
 
 // JournalByKey finds the row of an idempotency key; false when there is none.
@@ -221,13 +247,14 @@ func oneJournalRow(ctx context.Context, from source, where string, arg any) (Jou
 	case err != nil:
 		return JournalRow{}, false, fmt.Errorf("read the journal: %w", err)
 	}
+	r.Damaged = !from.sealed(recordJournal, r.Sequence, r.whole, r.mac)
 	return r, true, nil
 }
 
 // EachJournalRow gives the rows after a sequence, in order, until fn returns an
-// error; one row at a time is in memory.
+// error; one row at a time is in memory. Damaged rows are given too, and say so.
 func (s *Store) EachJournalRow(ctx context.Context, after int64, fn func(JournalRow) error) error {
-	return eachJournalRow(ctx, s, fn, "WHERE j.sequence > ? AND "+journalIsShown+" ORDER BY j.sequence", after)
+	return eachEvenDamaged(ctx, s, fn, "WHERE j.sequence > ? AND "+journalIsShown+" ORDER BY j.sequence", after)
 }
 
 // Responses lists the rows of a patient that no correction replaced, by day.
@@ -252,12 +279,33 @@ func (s *Store) Revisions(ctx context.Context, occasion int64) ([]JournalRow, er
 }
 
 func eachJournalRow(ctx context.Context, from source, fn func(JournalRow) error, where string, args ...any) error {
-	err := each(ctx, from, func(rows *sql.Rows) error {
-		r, err := scanJournal(rows.Scan)
+	return scanEachJournalRow(ctx, from, func(r JournalRow, err error) error {
 		if err != nil {
 			return err
 		}
 		return fn(r)
+	}, where, args...)
+}
+
+// eachEvenDamaged does not stop at a row that cannot be decoded: one bad row must
+// not keep the others from being shipped and compared.
+func eachEvenDamaged(ctx context.Context, from source, fn func(JournalRow) error, where string, args ...any) error {
+	return scanEachJournalRow(ctx, from, func(r JournalRow, err error) error {
+		if err != nil && !isEnvironment(from.noted(err)) && r.Sequence != 0 {
+			r.Damaged, err = true, nil
+		}
+		if err != nil {
+			return err
+		}
+		return fn(r)
+	}, where, args...)
+}
+
+func scanEachJournalRow(ctx context.Context, from source, fn func(JournalRow, error) error, where string, args ...any) error {
+	err := each(ctx, from, func(rows *sql.Rows) error {
+		r, err := scanJournal(rows.Scan)
+		r.Damaged = err == nil && !from.sealed(recordJournal, r.Sequence, r.whole, r.mac)
+		return fn(r, err)
 	}, "SELECT "+journalColumns+" FROM journal j "+where, args...)
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
@@ -271,7 +319,8 @@ func eachJournalRow(ctx context.Context, from source, fn func(JournalRow) error,
 type JournalCounts struct {
 	Rows int64
 	// Last is the highest sequence, 0 when there is no row.
-	Last           int64
+	Last int64
+	// Waiting rows are on their way; a damaged one is not sent, so it does not wait.
 	Waiting        int64
 	ConfirmedUntil *time.Time
 }
@@ -281,8 +330,8 @@ func (s *Store) JournalCounts(ctx context.Context) (JournalCounts, error) {
 	var c JournalCounts
 	var until sql.NullString
 	err := s.queryRow(ctx, `SELECT (SELECT count(*) FROM journal) - (SELECT count(*) FROM outbox WHERE journal IS NOT NULL AND import IN `+unfinishedImports+`),
-		(SELECT coalesce(max(sequence), 0) FROM journal), (SELECT count(*) FROM outbox WHERE journal IS NOT NULL AND `+outboxIsOpen+`),
-		(SELECT received_at FROM journal j WHERE sequence < coalesce((SELECT min(journal) FROM outbox WHERE `+outboxIsOpen+`), 9223372036854775807)
+		(SELECT coalesce(max(sequence), 0) FROM journal), (SELECT count(*) FROM outbox w WHERE w.journal IS NOT NULL AND `+notDamaged+` AND `+outboxIsOpen+`),
+		(SELECT received_at FROM journal j WHERE sequence < coalesce((SELECT min(journal) FROM outbox w WHERE `+notDamaged+` AND `+outboxIsOpen+`), 9223372036854775807)
 			AND `+journalIsShown+` ORDER BY sequence DESC LIMIT 1)`).Scan(&c.Rows, &c.Last, &c.Waiting, &until)
 	if err != nil {
 		return JournalCounts{}, fmt.Errorf("count the journal: %w", err)

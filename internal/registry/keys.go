@@ -112,6 +112,8 @@ type keyring struct {
 	fieldVersion int64
 	index        []byte
 	audit        []byte
+	// seals is the key of the seals of the record, drawn from the audit's.
+	seals []byte
 }
 
 type keyringConfig struct {
@@ -139,7 +141,14 @@ func openKeyring(ctx context.Context, conn *sql.Conn, c keyringConfig) (*keyring
 			return nil, err
 		}
 	}
-	return k, k.load(ctx, conn, c.master)
+	if err := k.load(ctx, conn, c.master); err != nil {
+		return nil, err
+	}
+	var err error
+	if k.seals, err = hkdf.Key(sha256.New, k.audit, nil, "seals of the record", sha256.Size); err != nil {
+		return nil, fmt.Errorf("derive the key of the seals: %w", err)
+	}
+	return k, nil
 }
 
 func (k *keyring) missing() []string {

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
@@ -75,6 +76,8 @@ type Store struct {
 	writer     *writer
 	closing    sync.Once
 	closed     error
+	// corrupt is set when SQLite meets a damaged page; see SawCorruption.
+	corrupt atomic.Bool
 }
 
 // Open opens the registry, runs its migrations when it is the owner, and insists
@@ -124,9 +127,18 @@ func (s *Store) open(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(err, w.close())
 	}
-	w.keys = s.keys
+	w.keys, w.corrupt = s.keys, &s.corrupt
 	s.writer = w
 	go w.run()
+	if !c.Beside {
+		return s.sealOld(ctx)
+	}
+	switch sealed, err := s.Setting(ctx, settingSealed); {
+	case err != nil:
+		return err
+	case sealed == "":
+		return fault.Unavailable("registry", nil, "the server is putting the record in order after an update; try again in a minute")
+	}
 	return nil
 }
 
@@ -180,10 +192,10 @@ func (s *Store) Now() time.Time { return s.clock().UTC() }
 func (s *Store) CheckIntegrity(ctx context.Context) error {
 	var verdict string
 	if err := s.queryRow(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-		return fmt.Errorf("check the registry: %w", storageFault(err))
+		return fmt.Errorf("check the registry: %w", s.noted(err))
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("check the registry: %s", verdict)
+		return structureError(verdict)
 	}
 	rows, err := s.query(ctx, "PRAGMA foreign_key_check")
 	if err != nil {
@@ -191,9 +203,9 @@ func (s *Store) CheckIntegrity(ctx context.Context) error {
 	}
 	defer rows.Close()
 	if rows.Next() {
-		return errors.New("check the registry: a row refers to one that is not there")
+		return structureError("a row refers to one that is not there")
 	}
-	return storageFault(rows.Err())
+	return s.noted(rows.Err())
 }
 
 // dataSource is the connection string: every connection gets these settings, and

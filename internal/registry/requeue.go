@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"afterglow/internal/care"
 )
 
 // ShippedStudies and ShippedCourses are what the warehouse must have of studies
@@ -39,6 +41,15 @@ func (s *Store) ShippedCourses(ctx context.Context) ([]ShippedCourse, error) {
 		return nil, fmt.Errorf("read the courses that the warehouse has: %w", err)
 	}
 	return list, nil
+}
+
+// HasSubject reports whether a study has a course of a subject.
+func (s *Store) HasSubject(ctx context.Context, study string, subject care.Pseudonym) (known bool, err error) {
+	err = s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM course WHERE subject = ? AND coalesce(study, '') = ?)", string(subject), study).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("look for a subject of study %s: %w", study, err)
+	}
+	return known, nil
 }
 
 // RequeueFrame puts studies and courses back into the outbox, to be shipped once

@@ -33,6 +33,11 @@ type SessionRow struct {
 	Shipped bool
 	// ContentHash is the SHA-256 of the row as it is stored.
 	ContentHash [sha256.Size]byte
+	// Damaged says that the row is not as it was written; see JournalRow.
+	Damaged bool
+
+	whole [sha256.Size]byte
+	mac   []byte
 }
 
 // RecordSession adds a session of a course and queues it for the warehouse. A
@@ -116,6 +121,10 @@ func (tx *Tx) insertSession(c Course, s care.Session, row SessionRow) (SessionRo
 		return SessionRow{}, fmt.Errorf("queue session row %d for the warehouse: %w", row.Sequence, err)
 	}
 	row.ContentHash = row.contentHash(body)
+	row.whole = row.wholeHash(body, timeText(row.RecordedAt))
+	if row.mac, err = tx.seal(recordSession, row.Sequence, row.whole); err != nil {
+		return SessionRow{}, err
+	}
 	return row, nil
 }
 
@@ -150,7 +159,8 @@ func (r SessionRow) contentHash(body string) [sha256.Size]byte {
 }
 
 const sessionColumns = `s.sequence, s.course, c.patient, c.subject, coalesce(c.study, ''), s.revision, coalesce(s.supersedes, 0),
-	coalesce(s.reason, ''), s.author, s.body, s.recorded_at, NOT EXISTS (SELECT 1 FROM outbox x WHERE x.session = s.sequence)`
+	coalesce(s.reason, ''), s.author, s.body, s.recorded_at, NOT EXISTS (SELECT 1 FROM outbox x WHERE x.session = s.sequence),
+	(SELECT mac FROM seal WHERE kind = 'session' AND seal.sequence = s.sequence)`
 
 const newestSession = " NOT EXISTS (SELECT 1 FROM session n WHERE n.supersedes = s.sequence) "
 
@@ -158,30 +168,59 @@ func scanSession(scan func(...any) error) (SessionRow, error) {
 	var r SessionRow
 	var patient, subject, body, recorded string
 	if err := scan(&r.Sequence, &r.Course, &patient, &subject, &r.Study, &r.Revision, &r.Supersedes,
-		&r.Reason, &r.Author, &body, &recorded, &r.Shipped); err != nil {
-		return SessionRow{}, err
+		&r.Reason, &r.Author, &body, &recorded, &r.Shipped, &r.mac); err != nil {
+		return SessionRow{Sequence: r.Sequence}, err
 	}
 	r.Patient, r.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
 	if err := json.Unmarshal([]byte(body), &r.Session); err != nil {
-		return SessionRow{}, fmt.Errorf("decode session row %d: %w", r.Sequence, err)
+		return SessionRow{Sequence: r.Sequence}, fmt.Errorf("decode session row %d: %w", r.Sequence, err)
 	}
 	r.ContentHash = r.contentHash(body)
+	r.whole = r.wholeHash(body, recorded)
 	var err error
 	r.RecordedAt, err = parseTime(recorded)
 	return r, err
 }
 
+// wholeHash covers the row's own fields; who the course belongs to is not among
+// them.
+func (r SessionRow) wholeHash(body, recorded string) [sha256.Size]byte {
+	return hashFields(r.Sequence, r.Course, r.Revision, r.Supersedes, r.Reason, r.Author, body, recorded)
+}
+
 func sessions(ctx context.Context, from source, where string, args ...any) ([]SessionRow, error) {
 	list := []SessionRow{}
-	err := each(ctx, from, func(rows *sql.Rows) error {
-		r, err := scanSession(rows.Scan)
+	err := eachSession(ctx, from, func(r SessionRow, err error) error {
 		list = append(list, r)
 		return err
+	}, where, args...)
+	return list, err
+}
+
+// eachSession gives each row with the error of decoding it.
+func eachSession(ctx context.Context, from source, fn func(SessionRow, error) error, where string, args ...any) error {
+	err := each(ctx, from, func(rows *sql.Rows) error {
+		r, err := scanSession(rows.Scan)
+		r.Damaged = err == nil && !from.sealed(recordSession, r.Sequence, r.whole, r.mac)
+		return fn(r, err)
 	}, "SELECT "+sessionColumns+" FROM session s JOIN course c ON c.id = s.course "+where, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
+		return fmt.Errorf("read sessions: %w", err)
 	}
-	return list, nil
+	return nil
+}
+
+// eachSessionEvenDamaged does not stop at a row that cannot be decoded.
+func eachSessionEvenDamaged(ctx context.Context, from source, fn func(SessionRow) error, where string, args ...any) error {
+	return eachSession(ctx, from, func(r SessionRow, err error) error {
+		if err != nil && !isEnvironment(from.noted(err)) && r.Sequence != 0 {
+			r.Damaged, err = true, nil
+		}
+		if err != nil {
+			return err
+		}
+		return fn(r)
+	}, where, args...)
 }
 
 // Sessions lists the newest revision of each session of a course, by number.
@@ -206,22 +245,16 @@ type SessionKey struct {
 	Study       string
 	Shipped     bool
 	ContentHash [sha256.Size]byte
+	// Damaged rows say nothing of what the warehouse must have.
+	Damaged bool
 }
 
 // EachSessionKey gives the key of every revision of every session, by sequence,
 // until fn returns an error; one row at a time is in memory.
 func (s *Store) EachSessionKey(ctx context.Context, fn func(SessionKey) error) error {
-	err := each(ctx, s, func(rows *sql.Rows) error {
-		r, err := scanSession(rows.Scan)
-		if err != nil {
-			return err
-		}
-		return fn(SessionKey{Sequence: r.Sequence, Study: r.Study, Shipped: r.Shipped, ContentHash: r.ContentHash})
-	}, "SELECT "+sessionColumns+" FROM session s JOIN course c ON c.id = s.course ORDER BY s.sequence")
-	if err != nil {
-		return fmt.Errorf("read sessions: %w", err)
-	}
-	return nil
+	return eachSessionEvenDamaged(ctx, s, func(r SessionRow) error {
+		return fn(SessionKey{Sequence: r.Sequence, Study: r.Study, Shipped: r.Shipped, ContentHash: r.ContentHash, Damaged: r.Damaged})
+	}, "ORDER BY s.sequence")
 }
 
 // LastSession is the highest sequence of a session row, 0 when there is none.

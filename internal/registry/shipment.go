@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"afterglow/internal/care"
 )
@@ -56,13 +57,61 @@ func (s *Store) NextShipment(ctx context.Context, limit int) (Shipment, bool, er
 		return Shipment{}, false, fmt.Errorf("look for a shipment under way: %w", err)
 	}
 	shipment, err := loadShipment(ctx, s, id, token)
+	if err == nil && shipment.damaged() {
+		// Its token stands for rows that are not there any more.
+		if err := s.breakUp(ctx, shipment); err != nil {
+			return Shipment{}, false, err
+		}
+		return s.composeShipment(ctx, limit)
+	}
 	shipment.Again = true
 	return shipment, err == nil, err
 }
 
+// damaged reports whether a row of the shipment is not as it was written.
+func (b Shipment) damaged() bool {
+	return slices.ContainsFunc(b.Rows, func(r JournalRow) bool { return r.Damaged }) ||
+		slices.ContainsFunc(b.Sessions, func(r SessionRow) bool { return r.Damaged })
+}
+
+// breakUp gives a shipment's rows back to the outbox, the damaged ones marked, so
+// that the next shipment carries the others under a token of its own.
+func (s *Store) breakUp(ctx context.Context, b Shipment) error {
+	return s.Write(ctx, System("shipping"), func(tx *Tx) error {
+		if err := tx.markDamaged(b); err != nil {
+			return err
+		}
+		if _, err := tx.keep("UPDATE outbox SET shipment = NULL WHERE shipment = ?", b.ID); err != nil {
+			return fmt.Errorf("break shipment %d up: %w", b.ID, err)
+		}
+		if _, err := tx.keep("DELETE FROM shipment WHERE id = ? AND confirmed_at IS NULL", b.ID); err != nil {
+			return fmt.Errorf("break shipment %d up: %w", b.ID, err)
+		}
+		return nil
+	})
+}
+
+func (tx *Tx) markDamaged(b Shipment) error {
+	for _, r := range b.Rows {
+		if r.Damaged {
+			if err := tx.addDamage(recordJournal, r.Sequence); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range b.Sessions {
+		if r.Damaged {
+			if err := tx.addDamage(recordSession, r.Sequence); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipment, found bool, err error) {
 	var waits bool
-	if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE shipment IS NULL AND "+outboxIsOpen+")").Scan(&waits); err != nil || !waits {
+	if err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM outbox w WHERE w.shipment IS NULL AND "+outboxIsOpen+" AND "+notDamaged+")").Scan(&waits); err != nil || !waits {
 		return Shipment{}, false, err
 	}
 	err = s.Write(ctx, System("shipping"), func(tx *Tx) error {
@@ -75,7 +124,7 @@ func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipme
 		if err != nil {
 			return fmt.Errorf("record a shipment: %w", err)
 		}
-		taken, err := tx.keep("UPDATE outbox SET shipment = ? WHERE id IN (SELECT id FROM outbox WHERE shipment IS NULL AND "+outboxIsOpen+" ORDER BY id LIMIT ?)", id, limit)
+		taken, err := tx.keep("UPDATE outbox SET shipment = ? WHERE id IN (SELECT w.id FROM outbox w WHERE w.shipment IS NULL AND "+outboxIsOpen+" AND "+notDamaged+" ORDER BY w.id LIMIT ?)", id, limit)
 		if err != nil {
 			return fmt.Errorf("fill shipment %d: %w", id, err)
 		}
@@ -94,6 +143,12 @@ func (s *Store) composeShipment(ctx context.Context, limit int) (shipment Shipme
 		}
 		return nil
 	})
+	if err == nil && shipment.damaged() {
+		if err := s.breakUp(ctx, shipment); err != nil {
+			return Shipment{}, false, err
+		}
+		return s.composeShipment(ctx, limit)
+	}
 	return shipment, err == nil, err
 }
 
@@ -125,10 +180,13 @@ func loadShipment(ctx context.Context, from source, id int64, token string) (Shi
 	if b.Courses, err = queuedCourses(ctx, from, id); err != nil {
 		return Shipment{}, err
 	}
-	if b.Sessions, err = sessions(ctx, from, "JOIN outbox w ON w.session = s.sequence WHERE w.shipment = ? ORDER BY s.sequence", id); err != nil {
+	if err = eachSessionEvenDamaged(ctx, from, func(r SessionRow) error {
+		b.Sessions = append(b.Sessions, r)
+		return nil
+	}, "JOIN outbox w ON w.session = s.sequence WHERE w.shipment = ? ORDER BY s.sequence", id); err != nil {
 		return Shipment{}, err
 	}
-	err = eachJournalRow(ctx, from, func(r JournalRow) error {
+	err = eachEvenDamaged(ctx, from, func(r JournalRow) error {
 		b.Rows = append(b.Rows, r)
 		return nil
 	}, "JOIN outbox w ON w.journal = j.sequence WHERE w.shipment = ? ORDER BY j.sequence", id)

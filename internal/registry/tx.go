@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -102,6 +103,8 @@ type source interface {
 	queryRow(ctx context.Context, query string, args ...any) row
 	// noted gives an error its kind.
 	noted(err error) error
+	// sealed reports whether mac is the seal of a row with this content.
+	sealed(kind recordKind, sequence int64, whole [sha256.Size]byte, mac []byte) bool
 }
 
 // row is one row to scan, with the store's kinds of failure.
@@ -119,7 +122,12 @@ func (r row) Scan(into ...any) error {
 	return r.note(r.row.Scan(into...))
 }
 
-func (s *Store) noted(err error) error { return storageFault(err) }
+func (s *Store) noted(err error) error {
+	if resultCode(err) == corruptCode {
+		s.corrupt.Store(true)
+	}
+	return storageFault(err)
+}
 
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, err := s.prepare(ctx, query)
@@ -127,7 +135,7 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 		return nil, err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
-	return rows, storageFault(err)
+	return rows, s.noted(err)
 }
 
 func (s *Store) queryRow(ctx context.Context, query string, args ...any) row {

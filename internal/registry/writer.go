@@ -26,7 +26,9 @@ type writer struct {
 	clock func() time.Time
 	log   *slog.Logger
 	keys  *keyring
-	skew  skewWatch
+	// corrupt is the store's.
+	corrupt *atomic.Bool
+	skew    skewWatch
 
 	db       *sql.DB
 	conn     *sql.Conn
@@ -171,6 +173,9 @@ func (w *writer) run() {
 		batch, err := w.batch(first)
 		if err != nil {
 			w.log.Error("the registry did not commit", "writes", len(batch), "error", err)
+			if resultCode(err) == corruptCode {
+				w.corrupt.Store(true)
+			}
 			w.disconnect()
 		}
 		for _, r := range batch {

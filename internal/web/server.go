@@ -101,10 +101,9 @@ func (s *Server) register(g guards) error {
 // Handler gives the site without a listener.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Serve answers on the listener until ctx ends, then takes no new connections
-// and lets those under way finish, for at most 30 seconds.
-func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
+// HTTP gives the server that Serve runs, with the bounds of its connections.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
 		Handler:           s.echo,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -113,6 +112,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// Serve answers on the listener until ctx ends, then takes no new connections
+// and lets those under way finish, for at most 30 seconds.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := s.HTTP()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -24,7 +24,9 @@ func demoSite(t *testing.T) (*sitetest.Site, *int) {
 	putBack := new(int)
 	s = sitetest.New(t, "http://localhost:8080", 1, func(c *web.Config) {
 		c.DemoDoors = &tour.Service{
-			Enter:       func(ctx context.Context, role access.Role) (string, error) { return c.Access.EnterDemo(ctx, string(role)) },
+			Enter: func(ctx context.Context, role access.Role) (string, error) {
+				return c.Access.EnterDemo(ctx, string(role))
+			},
 			FormLink:    func(context.Context) (string, error) { return s.Tokens[0], nil },
 			LostBenefit: func(context.Context) (string, error) { return "", nil },
 			Contents: func(context.Context) (tour.Contents, error) {

@@ -117,6 +117,7 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 		Contacts: contacts.For("us"), Instruments: library, Intake: s.Intake, Access: s.Access, Safety: s.Safety, Caseload: patients,
 		Status: admin.Sources{
 			Registry:    func(context.Context) error { return nil },
+			Record:      func(context.Context) error { return nil },
 			Warehouse:   func(context.Context) error { return s.WarehouseErr },
 			Confinement: func() string { return "landlock (ABI 7), seccomp, network namespace" },
 			Backlog:     func(context.Context) (int64, time.Time, error) { return 3, s.Clock.Now(), nil },

@@ -129,3 +129,67 @@ func Direct(t testing.TB, c warehouse.Config) clickhouse.Conn {
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
 	return conn
 }
+
+// OwnEngine is an engine that one test has to itself, to break its files and its
+// process.
+type OwnEngine struct {
+	*engine.Engine
+	// Folder is where ClickHouse keeps its files.
+	Folder string
+	Config warehouse.Config
+}
+
+// Own starts an engine of a test's own; change may alter how it is run.
+func Own(t testing.TB, change ...func(*engine.Config)) OwnEngine {
+	t.Helper()
+	return OwnIn(t, t.TempDir(), change...)
+}
+
+// OwnIn is Own in a folder that may hold the files of an engine before.
+func OwnIn(t testing.TB, folder string, change ...func(*engine.Config)) OwnEngine {
+	t.Helper()
+	library, err := engine.FindLibrary("", Repository())
+	require.NoError(t, err)
+	c := engine.Config{Library: library, Data: folder, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))}
+	for _, apply := range change {
+		apply(&c)
+	}
+	e, err := engine.Start(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	dial := func(pool engine.Pool) warehouse.DialFunc {
+		connect := e.Dial(pool)
+		return func(ctx context.Context) (net.Conn, error) { return connect(ctx, "") }
+	}
+	return OwnEngine{Engine: e, Folder: folder, Config: warehouse.Config{Database: "afterglow", DialWrite: dial(engine.Write), DialRead: dial(engine.Read)}}
+}
+
+// Parts lists the folders of a table's parts, oldest first. Merges are stopped, so
+// that they stay what they are.
+func Parts(t testing.TB, c warehouse.Config, table string) []string {
+	t.Helper()
+	conn := Direct(t, c)
+	require.NoError(t, conn.Exec(t.Context(), "SYSTEM STOP MERGES"))
+	rows, err := conn.Query(t.Context(), "SELECT path FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active ORDER BY min_block_number",
+		clickhouse.Named("table", table))
+	require.NoError(t, err)
+	defer rows.Close()
+	var paths []string
+	for rows.Next() {
+		var path string
+		require.NoError(t, rows.Scan(&path))
+		paths = append(paths, path)
+	}
+	require.NoError(t, rows.Err())
+	return paths
+}
+
+// Flip turns the middle byte of a file around.
+func Flip(t testing.TB, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, content)
+	content[len(content)/2] ^= 0xff
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+}

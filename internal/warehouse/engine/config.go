@@ -53,6 +53,9 @@ type Watch struct {
 	BackoffMin, BackoffMax time.Duration
 	// Stop is how long Close waits before it kills the child; default 15 s.
 	Stop time.Duration
+	// Cancelled is how long a statement that was cancelled may take to end. One that takes longer
+	// makes the child unwell: some loops in ClickHouse ask nobody whether they may go on. Default 10 s.
+	Cancelled time.Duration
 }
 
 // Validate names everything that is wrong with the configuration.
@@ -75,7 +78,7 @@ func (c Config) Validate() error {
 			wrong = append(wrong, fmt.Errorf("%s has a negative limit", l.name))
 		}
 	}
-	if w := c.Watch; min(w.Start, w.Every, w.Timeout, w.BackoffMin, w.BackoffMax, w.Stop) < 0 || w.Misses < 0 {
+	if w := c.Watch; min(w.Start, w.Every, w.Timeout, w.BackoffMin, w.BackoffMax, w.Stop, w.Cancelled) < 0 || w.Misses < 0 {
 		wrong = append(wrong, errors.New("Watch has a negative value"))
 	}
 	return errors.Join(wrong...)
@@ -109,6 +112,7 @@ func (c Config) completed() (Config, error) {
 	setDefault(&c.Watch.BackoffMin, 100*time.Millisecond)
 	setDefault(&c.Watch.BackoffMax, 10*time.Second)
 	setDefault(&c.Watch.Stop, 15*time.Second)
+	setDefault(&c.Watch.Cancelled, 10*time.Second)
 	return c, nil
 }
 

@@ -65,6 +65,10 @@ func confine(config ServeConfig) (Confinement, error) {
 	} else {
 		done.Layers = append(done.Layers, "seccomp")
 	}
+	if err := dropCapabilities(); err != nil {
+		return done, fmt.Errorf("drop the engine's capabilities: %w", err)
+	}
+	done.Layers = append(done.Layers, "no capabilities")
 	return done, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -208,4 +209,70 @@ func internetSockets(t *testing.T, pid int) []string {
 		}
 	}
 	return found
+}
+
+// TestSR98_TheChildHasNoCapability reads the kernel's own account of the child: no capability in any
+// set, none to be gained, and a filter of system calls more than its parent has.
+func TestSR98_TheChildHasNoCapability(t *testing.T) {
+	e := start(t, config(t))
+	child, own := statusOf(t, strconv.Itoa(e.Pid())), statusOf(t, "self")
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapAmb"} {
+		require.Equal(t, "0000000000000000", child[set], set)
+	}
+	if os.Geteuid() == 0 {
+		require.Equal(t, "0000000000000000", child["CapBnd"])
+	}
+	require.Equal(t, "1", child["NoNewPrivs"])
+	require.Equal(t, "2", child["Seccomp"], "a filter is in force")
+	filters := func(status map[string]string) int {
+		n, err := strconv.Atoi(status["Seccomp_filters"])
+		require.NoError(t, err)
+		return n
+	}
+	require.Greater(t, filters(child), filters(own), "its own filter, beside any that a container put over both")
+	require.Contains(t, e.State().Confinement.Layers, "no capabilities")
+}
+
+// statusOf gives the lines of /proc/PID/status by name.
+func statusOf(t *testing.T, pid string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + pid + "/status")
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, line := range strings.Split(string(text), "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			found[name] = strings.TrimSpace(value)
+		}
+	}
+	return found
+}
+
+// TestSR15_AnotherUsersRuntimeFolderIsNotBelieved: the folder's name can be guessed, so another user
+// may have made it first, with sockets of their own in it.
+func TestSR15_AnotherUsersRuntimeFolderIsNotBelieved(t *testing.T) {
+	folder := filepath.Join(shortFolder(t), "run")
+	c := config(t)
+	c.Runtime = folder
+	start(t, c)
+	connect := engine.DialAt(folder, engine.Read)
+	conn, err := connect(t.Context(), "")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+
+	require.NoError(t, os.Chmod(folder, 0o755))
+	_, err = connect(t.Context(), "")
+	require.ErrorContains(t, err, "is open to other users")
+	_, err = engine.StateAt(t.Context(), folder)
+	require.ErrorContains(t, err, "is open to other users")
+	require.NoError(t, os.Chmod(folder, 0o700))
+	if os.Geteuid() != 0 {
+		return // only root can give a folder away
+	}
+	require.NoError(t, os.Chown(folder, 65534, 65534))
+	_, err = connect(t.Context(), "")
+	require.ErrorContains(t, err, "belongs to user 65534")
+	other := config(t)
+	other.Runtime = folder
+	_, err = engine.Start(t.Context(), other)
+	require.ErrorContains(t, err, "belongs to user 65534")
 }

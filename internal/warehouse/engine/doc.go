@@ -18,8 +18,8 @@
 //	    +----------------- |  after the back-off: a new child, [starting] again
 //
 // The child (Serve) goes through two stages in one process id: it confines itself (Landlock,
-// seccomp) on one thread and executes itself again, so that the limits hold for every thread of the
-// second stage, libchdb's included; then it loads libchdb and serves. It ends when its standard
+// seccomp, no capabilities) on one thread and executes itself again, so that the limits hold for
+// every thread of the second stage, libchdb's included; then it loads libchdb and serves. It ends when its standard
 // input closes, which the kernel does for it when the parent dies.
 //
 // # Two sockets

@@ -46,6 +46,8 @@ type Engine struct {
 	client  *http.Client
 	stop    context.CancelFunc
 	done    chan struct{}
+	// restart asks the supervisor for another child.
+	restart chan struct{}
 
 	mu    sync.Mutex
 	state State
@@ -85,7 +87,7 @@ func Start(ctx context.Context, config Config) (*Engine, error) {
 	}
 	e := &Engine{
 		config: config, sockets: sockets, lock: held,
-		done: make(chan struct{}), changed: make(chan struct{}),
+		done: make(chan struct{}), restart: make(chan struct{}, 1), changed: make(chan struct{}),
 		state: State{Phase: PhaseStarting},
 	}
 	e.client = healthClient(sockets)
@@ -118,6 +120,15 @@ func (e *Engine) Close() error {
 	e.stop()
 	<-e.done
 	return nil
+}
+
+// Restart ends the child, so that another one opens the folder anew and takes out what it cannot
+// read. It does not wait.
+func (e *Engine) Restart() {
+	select {
+	case e.restart <- struct{}{}:
+	default: // asked for already
+	}
 }
 
 // State is a look at the engine as it is now.

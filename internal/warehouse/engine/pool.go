@@ -36,6 +36,10 @@ type pool struct {
 	running  chan struct{}
 	waiting  atomic.Int64
 	tags     *atomic.Uint64
+	// patience is how long a cancelled statement may take to end; stuck counts those that have
+	// taken longer and still run.
+	patience time.Duration
+	stuck    atomic.Int64
 }
 
 // killEvery is how often a cancelled statement is asked to stop until it has: it may have been
@@ -145,8 +149,15 @@ func (p *pool) prepare(s *session, req request) error {
 	return err
 }
 
-// kill asks ClickHouse to end the statement of a session until done says that it has ended.
+// kill asks ClickHouse to end the statement of a session until done says that it has ended. One that
+// does not end in time counts as stuck; only the end of the process ends it.
 func (p *pool) kill(tag string, done <-chan struct{}) {
+	late := time.AfterFunc(p.patience, func() { p.stuck.Add(1) })
+	defer func() {
+		if !late.Stop() {
+			p.stuck.Add(-1)
+		}
+	}()
 	for {
 		if s, err := p.lib.open(append([]string{"--log_comment=kill-" + tag}, p.args...)); err == nil {
 			// An error leaves the statement running: the next round asks again.

@@ -26,7 +26,7 @@ type child struct {
 func startChild(config Config, files []*os.File) (*child, error) {
 	serve := ServeConfig{
 		Library: config.Library, Data: config.Data, Database: config.Database,
-		Write: config.Write, Read: config.Read, FreeDiskBytes: config.FreeDiskBytes,
+		Write: config.Write, Read: config.Read, FreeDiskBytes: config.FreeDiskBytes, Cancelled: config.Watch.Cancelled,
 		// The last file is the lock, which the child only holds.
 		Listeners: len(files) - 1,
 	}

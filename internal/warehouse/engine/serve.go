@@ -29,6 +29,9 @@ type ServeConfig struct {
 	Write, Read Limits
 	// FreeDiskBytes is what an insert must leave free on the disk.
 	FreeDiskBytes int64
+	// Cancelled is how long a statement that was cancelled may take to end before the child says
+	// that it is not well.
+	Cancelled time.Duration
 	// Listeners is how many listeners the child inherited, from file descriptor 3 on: the write
 	// socket, the read socket and, in tests, a TCP listener that serves the write pool.
 	Listeners int
@@ -169,9 +172,9 @@ func newServer(config ServeConfig, confined Confinement) (*server, error) {
 	}
 	tags := new(atomic.Uint64)
 	s.write = &pool{name: "write", limits: config.Write, args: append(args, config.Write.args()...),
-		lib: lib, running: make(chan struct{}, config.Write.Sessions), tags: tags}
+		lib: lib, running: make(chan struct{}, config.Write.Sessions), tags: tags, patience: config.Cancelled}
 	s.read = &pool{name: "read", readOnly: true, limits: config.Read, args: append(args, config.Read.args()...),
-		lib: lib, running: make(chan struct{}, config.Read.Sessions), tags: tags}
+		lib: lib, running: make(chan struct{}, config.Read.Sessions), tags: tags, patience: config.Cancelled}
 	return s, nil
 }
 
@@ -231,6 +234,12 @@ type health struct {
 }
 
 func (s *server) health(w http.ResponseWriter, _ *http.Request) {
+	for _, p := range []*pool{s.write, s.read} {
+		if n := p.stuck.Load(); n > 0 {
+			http.Error(w, fmt.Sprintf("%d statements of the %s pool have not ended %s after they were cancelled", n, p.name, p.patience), http.StatusServiceUnavailable)
+			return
+		}
+	}
 	session, err := s.lib.open(s.sessionArgs())
 	if err == nil {
 		defer session.close()

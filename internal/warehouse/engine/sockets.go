@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Pool names one of the two ways into the engine.
@@ -43,18 +46,41 @@ func openSockets(folder string) (sockets, error) {
 		s.remove()
 		return s, fmt.Errorf("the runtime folder %s is too long by %d bytes for a Unix socket: choose a shorter one", s.folder, n-maxSocketPath)
 	}
-	info, err := os.Lstat(s.folder)
-	if err != nil {
-		return s, fmt.Errorf("look at the runtime folder: %w", err)
+	if _, err := s.owned(); err != nil {
+		return s, err
 	}
-	if !info.IsDir() {
-		return s, fmt.Errorf("the runtime folder %s is not a folder", s.folder)
-	}
-	// A folder of another user cannot be changed by us unless we are root.
 	if err := os.Chmod(s.folder, 0o700); err != nil {
 		return s, fmt.Errorf("close the runtime folder to others: %w", err)
 	}
 	return s, nil
+}
+
+// owned looks whether the runtime folder is a folder, and ours: whoever owns it can put sockets of
+// their own in the place of the engine's. Its name in the temporary folder can be guessed.
+func (s sockets) owned() (fs.FileInfo, error) {
+	info, err := os.Lstat(s.folder)
+	if err != nil {
+		return nil, fmt.Errorf("look at the runtime folder: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("the runtime folder %s is not a folder", s.folder)
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("the runtime folder %s belongs to user %d and not to the one that runs this program (%d): remove it, or run as that user", s.folder, stat.Uid, os.Geteuid())
+	}
+	return info, nil
+}
+
+// trusted is owned for a process that only connects: the folder must be closed to others too.
+func (s sockets) trusted() error {
+	info, err := s.owned()
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrDown, err)
+	}
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = fmt.Errorf("the runtime folder %s is open to other users (mode %04o): restart the server, which closes it", s.folder, info.Mode().Perm())
+	}
+	return err
 }
 
 func (s sockets) path(p Pool) string { return filepath.Join(s.folder, string(p)+".sock") }

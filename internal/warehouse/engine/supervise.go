@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,6 +151,9 @@ func (e *Engine) monitor(ctx context.Context, c *child) error {
 			return ctx.Err()
 		case <-c.exited:
 			return c.cause()
+		case <-e.restart:
+			c.kill()
+			return errors.New("another start was asked for")
 		case <-time.After(e.config.Watch.Every):
 		}
 		asked, cancel := context.WithTimeout(ctx, e.config.Watch.Timeout)

@@ -243,3 +243,42 @@ func shortFolder(t *testing.T) string {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
 	return folder
 }
+
+// TestSR15_AStatementThatNothingEnds: ClickHouse looks for a single flipped bit in a block whose checksum
+// is wrong, bit by bit, for many minutes, and asks nobody whether it may go on. Its end is the process's.
+func TestSR15_AStatementThatNothingEnds(t *testing.T) {
+	c := config(t)
+	c.Read.Time = time.Second
+	c.Watch = engine.Watch{Every: 50 * time.Millisecond, Cancelled: time.Second, BackoffMin: 10 * time.Millisecond}
+	e, err := engine.Start(t.Context(), c)
+	require.NoError(t, err)
+	conn := connect(t, e, engine.Write)
+	require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE noise (line String) ENGINE = MergeTree ORDER BY tuple()"))
+	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO noise SELECT randomString(127) FROM numbers(8192)"))
+	require.NoError(t, e.Close())
+	files, err := filepath.Glob(filepath.Join(c.Data, "store", "*", "*", "all_*", "data.bin"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	flipByte(t, files[0])
+
+	e = start(t, c)
+	first := e.Pid()
+	read := connect(t, e, engine.Read)
+	require.Error(t, read.QueryRow(t.Context(), "SELECT count() FROM noise WHERE NOT ignore(line)").Err())
+	require.Eventually(t, func() bool {
+		s := e.State()
+		return s.Phase == engine.PhaseUp && s.PID != first
+	}, patience, 10*time.Millisecond)
+	require.ErrorContains(t, e.State().LastError, "have not ended 1s after they were cancelled")
+	require.False(t, runs(first))
+	require.NoError(t, connect(t, e, engine.Read).Ping(t.Context()), "and the next child answers")
+}
+
+// flipByte turns one byte in the middle of a file around.
+func flipByte(t *testing.T, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	content[len(content)/2] ^= 0xff
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+}

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,8 +17,10 @@ import (
 // Sources tell how the parts are doing. The program that wires the parts hands
 // them in; each answers within a second or two.
 type Sources struct {
-	// Registry and Warehouse are nil errors while the part can be used.
+	// Registry and Warehouse are nil errors while the part can be used, Record while
+	// everything in the registry is as it was written.
 	Registry  func(context.Context) error
+	Record    func(context.Context) error
 	Warehouse func(context.Context) error
 	// Confinement says in words what the engine's process is kept from, "" when
 	// it is not confined or there is none.
@@ -28,8 +32,8 @@ type Sources struct {
 
 // Validate says what is missing.
 func (s Sources) Validate() error {
-	if s.Registry == nil || s.Warehouse == nil || s.Confinement == nil || s.Backlog == nil {
-		return fault.Invalid("status", "needs the registry, the warehouse, the confinement and the backlog")
+	if s.Registry == nil || s.Record == nil || s.Warehouse == nil || s.Confinement == nil || s.Backlog == nil {
+		return fault.Invalid("status", "needs the registry, the record, the warehouse, the confinement and the backlog")
 	}
 	return nil
 }
@@ -37,7 +41,7 @@ func (s Sources) Validate() error {
 // Red names the parts that cannot be used now.
 func (s Sources) Red(ctx context.Context) []string {
 	red := []string{}
-	if s.Registry(ctx) != nil {
+	if s.Registry(ctx) != nil || s.Record(ctx) != nil {
 		red = append(red, "registry")
 	}
 	if s.Warehouse(ctx) != nil {
@@ -50,9 +54,13 @@ func (s Sources) Red(ctx context.Context) []string {
 type Report struct {
 	RegistryUp  bool
 	WarehouseUp bool
-	Confinement string
-	Waiting     int64
-	DataAsOf    time.Time
+	// Damage says what in the registry is not as it was written, "" when nothing is.
+	Damage string
+	// WarehouseSays is why the warehouse cannot be used, "" when that is not known.
+	WarehouseSays string
+	Confinement   string
+	Waiting       int64
+	DataAsOf      time.Time
 	// BacklogKnown is false when the registry could not say.
 	BacklogKnown bool
 }
@@ -68,8 +76,10 @@ type Pages struct {
 func (p Pages) Status(c echo.Context) error {
 	ctx := c.Request().Context()
 	report := Report{
-		RegistryUp: p.Sources.Registry(ctx) == nil, WarehouseUp: p.Sources.Warehouse(ctx) == nil, Confinement: p.Sources.Confinement(),
+		RegistryUp: p.Sources.Registry(ctx) == nil, Damage: said(p.Sources.Record(ctx)), Confinement: p.Sources.Confinement(),
 	}
+	warehouse := p.Sources.Warehouse(ctx)
+	report.WarehouseUp, report.WarehouseSays = warehouse == nil, said(warehouse)
 	waiting, dataAsOf, err := p.Sources.Backlog(ctx)
 	if err == nil {
 		report.Waiting, report.DataAsOf, report.BacklogKnown = waiting, dataAsOf, true
@@ -77,12 +87,25 @@ func (p Pages) Status(c echo.Context) error {
 	return p.Renderer.HTML(c, http.StatusOK, "admin/status", Status(report, p.Now()))
 }
 
+// said is a failure's message for people.
+func said(err error) string {
+	var f *fault.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &f):
+		return f.Message
+	}
+	return "see the log"
+}
+
 // Status puts a report into words.
 func Status(r Report, at time.Time) *StatusPage {
 	shown := &StatusPage{Frame: page.Frame{Title: "Status", Wide: true, DataAsOf: r.DataAsOf, Waiting: int(r.Waiting)}, At: at, Headline: "All parts answer"}
 	shown.Parts = []Part{
 		part("Registry", r.RegistryUp, "Answers are taken and kept.", "No answer is taken now; patients are asked to try again. What was confirmed is safe."),
-		part("Warehouse", r.WarehouseUp, "Questions about the data can be asked.", "Answers are still taken and kept, and follow when it is back. Questions about the data must wait."),
+		record(r),
+		warehouse(r),
 		confinement(r),
 	}
 	for _, p := range shown.Parts {
@@ -106,6 +129,26 @@ func part(name string, up bool, well, down string) Part {
 		return Part{Name: name, Word: "works", Class: "green", Meaning: well}
 	}
 	return Part{Name: name, Word: "does not answer", Class: "red", Meaning: down}
+}
+
+func record(r Report) Part {
+	if r.Damage == "" {
+		return Part{Name: "Record", Word: "whole", Class: "green", Meaning: "Every answer, session and event that was read is as it was written."}
+	}
+	return Part{Name: "Record", Word: "damaged", Class: "red", Meaning: sentence(r.Damage)}
+}
+
+func warehouse(r Report) Part {
+	p := part("Warehouse", r.WarehouseUp, "Questions about the data can be asked.", "Answers are still taken and kept, and follow when it is back. Questions about the data must wait.")
+	if !r.WarehouseUp && r.WarehouseSays != "" {
+		p.Word, p.Meaning = "not ready", sentence(r.WarehouseSays)+" "+p.Meaning
+	}
+	return p
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(message string) string {
+	return strings.ToUpper(message[:1]) + strings.TrimSuffix(message[1:], ".") + "."
 }
 
 func confinement(r Report) Part {

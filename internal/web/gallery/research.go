@@ -107,6 +107,9 @@ func researchStates() []State {
 			both(a, unavailable)
 			a.Fresh.AsOf, a.Fresh.Waiting = now.Add(-40*time.Minute), 37
 		}),
+		state("study-compared", func(a *research.Asked) {
+			both(a, fault.Unavailable("comparison", nil, "the data are being compared with what was recorded, so nothing is answered from them yet (ClickHouse was started anew); ask again in a minute"))
+		}),
 		state("study-bad-settings", func(a *research.Asked) {
 			a.Settings = map[string]string{"method": "ML", "df": "kenward-roger"}
 			a.Retained.Err = fault.InvalidDetails("settings", []fault.Detail{{Item: "df", Message: "Kenward-Roger needs REML; with ML choose satterthwaite"}})

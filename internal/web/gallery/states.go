@@ -195,9 +195,16 @@ func adminStates() []State {
 	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "landlock (ABI 7), seccomp, network namespace", DataAsOf: now, BacklogKnown: true}
 	down := well
 	down.WarehouseUp, down.Waiting, down.DataAsOf, down.Confinement = false, 37, now.Add(-40*time.Minute), ""
+	comparing := well
+	comparing.WarehouseUp = false
+	comparing.WarehouseSays = "the data are being compared with what was recorded, so nothing is answered from them yet (ClickHouse was started anew); ask again in a minute"
+	damaged := well
+	damaged.Damage = "not as written: journal row 1204, session row 88. What the warehouse has of these rows is kept; restore them from a backup of the registry"
 	return []State{
 		{Name: "admin-status", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(well, now)},
 		{Name: "admin-status-down", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(down, now)},
+		{Name: "admin-status-comparing", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(comparing, now)},
+		{Name: "admin-status-damaged", Template: "admin/status", Role: access.RoleAdministrator, Page: admin.Status(damaged, now)},
 	}
 }
 

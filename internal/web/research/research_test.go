@@ -22,6 +22,7 @@ import (
 	"afterglow/internal/chart"
 	"afterglow/internal/fault"
 	"afterglow/internal/finding"
+	"afterglow/internal/intake"
 	"afterglow/internal/web/assets"
 	"afterglow/internal/web/page"
 	"afterglow/internal/web/research"
@@ -259,6 +260,11 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 				return finding.Finding{}, down
 			}
 		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It starts again by itself."},
+		{"the data are being compared", func(s *research.Service) {
+			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
+				return finding.Finding{}, intake.Refusal("ClickHouse was started anew")
+			}
+		}, http.StatusServiceUnavailable, "The data are being checked. The data are being compared with what was recorded"},
 		{"not even the list of studies", func(s *research.Service) {
 			s.Studies = func(context.Context) ([]care.Study, error) { return nil, down }
 		}, http.StatusServiceUnavailable, "Data as of 14 Mar 2026"},

@@ -10,6 +10,7 @@ import (
 	"afterglow/internal/chart"
 	"afterglow/internal/fault"
 	"afterglow/internal/finding"
+	"afterglow/internal/intake"
 	"afterglow/internal/web/page"
 )
 
@@ -162,6 +163,13 @@ func explain(err error) (*Problem, error) {
 	}
 	switch known.Kind {
 	case fault.KindUnavailable:
+		if known.Where == intake.WhereCompared {
+			return &Problem{
+				Heading: "The data are being checked",
+				Text:    sentence(known.Message) + " Answers of patients are taken all the while.",
+				Next:    "Load this page again in a minute.",
+			}, nil
+		}
 		return &Problem{
 			Heading: "The analysis engine cannot answer just now",
 			Text:    "It starts again by itself. Answers of patients are taken all the while, and nothing is lost.",
