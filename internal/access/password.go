@@ -37,10 +37,12 @@ const (
 type hasher struct {
 	params HashParams
 	slots  chan struct{}
+	sum    func(password, salt []byte, cost HashParams) []byte
 }
 
-func newHasher(params HashParams, parallel int) *hasher {
-	return &hasher{params: params, slots: make(chan struct{}, parallel)}
+// Argon2id derives the hash of a password (RFC 9106).
+func Argon2id(password, salt []byte, cost HashParams) []byte {
+	return argon2.IDKey(password, salt, cost.Passes, cost.MemoryKiB, cost.Lanes, hashBytes)
 }
 
 // hash gives the stored form of a password, with its parameters, in the PHC
@@ -76,7 +78,7 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, p Has
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a password slot: %w", ctx.Err())
 	}
-	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, p.Passes, p.MemoryKiB, p.Lanes, hashBytes), nil
+	return h.sum(norm.NFKC.Bytes([]byte(password)), salt, p), nil
 }
 
 func formatHash(p HashParams, salt, sum []byte) string {

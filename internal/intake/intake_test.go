@@ -251,7 +251,7 @@ func TestARefusalHasAReasonThatIsCounted(t *testing.T) {
 		{"another instrument", func(s *intake.Submission) { s.Instrument, s.Version = other(t) }, fault.KindInvalid, intake.ReasonOtherInstrument},
 		{"an answer that is none", func(s *intake.Submission) { s.Answers["3"] = instrument.Answer(4) }, fault.KindInvalid, intake.ReasonBadAnswers},
 		{"an item that is none", func(s *intake.Submission) { s.Answers["11"] = instrument.Answer(0) }, fault.KindInvalid, intake.ReasonBadAnswers},
-		{"a used key", func(s *intake.Submission) { s.Key = "sent" }, fault.KindConflict, intake.ReasonKeyReused},
+		{"a used key", func(s *intake.Submission) { s.Key, s.Token = "sent", b.patients[0].Token }, fault.KindConflict, intake.ReasonKeyReused},
 		{"an answered occasion", func(s *intake.Submission) { s.Token = b.patients[0].Token }, fault.KindConflict, intake.ReasonNotOpen},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func New(c Config) (*Service, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{store: c.Store, instruments: c.Instruments, scoring: c.Scoring, log: c.Logger}, nil
+	return &Service{store: c.Store.ForPatients(), instruments: c.Instruments, scoring: c.Scoring, log: c.Logger}, nil
 }
 
 // importPrefix starts the keys that imports draw for themselves.

@@ -18,7 +18,7 @@ var files embed.FS
 var Templates = page.Templates{
 	Folder: "account",
 	Files:  files,
-	Pages:  map[string][]string{"signin": {}, "setup": {}, "home": {}},
+	Pages:  map[string][]string{"signin": {}, "setup": {}, "setpassword": {}, "nolink": {}, "home": {}},
 }
 
 // SignInPage asks for an account and its password.
@@ -35,6 +35,18 @@ type SetupPage struct {
 	Wrong       []fault.Detail
 	MinPassword int
 }
+
+// SetPasswordPage asks for the new password of an account.
+type SetPasswordPage struct {
+	page.Frame
+	Token       string
+	Name        string
+	Wrong       []fault.Detail
+	MinPassword int
+}
+
+// NoLinkPage answers a link to set a password that is not valid.
+type NoLinkPage struct{ page.Frame }
 
 // HomePage leads to what the role can do.
 type HomePage struct {

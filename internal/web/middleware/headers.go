@@ -13,9 +13,9 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // Headers sets the security headers of every response, errors included. All
 // responses are no-store; the asset handler alone says otherwise.
 //
-// Referrer-Policy is same-origin on the pages whose address holds a link's
-// secret too: nothing is sent to other sites, and no-referrer would turn a
-// form's Origin into null.
+// Referrer-Policy is same-origin: nothing is sent to other sites, and no-referrer
+// would turn a form's Origin into null. PlausibleLinks narrows it where the address
+// holds a secret.
 func Headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
