@@ -55,6 +55,7 @@ type Server struct {
 	echo   *echo.Echo
 	log    *slog.Logger
 	routes []Route
+	rate   *middleware.RateLimiter
 }
 
 // New builds the site. It fails when the configuration is not whole, a template
@@ -71,7 +72,7 @@ func New(c Config) (*Server, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = site.renderer.HandleError(c.Log)
 	e.Use(middleware.Trace(c.Log, c.Now), middleware.Headers)
-	s := &Server{echo: e, log: c.Log, routes: site.routes()}
+	s := &Server{echo: e, log: c.Log, routes: site.routes(), rate: site.guards.rate}
 	if err := s.register(site.guards); err != nil {
 		return nil, err
 	}
@@ -141,6 +142,10 @@ func (s *Server) register(g guards) error {
 	}
 	return nil
 }
+
+// CountedPlaces gives how many addresses and how many targets (links, accounts) of a
+// class the rate limiter keeps count of.
+func (s *Server) CountedPlaces(class middleware.RateClass) [2]int { return s.rate.Counted(class) }
 
 // Handler gives the site without a listener.
 func (s *Server) Handler() http.Handler { return s.echo }

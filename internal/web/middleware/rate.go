@@ -107,3 +107,14 @@ func TooMany(c echo.Context, wait time.Duration) error {
 	c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return echo.NewHTTPError(http.StatusTooManyRequests)
 }
+
+// Counted gives how many addresses and targets of a class are kept count of.
+func (l *RateLimiter) Counted(class RateClass) [2]int {
+	counted, limited := l.classes[class]
+	if !limited {
+		return [2]int{}
+	}
+	addresses, _ := counted.addresses.held()
+	targets, _ := counted.targets.held()
+	return [2]int{addresses, targets}
+}
