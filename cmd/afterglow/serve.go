@@ -59,8 +59,9 @@ type siteSettings struct {
 // openServer opens, in order: the listener (a port in use must show before
 // anything else happens), the folder, the registry, the services.
 func openServer(ctx context.Context, root *cli) (*server, error) {
-	if _, err := net.ResolveTCPAddr("tcp", root.Listen); err != nil {
-		return nil, fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", root.Listen)
+	plain, err := decidePlainHTTP(root.settings)
+	if err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", root.Listen)
 	if err != nil {
@@ -70,7 +71,7 @@ func openServer(ctx context.Context, root *cli) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &server{house: newHouse(f, root.settings, slog.Default()), listener: listener}
+	s := &server{house: newHouse(f, root.settings, slog.Default()), listener: plain.guarded(listener, root.TrustedProxies, slog.Default())}
 	s.onClose(func() error {
 		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
@@ -197,7 +198,7 @@ func (s *server) run(ctx context.Context, ready func(context.Context) error) err
 	group.Go(func() error { return site.Serve(ctx, s.listener) })
 	group.Go(func() error { return s.keeper.run(ctx) })
 	group.Go(func() error { s.intake.RunSweeps(ctx); return nil })
-	group.Go(func() error { s.forgetSessions(ctx); return nil })
+	group.Go(func() error { s.access.Run(ctx); return nil })
 	group.Go(func() error {
 		s.awaitWarehouse(ctx)
 		if ctx.Err() != nil {
@@ -206,22 +207,6 @@ func (s *server) run(ctx context.Context, ready func(context.Context) error) err
 		return ready(ctx)
 	})
 	return group.Wait()
-}
-
-// forgetSessions clears ended sign-ins out of the registry every hour.
-func (s *server) forgetSessions(ctx context.Context) {
-	every := time.NewTicker(time.Hour)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-			if err := s.store.WebSessions().DeleteExpired(ctx); err != nil {
-				s.log.Warn("ended sign-ins were not cleared; they are refused all the same", "error", err)
-			}
-		}
-	}
 }
 
 // awaitWarehouse waits for ClickHouse and for what waited for it, but not for

@@ -139,6 +139,7 @@ func accountStates() []State {
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
 			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
 	}
+	states = append(states, passwordLinkStates()...)
 	states = append(states, State{
 		Name: "session-ending", Template: "account/home", Role: access.RoleClinician, EndsIn: 50 * time.Second,
 		Page: account.Home(access.RoleClinician, navigation),

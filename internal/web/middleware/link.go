@@ -12,7 +12,6 @@ import (
 func PlausibleLinks(closed echo.HandlerFunc) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			c.Response().Header().Set("Referrer-Policy", "strict-origin")
 			if access.PlausibleToken(c.Param("token")) {
 				return next(c)
 			}
