@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -248,21 +247,4 @@ func TestSR107_PlainHTTPIsForLoopbackOnly(t *testing.T) {
 		require.Error(t, err, "services are missing")
 		require.Equal(t, fits, !strings.Contains(err.Error(), "address"), address)
 	}
-}
-
-func TestSR28_TheServerDrainsWhenItStops(t *testing.T) {
-	s := sitetest.New(t, local, 1)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, stop := contextWithStop(t)
-	served := make(chan error, 1)
-	go func() { served <- s.Server.Serve(ctx, listener) }()
-	response, err := http.Get("http://" + listener.Addr().String() + "/crisis")
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Contains(t, sitetest.Text(t, response), "988")
-	stop()
-	require.NoError(t, <-served)
-	_, err = net.Dial("tcp", listener.Addr().String())
-	require.Error(t, err)
 }
