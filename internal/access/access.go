@@ -74,7 +74,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{
 		registry: c.Registry, log: c.Log, now: c.Now, siteName: c.SiteName,
-		hasher: &hasher{params: c.Hash, slots: make(chan struct{}, c.ParallelHashes), sum: c.Derive},
+		hasher: newHasher(c.Hash, c.ParallelHashes, c.Derive),
 	}
 	dummy, err := s.hasher.hash(ctx, newSecret())
 	if err != nil {

@@ -30,41 +30,21 @@ type bundle struct {
 	hashes *hashes
 }
 
-// hashes counts the password hashes that are computed, and how many at a time.
+// hashes counts the password hashes that are computed.
 type hashes struct {
-	mu                sync.Mutex
-	all, now, atATime int
-	// during, when set, is called while a hash is computed.
-	during func()
+	all atomic.Int64
 }
 
 func (h *hashes) derive(password, salt []byte, cost access.HashParams) []byte {
-	h.mu.Lock()
-	h.all++
-	h.now++
-	h.atATime = max(h.atATime, h.now)
-	during := h.during
-	h.mu.Unlock()
-	if during != nil {
-		during()
-	}
-	defer func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.now--
-	}()
+	h.all.Add(1)
 	return access.Argon2id(password, salt, cost)
 }
 
 // since gives the hashes that were computed while something was done.
 func (h *hashes) since(do func()) int {
-	h.mu.Lock()
-	before := h.all
-	h.mu.Unlock()
+	before := h.all.Load()
 	do()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.all - before
+	return int(h.all.Load() - before)
 }
 
 func setup(t *testing.T, params access.HashParams) bundle {
@@ -79,14 +59,12 @@ func setup(t *testing.T, params access.HashParams) bundle {
 func serviceOn(t *testing.T, b bundle, params access.HashParams) *access.Service {
 	t.Helper()
 	s, err := access.New(t.Context(), access.Config{
-		Registry: b.store, Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, SiteName: "Harbour Clinic", Hash: params, ParallelHashes: parallelHashes,
+		Registry: b.store, Log: slog.New(slog.DiscardHandler), Now: b.clock.Now, SiteName: "Harbour Clinic", Hash: params, ParallelHashes: 3,
 		Derive: b.hashes.derive,
 	})
 	require.NoError(t, err)
 	return s
 }
-
-const parallelHashes = 3
 
 func (b bundle) account(t *testing.T, name string, role access.Role) {
 	t.Helper()

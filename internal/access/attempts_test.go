@@ -277,24 +277,6 @@ func (b bundle) run(t *testing.T, name string) registry.Failures {
 	return run
 }
 
-func TestSR46_HashesAtATimeAreBounded(t *testing.T) {
-	b := setup(t, cheap)
-	full, release := make(chan struct{}, 100), make(chan struct{})
-	b.hashes.mu.Lock()
-	b.hashes.during = func() { full <- struct{}{}; <-release }
-	b.hashes.mu.Unlock()
-	var group sync.WaitGroup
-	for i := range 40 {
-		group.Go(func() { _, _ = b.SignIn(t.Context(), fmt.Sprint("name", i), wrongPassword) })
-	}
-	for range parallelHashes {
-		<-full
-	}
-	close(release)
-	group.Wait()
-	require.Equal(t, parallelHashes, b.hashes.atATime)
-}
-
 // Wrong attempts stamped while the clock was ahead make nobody wait until it is
 // there again.
 func TestSR18_AClockThatWasAheadMakesNobodyWaitForIt(t *testing.T) {

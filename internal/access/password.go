@@ -40,6 +40,10 @@ type hasher struct {
 	sum    func(password, salt []byte, cost HashParams) []byte
 }
 
+func newHasher(params HashParams, parallel int, sum func(password, salt []byte, cost HashParams) []byte) *hasher {
+	return &hasher{params: params, slots: make(chan struct{}, parallel), sum: sum}
+}
+
 // Argon2id derives the hash of a password (RFC 9106).
 func Argon2id(password, salt []byte, cost HashParams) []byte {
 	return argon2.IDKey(password, salt, cost.Passes, cost.MemoryKiB, cost.Lanes, hashBytes)
