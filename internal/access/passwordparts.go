@@ -24,10 +24,6 @@ var functionWords = readWords("a an and at be by for i im in is it me mine my no
 // letters that belong to nothing.
 type reading struct{ words, letters int }
 
-func (r reading) better(than reading) bool {
-	return r.letters+2*r.words < than.letters+2*than.words
-}
-
 func (r reading) guessable() bool { return r.words <= fewWords && r.letters <= fewLetters }
 
 // madeOf reports whether the password can be read as listed words, context words,

@@ -74,9 +74,22 @@ func (panicsInsteadOfFailing) FailNow()              { panic("failed") }
 // connection of the staff's questions, and more of each wait, a patient's pages are
 // answered.
 func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
+	limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	release := make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	defer free()
 	inside := make(chan struct{}, 1000)
 	wait := func() { inside <- struct{}{}; <-release }
+	arrive := func(at chan struct{}, n int) {
+		for range n {
+			select {
+			case <-at:
+			case <-limited.Done():
+				require.FailNow(t, "those who should be busy are not")
+			}
+		}
+	}
 	s := sitetest.New(t, local, 1, func(c *web.Config) {
 		c.Limits = map[middleware.RateClass]middleware.ClassLimit{}
 		c.Status.Confinement = func() string { wait(); return "" }
@@ -93,9 +106,7 @@ func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
 			from(s, "192.0.2.1", http.MethodPost, "/sign-in", url.Values{"name": {fmt.Sprint("n", i)}, "password": {"x"}})
 		})
 	}
-	for range staff.Working + 2 { // the staff's places and the two hashes
-		<-inside
-	}
+	arrive(inside, staff.Working+2) // the staff's places and the two hashes
 	// And questions of the staff have every connection that theirs may have.
 	const questions = 12
 	reading := make(chan struct{}, questions)
@@ -110,11 +121,7 @@ func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
 			}))
 		})
 	}
-	for range 4 {
-		<-reading
-	}
-	limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	arrive(reading, 4)
 	patient := func(method, path, contentType, body string) int {
 		r := httptest.NewRequestWithContext(limited, method, "/p/"+s.Tokens[0]+path, strings.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
@@ -125,7 +132,7 @@ func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
 	}
 	opened := patient(http.MethodGet, "", "", "")
 	sent := patient(http.MethodPost, "/answers", "application/json", submission("while-busy", map[string]any{"9": 0}))
-	close(release)
+	free()
 	group.Wait()
 	require.Equal(t, http.StatusOK, opened)
 	require.Equal(t, http.StatusCreated, sent)
