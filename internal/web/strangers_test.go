@@ -74,6 +74,7 @@ func (panicsInsteadOfFailing) FailNow()              { panic("failed") }
 // connection of the staff's questions, and more of each wait, a patient's pages are
 // answered.
 func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
+	const staffPlaces = 3
 	limited, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	release := make(chan struct{})
@@ -93,20 +94,24 @@ func TestSR32_StaffAndSignInsDoNotKeepAPatientOut(t *testing.T) {
 	s := sitetest.New(t, local, 1, func(c *web.Config) {
 		c.Limits = map[middleware.RateClass]middleware.ClassLimit{}
 		c.Status.Confinement = func() string { wait(); return "" }
+		c.Lanes = map[middleware.RateClass]web.Lane{
+			middleware.RateLink:   {Working: 2, Bodies: 1 << 20}, // so that two of another class would fill it
+			middleware.RateStaff:  {Working: staffPlaces, Waiting: 300, Bodies: 1 << 20},
+			middleware.RateSignIn: {Working: 4, Waiting: 100, Bodies: 1 << 20},
+		}
 	})
 	administrator := s.SignIn(t, access.RoleAdministrator)
 	s.OnHash.Store(&wait)
 	var group sync.WaitGroup
-	staff, signIn := web.DefaultLanes[middleware.RateStaff], web.DefaultLanes[middleware.RateSignIn]
-	for range staff.Working + 200 {
+	for range staffPlaces + 100 {
 		group.Go(func() { s.Do(t, sitetest.Request{Path: "/status", Session: administrator}) })
 	}
-	for i := range signIn.Working + 100 {
+	for i := range 60 {
 		group.Go(func() {
 			from(s, "192.0.2.1", http.MethodPost, "/sign-in", url.Values{"name": {fmt.Sprint("n", i)}, "password": {"x"}})
 		})
 	}
-	arrive(inside, staff.Working+2) // the staff's places and the two hashes
+	arrive(inside, staffPlaces+2) // the staff's places and the two hashes
 	// And questions of the staff have every connection that theirs may have.
 	const questions = 12
 	reading := make(chan struct{}, questions)
