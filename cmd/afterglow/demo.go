@@ -47,7 +47,7 @@ func (c *demoRunCmd) Run(ctx context.Context, k *kong.Context, root *cli) error 
 			return err
 		}
 	}
-	listener, err := listen(root.Listen)
+	listener, err := listen(root.settings)
 	if err != nil {
 		return err
 	}

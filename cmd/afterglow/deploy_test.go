@@ -278,7 +278,7 @@ func TestTheUnitIsHardened(t *testing.T) {
 	unit := lines(shipped(t, "deploy", "afterglow.service"))
 	for _, line := range []string{
 		"User=afterglow", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "CapabilityBoundingSet=",
-		"StateDirectoryMode=0700", "UMask=0077", "KillMode=mixed", "RestrictNamespaces=user net", "SystemCallFilter=@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+		"StateDirectoryMode=0700", "UMask=0077", "KillMode=mixed", "MemoryMax=75%", "RestrictNamespaces=user net", "SystemCallFilter=@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
 		"RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "Environment=AFTERGLOW_LISTEN=127.0.0.1:8080",
 	} {
 		require.True(t, slices.Contains(unit, line), line)

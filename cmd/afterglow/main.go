@@ -27,6 +27,7 @@ type cli struct {
 	Instrument instrumentCmd `cmd:"" help:"List, check and score instruments."`
 	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
 	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`
+	User       userCmd       `cmd:"" help:"Add, list, unlock, disable and reset accounts."`
 	Simulate   simulateCmd   `cmd:"" help:"Make a simulated clinic whose truth is known, as files or in a ClickHouse database of its own."`
 	Audit      auditCmd      `cmd:"" help:"Verify the audit trail."`
 	Warehouse  warehouseCmd  `cmd:"" help:"Compare the warehouse with the journal, repair or rebuild it."`

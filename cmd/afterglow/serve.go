@@ -65,23 +65,25 @@ type siteSettings struct {
 // openServer opens, in order: the listener (a port in use must show before
 // anything else happens), the folder, the registry, the services.
 func openServer(ctx context.Context, root *cli) (*server, error) {
-	listener, err := listen(root.Listen)
+	listener, err := listen(root.settings)
 	if err != nil {
 		return nil, err
 	}
 	return openServerOn(ctx, root, listener)
 }
 
-// listen opens the address that the settings name.
-func listen(address string) (net.Listener, error) {
-	if _, err := net.ResolveTCPAddr("tcp", address); err != nil {
-		return nil, fault.Invalid("AFTERGLOW_LISTEN", "%q is not host:port", address)
-	}
-	listener, err := net.Listen("tcp", address)
+// listen opens the address that the settings name, for those who may speak plain
+// HTTP with it.
+func listen(s settings) (net.Listener, error) {
+	plain, err := decidePlainHTTP(s)
 	if err != nil {
-		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", address, rootCause(err))
+		return nil, err
 	}
-	return listener, nil
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", s.Listen, rootCause(err))
+	}
+	return plain.guarded(listener, s.TrustedProxies, slog.Default()), nil
 }
 
 // openServerOn opens a server on a listener, which it then owns.
@@ -219,7 +221,7 @@ func (s *server) run(ctx context.Context, ready func(context.Context) error) err
 	group.Go(func() error { return s.keeper.run(ctx) })
 	group.Go(func() error { s.examiner.run(ctx); return nil })
 	group.Go(func() error { s.intake.RunSweeps(ctx); return nil })
-	group.Go(func() error { s.forgetSessions(ctx); return nil })
+	group.Go(func() error { s.access.Run(ctx); return nil })
 	group.Go(func() error {
 		s.awaitWarehouse(ctx)
 		if ctx.Err() != nil {
@@ -228,22 +230,6 @@ func (s *server) run(ctx context.Context, ready func(context.Context) error) err
 		return ready(ctx)
 	})
 	return group.Wait()
-}
-
-// forgetSessions clears ended sign-ins out of the registry every hour.
-func (s *server) forgetSessions(ctx context.Context) {
-	every := time.NewTicker(time.Hour)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-			if err := s.store.WebSessions().DeleteExpired(ctx); err != nil {
-				s.log.Warn("ended sign-ins were not cleared; they are refused all the same", "error", err)
-			}
-		}
-	}
 }
 
 // awaitWarehouse waits until the registry was examined and ClickHouse holds what

@@ -30,6 +30,9 @@ type Config struct {
 	Hash HashParams
 	// ParallelHashes bounds the memory of sign-in; zero means two.
 	ParallelHashes int
+	// Derive computes a password's hash; nil means Argon2id. Whoever wraps it sees
+	// how often and how many at a time.
+	Derive func(password, salt []byte, cost HashParams) []byte
 }
 
 // Validate says what is missing.
@@ -52,6 +55,7 @@ type Service struct {
 	dummy string
 	// beginnings makes sessions; sessions reads, extends and ends them.
 	beginnings, sessions *scs.SessionManager
+	refusals             refusals
 }
 
 // New makes the service; it computes one password hash.
@@ -65,7 +69,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.ParallelHashes == 0 {
 		c.ParallelHashes = 2
 	}
-	s := &Service{registry: c.Registry, log: c.Log, now: c.Now, siteName: c.SiteName, hasher: newHasher(c.Hash, c.ParallelHashes)}
+	if c.Derive == nil {
+		c.Derive = Argon2id
+	}
+	s := &Service{
+		registry: c.Registry, log: c.Log, now: c.Now, siteName: c.SiteName,
+		hasher: newHasher(c.Hash, c.ParallelHashes, c.Derive),
+	}
 	dummy, err := s.hasher.hash(ctx, newSecret())
 	if err != nil {
 		return nil, fmt.Errorf("prepare sign-in: %w", err)
@@ -90,6 +100,10 @@ func (c Caller) Actor() registry.Actor {
 	return registry.Actor{Kind: registry.ActorAccount, ID: c.AccountID}
 }
 
+// PlausibleToken reports whether a text has the form of a link's secret; what has
+// not opens nothing.
+func PlausibleToken(s string) bool { return registry.IsToken(s) }
+
 // Anonymous is a caller without a session.
 var Anonymous = Caller{Role: RoleAnonymous}
 
@@ -110,6 +124,10 @@ func FormCookie(https bool) CookieName { return cookieName("afterglow-form", htt
 // ReceiptCookie names the cookie that carries a sealed receipt from the answers
 // to the page after them.
 func ReceiptCookie(https bool) CookieName { return cookieName("afterglow-receipt", https) }
+
+// BrowserCookie names the cookie by which a browser shows that an account signed
+// in with it before. It opens nothing; see Attempt.
+func BrowserCookie(https bool) CookieName { return cookieName("afterglow-browser", https) }
 
 func cookieName(name string, https bool) CookieName {
 	if https {

@@ -32,14 +32,18 @@ func (a NewAccount) check(siteName string) error {
 	if _, known := ParseRole(string(a.Role)); !known {
 		faults = append(faults, fault.Detail{Item: "role", Message: "there is no such role"})
 	}
-	if err := CheckNewPassword(a.Password, a.Name, siteName); err != nil {
-		var wrong *fault.Error
-		if errors.As(err, &wrong) {
-			faults = append(faults, fault.Detail{Item: "password", Message: "the password " + wrong.Message})
-		}
-	}
+	faults = append(faults, passwordFaults(a.Password, a.Name, siteName)...)
 	if len(faults) > 0 {
 		return fault.InvalidDetails("account", faults)
+	}
+	return nil
+}
+
+func passwordFaults(password string, context ...string) []fault.Detail {
+	err := CheckNewPassword(password, context...)
+	var wrong *fault.Error
+	if errors.As(err, &wrong) {
+		return []fault.Detail{{Item: "password", Message: "the password " + wrong.Message}}
 	}
 	return nil
 }

@@ -32,5 +32,5 @@ func (s *Service) EnterDemo(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open a door: %w", err)
 	}
-	return s.begin(ctx, account.ID)
+	return s.begin(ctx, account)
 }

@@ -37,10 +37,16 @@ const (
 type hasher struct {
 	params HashParams
 	slots  chan struct{}
+	sum    func(password, salt []byte, cost HashParams) []byte
 }
 
-func newHasher(params HashParams, parallel int) *hasher {
-	return &hasher{params: params, slots: make(chan struct{}, parallel)}
+func newHasher(params HashParams, parallel int, sum func(password, salt []byte, cost HashParams) []byte) *hasher {
+	return &hasher{params: params, slots: make(chan struct{}, parallel), sum: sum}
+}
+
+// Argon2id derives the hash of a password (RFC 9106).
+func Argon2id(password, salt []byte, cost HashParams) []byte {
+	return argon2.IDKey(password, salt, cost.Passes, cost.MemoryKiB, cost.Lanes, hashBytes)
 }
 
 // hash gives the stored form of a password, with its parameters, in the PHC
@@ -76,7 +82,7 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, p Has
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a password slot: %w", ctx.Err())
 	}
-	return argon2.IDKey(norm.NFKC.Bytes([]byte(password)), salt, p.Passes, p.MemoryKiB, p.Lanes, hashBytes), nil
+	return h.sum(norm.NFKC.Bytes([]byte(password)), salt, p), nil
 }
 
 func formatHash(p HashParams, salt, sum []byte) string {

@@ -2,6 +2,7 @@ package access
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,16 +24,26 @@ const (
 //go:embed blocklist.txt
 var blocklistText string
 
-// blocklist holds words, folded, that a password may not consist of.
-var blocklist = func() map[string]bool {
+//go:embed commonwords.txt
+var commonText string
+
+// blocklist holds words, folded, that add nothing to a password; common holds
+// words that people take first, a few of which do not make a password.
+var (
+	blocklist = readWords(blocklistText)
+	common    = readWords(commonText)
+)
+
+func readWords(text string) map[string]bool {
 	words := map[string]bool{}
-	for line := range strings.Lines(blocklistText) {
-		if w := strings.TrimSpace(line); w != "" && !strings.HasPrefix(w, "#") {
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		for w := range strings.FieldsSeq(line) {
 			words[fold(w)] = true
 		}
 	}
 	return words
-}()
+}
 
 // CheckNewPassword says what is wrong with a password that someone wants to
 // set: too short, unreadable, or easily guessed. There is no rule about kinds
@@ -54,19 +65,45 @@ func CheckNewPassword(password string, context ...string) error {
 	return nil
 }
 
-// guessable reports whether nothing of substance is left once listed words,
-// context words, digits and punctuation are taken out, or the password repeats
-// one short piece or climbs along the alphabet or the digits.
+// guessable reports whether the password repeats one short piece, climbs along
+// the alphabet or the digits, wanders over neighbouring keys, or is made of listed
+// words, context words, walks over the keyboard, digits and punctuation alone;
+// forwards or backwards, with letters replaced by digits or not.
 func guessable(password string, context []string) bool {
 	folded := fold(password)
-	if distinct(folded) < 5 || repeats(folded) || sequential(folded) {
+	if distinct(folded) < 5 || repeats(folded) || sequential(folded) || wanders(folded) {
 		return true
 	}
-	plain := lettersOf(folded)
-	if plain == "" {
+	if lettersOf(folded) == "" {
 		return false
 	}
-	return madeOf(plain, context) || madeOf(lettersOf(disguises.Replace(folded)), context)
+	known := contextWords(context)
+	for _, reading := range []string{folded, disguises.Replace(folded), backwards(folded), disguises.Replace(backwards(folded))} {
+		if madeOf([]rune(reading), known) {
+			return true
+		}
+	}
+	return false
+}
+
+func backwards(s string) string {
+	r := []rune(s)
+	slices.Reverse(r)
+	return string(r)
+}
+
+// contextWords are the context's names, whole and in their parts.
+func contextWords(context []string) map[string]bool {
+	words := map[string]bool{}
+	for _, name := range context {
+		parts := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) })
+		for _, w := range append(parts, lettersOf(fold(name))) {
+			if w = fold(w); utf8.RuneCountInString(w) >= 3 {
+				words[w] = true
+			}
+		}
+	}
+	return words
 }
 
 // disguises undoes the usual replacements of letters by digits and signs.
@@ -110,35 +147,15 @@ func repeats(s string) bool {
 	return false
 }
 
-// sequential reports whether nearly every character follows the one before.
+// sequential reports whether nearly every character follows or repeats the one
+// before.
 func sequential(s string) bool {
 	r := []rune(s)
 	steps := 0
 	for i := 1; i < len(r); i++ {
-		if d := r[i] - r[i-1]; d == 1 || d == -1 {
+		if d := r[i] - r[i-1]; d >= -1 && d <= 1 {
 			steps++
 		}
 	}
 	return steps*4 >= (len(r)-1)*3
-}
-
-// madeOf reports whether taking the listed and the context words out of the
-// letters leaves fewer than four.
-func madeOf(letters string, context []string) bool {
-	rest := letters
-	for _, c := range context {
-		if c = lettersOf(fold(c)); len(c) >= 3 {
-			rest = strings.ReplaceAll(rest, c, "")
-		}
-	}
-	for changed := true; changed && rest != ""; {
-		changed = false
-		for size := len(rest); size >= 4; size-- {
-			if blocklist[rest[:size]] {
-				rest, changed = rest[size:], true
-				break
-			}
-		}
-	}
-	return len([]rune(rest)) < 4
 }

@@ -19,13 +19,18 @@ const (
 	SessionIdle = 15 * time.Minute
 	// SessionLifetime ends every session, a working day after sign-in.
 	SessionLifetime = 8 * time.Hour
+	// clockTolerance is how far a session's times may lie ahead of the clock, which
+	// is set right by small steps now and then. A session from further ahead was
+	// made with a wrong clock and would outlive its limits.
+	clockTolerance = time.Minute
 )
 
 // What a session holds. Times are Unix nanoseconds of the service's clock.
 const (
-	keyAccount  = "account"
-	keySignedIn = "signed-in"
-	keySeen     = "seen"
+	keyAccount    = "account"
+	keySignedIn   = "signed-in"
+	keySeen       = "seen"
+	keyGeneration = "generation"
 )
 
 // sessionStore keeps sessions in the registry under the hash of their secret.
@@ -57,13 +62,14 @@ func newSessions(store sessionStore) *scs.SessionManager {
 
 // begin makes a session for an account and gives the secret that goes into the
 // cookie. The secret is always new, so a planted cookie never becomes a session.
-func (s *Service) begin(ctx context.Context, account int64) (string, error) {
+func (s *Service) begin(ctx context.Context, account registry.Account) (string, error) {
 	ctx, err := s.beginnings.Load(ctx, "")
 	if err != nil {
 		return "", fmt.Errorf("begin a session: %w", err)
 	}
 	now := s.now().UnixNano()
-	s.beginnings.Put(ctx, keyAccount, account)
+	s.beginnings.Put(ctx, keyAccount, account.ID)
+	s.beginnings.Put(ctx, keyGeneration, account.SessionsEnded)
 	s.beginnings.Put(ctx, keySignedIn, now)
 	s.beginnings.Put(ctx, keySeen, now)
 	secret, _, err := s.beginnings.Commit(ctx)
@@ -91,7 +97,9 @@ func (s *Service) Resolve(ctx context.Context, secret string) (Caller, error) {
 		return Anonymous, fmt.Errorf("read a session's account: %w", err)
 	}
 	role, known := ParseRole(account.Role)
-	if !found || account.Disabled || !known || !now.Before(seen.Add(SessionIdle)) || !now.Before(signedIn.Add(SessionLifetime)) {
+	ended := s.sessions.GetInt64(session, keyGeneration) != account.SessionsEnded || seen.After(now.Add(clockTolerance)) ||
+		!now.Before(seen.Add(SessionIdle)) || !now.Before(signedIn.Add(SessionLifetime))
+	if !found || account.Disabled || !known || ended {
 		return Anonymous, s.destroy(session)
 	}
 	s.sessions.Put(session, keySeen, now.UnixNano())

@@ -87,6 +87,14 @@ func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	if found && known.Patient != e.Occasion.Patient {
+		// Whoever sends learns nothing of the keys that others use. A sender's key
+		// has no slash, so what it becomes is nobody else's.
+		e.Key = string(e.Occasion.Subject) + "/" + e.Key
+		if known, found, err = tx.JournalByKey(e.Key); err != nil {
+			return outcome{}, err
+		}
+	}
 	if found && known.BodyHash == e.BodyHash {
 		receipt := receiptOf(known)
 		receipt.Replayed = true

@@ -98,7 +98,7 @@ func New(c Config) (*Service, error) {
 			return ticker.C, ticker.Stop
 		}
 	}
-	return &Service{store: c.Store, instruments: c.Instruments, scoring: c.Scoring, log: c.Logger, ticks: c.Ticks}, nil
+	return &Service{store: c.Store.ForPatients(), instruments: c.Instruments, scoring: c.Scoring, log: c.Logger, ticks: c.Ticks}, nil
 }
 
 // importPrefix starts the keys that imports draw for themselves.

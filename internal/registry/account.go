@@ -20,6 +20,9 @@ type Account struct {
 	PasswordHash string
 	CreatedAt    time.Time
 	Disabled     bool
+	// SessionsEnded counts how often all sessions of the account were ended; a
+	// session that began under another number is none.
+	SessionsEnded int64
 }
 
 // Actor is the account as it stands in the audit trail.
@@ -57,7 +60,7 @@ func (tx *Tx) CreateAccount(a NewAccount) (Account, error) {
 
 func accountName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
-const accountColumns = "SELECT id, name, role, password_hash, created_at, disabled_at IS NOT NULL FROM account "
+const accountColumns = "SELECT id, name, role, password_hash, created_at, disabled_at IS NOT NULL, sessions_ended FROM account "
 
 // AccountByName finds an account; false when there is none.
 func (s *Store) AccountByName(ctx context.Context, name string) (Account, bool, error) {
@@ -83,7 +86,7 @@ func oneAccount(ctx context.Context, from source, query string, arg any) (Accoun
 func scanAccount(scan func(...any) error) (Account, error) {
 	var a Account
 	var created string
-	if err := scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &a.Disabled); err != nil {
+	if err := scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &a.Disabled, &a.SessionsEnded); err != nil {
 		return Account{}, err
 	}
 	var err error
@@ -125,10 +128,29 @@ func (tx *Tx) SetPasswordHash(account int64, hash, why string) error {
 	return tx.changeAccount(account, "password-"+why, "UPDATE account SET password_hash = ? WHERE id = ?", hash, account)
 }
 
-// DisableAccount ends an account; it is never deleted, since the trail names it.
+// DisableAccount closes an account, its sessions and its password link; it is
+// never deleted, since the trail names it.
 func (tx *Tx) DisableAccount(account int64) error {
-	return tx.changeAccount(account, "account-disabled", "UPDATE account SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?",
-		timeText(tx.now), account)
+	if err := tx.dropPasswordLink(account); err != nil {
+		return err
+	}
+	return tx.changeAccount(account, "account-disabled",
+		"UPDATE account SET disabled_at = coalesce(disabled_at, ?), sessions_ended = sessions_ended + 1 WHERE id = ?", timeText(tx.now), account)
+}
+
+// EnableAccount opens a disabled account again.
+func (tx *Tx) EnableAccount(account int64) error {
+	return tx.changeAccount(account, "account-enabled", "UPDATE account SET disabled_at = NULL WHERE id = ?", account)
+}
+
+// EndSessions ends every session of an account; it acts on the next request.
+func (tx *Tx) EndSessions(account int64) error {
+	return tx.changeAccount(account, "sessions-ended", "UPDATE account SET sessions_ended = sessions_ended + 1 WHERE id = ?", account)
+}
+
+// AccountByName finds an account within the transaction; false when there is none.
+func (tx *Tx) AccountByName(name string) (Account, bool, error) {
+	return oneAccount(tx.ctx, tx, accountColumns+"WHERE name = ?", accountName(name))
 }
 
 func (tx *Tx) changeAccount(account int64, action, query string, args ...any) error {

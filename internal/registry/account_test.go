@@ -2,7 +2,9 @@ package registry_test
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,7 +126,10 @@ func TestSR49_WebSessionsAreHashedAndEnd(t *testing.T) {
 	_, found, err = sessions.FindCtx(ctx, token)
 	require.NoError(t, err)
 	require.False(t, found, "an expired session is none")
-	require.NoError(t, sessions.DeleteExpired(ctx))
+	require.NoError(t, sessions.DeleteEnded(ctx, f.Clock.Now().Add(time.Hour)))
+	left, err := sessions.Count(ctx)
+	require.NoError(t, err)
+	require.Zero(t, left)
 
 	require.NoError(t, sessions.BeginCtx(ctx, token, []byte("x"), f.Clock.Now().Add(time.Hour)))
 	require.NoError(t, sessions.DeleteCtx(ctx, token))
@@ -138,22 +143,83 @@ func TestSR49_WebSessionsAreHashedAndEnd(t *testing.T) {
 func TestFailedAttemptsAreCountedInRuns(t *testing.T) {
 	f := registrytest.NewFolder(t)
 	s := f.Open(t)
+	nurse := registry.Subject{Name: "nurse", Place: "192.0.2.1"}
+	count := func(of registry.Subject) (run registry.Failures) {
+		require.NoError(t, s.Write(ctx, system, func(tx *registry.Tx) (err error) {
+			run, err = tx.CountFailure(of, registry.FailuresOfPlace, 15*time.Minute)
+			return err
+		}))
+		return run
+	}
 	began := f.Clock.Now()
 	for i := range 3 {
-		run, err := s.CountFailure(ctx, "account nurse", 15*time.Minute)
-		require.NoError(t, err)
-		require.Equal(t, registry.Failures{Count: i + 1, FirstAt: began, LastAt: f.Clock.Now()}, run)
+		require.Equal(t, registry.Failures{Count: i + 1, FirstAt: began, LastAt: f.Clock.Now()}, count(nurse))
 		f.Clock.Advance(time.Minute)
 	}
-	other, err := s.Failures(ctx, "address 192.0.2.1")
-	require.NoError(t, err)
-	require.Zero(t, other)
+	for _, other := range []registry.Subject{{Name: "nurse"}, {Name: "nurse", Place: "192.0.2.2"}, {Name: "doctor", Place: "192.0.2.1"}} {
+		run, err := s.Failures(ctx, other)
+		require.NoError(t, err)
+		require.Zero(t, run)
+	}
 	f.Clock.Advance(time.Hour)
-	run, err := s.CountFailure(ctx, "account nurse", 15*time.Minute)
+	require.Equal(t, 1, count(nurse).Count, "an old run is forgotten")
+	f.Clock.Advance(-time.Hour)
+	require.NoError(t, s.Write(ctx, system, func(tx *registry.Tx) error { return tx.RestampFailures(nurse) }))
+	run, err := s.Failures(ctx, nurse)
 	require.NoError(t, err)
-	require.Equal(t, 1, run.Count, "an old run is forgotten")
-	require.NoError(t, s.ClearFailures(ctx, "account nurse"))
-	run, err = s.Failures(ctx, "account nurse")
-	require.NoError(t, err)
-	require.Zero(t, run)
+	require.Equal(t, f.Clock.Now(), run.LastAt)
+
+	count(registry.Subject{Name: "doctor"})
+	require.NoError(t, s.Write(ctx, system, func(tx *registry.Tx) error { return tx.ClearAllFailures("nurse") }))
+	for of, want := range map[registry.Subject]int{nurse: 0, {Name: "doctor"}: 1} {
+		run, err = s.Failures(ctx, of)
+		require.NoError(t, err)
+		require.Equal(t, want, run.Count)
+	}
+}
+
+// However many questions of the staff are under way, a patient's finds a
+// connection.
+func TestSR32_PatientsReadThroughConnectionsOfTheirOwn(t *testing.T) {
+	s := registrytest.NewFolder(t).Open(t)
+	patients := registrytest.Demo(t, s, 1)
+	const staff = 40
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	busy, release := make(chan struct{}, staff), make(chan struct{})
+	ended := make(chan error, staff)
+	for range staff {
+		go func() {
+			first := true
+			ended <- s.EachAuditEntry(limited, 0, func(registry.AuditEntry) error {
+				if first {
+					busy <- struct{}{}
+					<-release
+				}
+				first = false
+				return nil
+			})
+		}()
+	}
+	for range 4 { // as many as there are connections for the staff
+		<-busy
+	}
+	for range 20 {
+		found, err := s.ForPatients().OccasionByToken(limited, patients[0].Token)
+		require.NoError(t, err)
+		require.NotZero(t, found.ID)
+	}
+	close(release)
+	for range staff {
+		require.NoError(t, <-ended)
+	}
+}
+
+func TestATokenHasOneForm(t *testing.T) {
+	s := registrytest.NewFolder(t).Open(t)
+	good := registrytest.Demo(t, s, 1)[0].Token
+	require.True(t, registry.IsToken(good))
+	for _, bad := range []string{"", good[1:], good + "A", good[:31] + "=", good[:31] + "+", good[:31] + "/", good[:31] + "\x00", good[:30] + "é", strings.Repeat("A", 60_000)} {
+		require.False(t, registry.IsToken(bad))
+	}
 }

@@ -8,7 +8,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -58,11 +57,18 @@ func (c Config) Validate() error {
 
 const (
 	defaultQueueLength = 4096
-	readConnections    = 4
+	// readConnections is how many queries run at a time in each of the two pools.
+	readConnections = 4
 )
 
 // Store is an open registry. It is safe for concurrent use.
 type Store struct {
+	*core
+	reads *readPool
+}
+
+// core is what the views of one open registry share.
+type core struct {
 	clock func() time.Time
 	log   *slog.Logger
 	// importLock is the file that one import at a time locks; beside says that another
@@ -71,14 +77,19 @@ type Store struct {
 	beside     bool
 	keys       *keyring
 	lock       *ownership
-	reads      *sql.DB
-	prepared   sync.Map // statement text -> *sql.Stmt on reads
-	writer     *writer
-	closing    sync.Once
-	closed     error
+	// general and patients are the read pools: however long the staff's questions
+	// take, a patient's page finds a connection.
+	general, patients *readPool
+	writer            *writer
+	closing           sync.Once
+	closed            error
 	// corrupt is set when SQLite meets a damaged page; see SawCorruption.
 	corrupt atomic.Bool
 }
+
+// ForPatients gives the same registry with read connections that only patients'
+// requests use. Closing either closes both.
+func (s *Store) ForPatients() *Store { return &Store{core: s.core, reads: s.patients} }
 
 // Open opens the registry, runs its migrations when it is the owner, and insists
 // on the settings that durability rests on (SR-3). A fault.Conflict says that
@@ -95,7 +106,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.QueueLength == 0 {
 		c.QueueLength = defaultQueueLength
 	}
-	s := &Store{clock: c.Clock, log: c.Logger, importLock: c.Path + ".import.lock", beside: c.Beside}
+	s := &Store{core: &core{clock: c.Clock, log: c.Logger, importLock: c.Path + ".import.lock", beside: c.Beside}}
 	if err := s.open(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry %s: %w", c.Path, err), s.Close())
 	}
@@ -109,16 +120,17 @@ func (s *Store) open(ctx context.Context, c Config) error {
 	if err := migrate(ctx, c); err != nil {
 		return err
 	}
-	reads, err := sql.Open(c.Driver, dataSource(c.Path, "query_only(1)"))
-	if err != nil {
-		return fmt.Errorf("open the read pool: %w", err)
+	for _, pool := range []**readPool{&s.general, &s.patients} {
+		opened, err := openReadPool(c)
+		if err != nil {
+			return err
+		}
+		*pool = opened
+		if err := insistOn(ctx, opened.db); err != nil {
+			return err
+		}
 	}
-	s.reads = reads
-	reads.SetMaxOpenConns(readConnections)
-	reads.SetMaxIdleConns(readConnections)
-	if err := insistOn(ctx, reads); err != nil {
-		return err
-	}
+	s.reads = s.general
 	w, err := newWriter(ctx, c)
 	if err != nil {
 		return err
@@ -175,8 +187,10 @@ func (s *Store) close() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.stop())
 	}
-	if s.reads != nil {
-		errs = append(errs, s.reads.Close())
+	for _, pool := range []*readPool{s.general, s.patients} {
+		if pool != nil {
+			errs = append(errs, pool.db.Close())
+		}
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.release())

@@ -130,7 +130,7 @@ func (s *Store) noted(err error) error {
 }
 
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.prepare(ctx, query)
+	stmt, err := s.reads.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -139,27 +139,11 @@ func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows
 }
 
 func (s *Store) queryRow(ctx context.Context, query string, args ...any) row {
-	stmt, err := s.prepare(ctx, query)
+	stmt, err := s.reads.prepare(ctx, query)
 	if err != nil {
 		return row{err: err}
 	}
 	return row{row: stmt.QueryRowContext(ctx, args...), note: s.noted}
-}
-
-// prepare keeps one statement for each text; database/sql prepares it anew on
-// each connection it meets.
-func (s *Store) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if known, ok := s.prepared.Load(query); ok {
-		return known.(*sql.Stmt), nil
-	}
-	stmt, err := s.reads.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare a query: %w", storageFault(err))
-	}
-	if first, raced := s.prepared.LoadOrStore(query, stmt); raced {
-		return first.(*sql.Stmt), stmt.Close()
-	}
-	return stmt, nil
 }
 
 // each runs scan for every row of a query.

@@ -63,84 +63,26 @@ func (w WebSessions) DeleteCtx(ctx context.Context, token string) error {
 	return w.write(ctx, "DELETE FROM web_session WHERE token_hash = ?", hashToken(token))
 }
 
-// DeleteExpired removes what no cookie opens any more.
-func (w WebSessions) DeleteExpired(ctx context.Context) error {
-	return w.write(ctx, "DELETE FROM web_session WHERE expires_at <= ?", timeText(w.store.Now()))
+// DeleteEnded removes what no cookie may open any more: sessions that have ended
+// by now, and those that would end later than any session begun now could, which
+// were made while the clock was ahead.
+func (w WebSessions) DeleteEnded(ctx context.Context, latest time.Time) error {
+	return w.write(ctx, "DELETE FROM web_session WHERE expires_at <= ? OR expires_at > ?", timeText(w.store.Now()), timeText(latest))
+}
+
+// Count gives how many sessions are stored, ended ones that were not cleared yet
+// included.
+func (w WebSessions) Count(ctx context.Context) (n int, err error) {
+	if err := w.store.queryRow(ctx, "SELECT count(*) FROM web_session").Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the web sessions: %w", err)
+	}
+	return n, nil
 }
 
 func (w WebSessions) write(ctx context.Context, query string, args ...any) error {
 	return w.store.Write(ctx, System("web-sessions"), func(tx *Tx) error {
 		if _, err := tx.keep(query, args...); err != nil {
 			return fmt.Errorf("write a web session: %w", err)
-		}
-		return nil
-	})
-}
-
-// Failures is a run of failed attempts.
-type Failures struct {
-	Count   int
-	FirstAt time.Time
-	LastAt  time.Time
-}
-
-// CountFailure adds a failed attempt to what is throttled: an account's name, an
-// address. Failures older than forget start a new run.
-func (s *Store) CountFailure(ctx context.Context, subject string, forget time.Duration) (f Failures, err error) {
-	hash, err := s.keys.indexOf("failed_attempt", "subject", subject)
-	if err != nil {
-		return Failures{}, err
-	}
-	err = s.Write(ctx, System("sign-in"), func(tx *Tx) error {
-		now := timeText(tx.now)
-		if _, err := tx.keep(`INSERT INTO failed_attempt (subject_hash, count, first_at, last_at) VALUES (?, 1, ?, ?)
-			ON CONFLICT (subject_hash) DO UPDATE SET last_at = excluded.last_at,
-				count = CASE WHEN last_at < ? THEN 1 ELSE count + 1 END,
-				first_at = CASE WHEN last_at < ? THEN excluded.first_at ELSE first_at END`,
-			hash, now, now, timeText(tx.now.Add(-forget)), timeText(tx.now.Add(-forget))); err != nil {
-			return fmt.Errorf("count a failed attempt: %w", err)
-		}
-		f, err = failures(tx.ctx, tx, hash)
-		return err
-	})
-	return f, err
-}
-
-// Failures gives the run of failed attempts of a subject; zero when there is none.
-func (s *Store) Failures(ctx context.Context, subject string) (Failures, error) {
-	hash, err := s.keys.indexOf("failed_attempt", "subject", subject)
-	if err != nil {
-		return Failures{}, err
-	}
-	return failures(ctx, s, hash)
-}
-
-func failures(ctx context.Context, from source, hash []byte) (Failures, error) {
-	var f Failures
-	var first, last string
-	err := from.queryRow(ctx, "SELECT count, first_at, last_at FROM failed_attempt WHERE subject_hash = ?", hash).Scan(&f.Count, &first, &last)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return Failures{}, nil
-	case err != nil:
-		return Failures{}, fmt.Errorf("read failed attempts: %w", err)
-	}
-	if f.FirstAt, err = parseTime(first); err != nil {
-		return Failures{}, err
-	}
-	f.LastAt, err = parseTime(last)
-	return f, err
-}
-
-// ClearFailures ends the run of failed attempts of a subject.
-func (s *Store) ClearFailures(ctx context.Context, subject string) error {
-	hash, err := s.keys.indexOf("failed_attempt", "subject", subject)
-	if err != nil {
-		return err
-	}
-	return s.Write(ctx, System("sign-in"), func(tx *Tx) error {
-		if _, err := tx.keep("DELETE FROM failed_attempt WHERE subject_hash = ?", hash); err != nil {
-			return fmt.Errorf("clear failed attempts: %w", err)
 		}
 		return nil
 	})

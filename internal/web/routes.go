@@ -72,6 +72,8 @@ func (s *site) routes() []Route {
 		{Method: post, Path: "/session/extend", Permission: access.PermissionOwnSession, Rate: middleware.RateStaff, Handler: s.account.Extend, JSON: true},
 		{Method: get, Path: "/setup", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.account.ShowSetup},
 		{Method: post, Path: "/setup", Permission: access.PermissionPublic, Rate: middleware.RateSignIn, Handler: s.account.Setup},
+		{Method: get, Path: "/set-password/:token", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.account.ShowSetPassword},
+		{Method: post, Path: "/set-password/:token", Permission: access.PermissionPublic, Rate: middleware.RateSignIn, Handler: s.account.SetPassword},
 
 		// Clinicians
 		{Method: get, Path: "/patients", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Patients},

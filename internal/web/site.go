@@ -43,6 +43,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Limits are the rate limits by class; nil means middleware.DefaultLimits.
 	Limits map[middleware.RateClass]middleware.ClassLimit
+	// Lanes are the bounds of the requests by class; nil means DefaultLanes.
+	Lanes map[middleware.RateClass]Lane
 
 	Contacts    *crisis.Directory
 	Instruments *instrument.Library
@@ -127,16 +129,23 @@ func assemble(c Config) (*site, error) {
 	if limits == nil {
 		limits = middleware.DefaultLimits
 	}
+	lanes := c.Lanes
+	if lanes == nil {
+		lanes = DefaultLanes
+	}
+	own := account.Pages{Access: c.Access, Renderer: renderer, Cookie: access.SessionCookie(https), Mark: access.BrowserCookie(https), Navigation: navigation}
 	return &site{
-		renderer: renderer, assets: set, status: c.Status, patient: forms,
-		account:  account.Pages{Access: c.Access, Renderer: renderer, Cookie: access.SessionCookie(https), Navigation: navigation},
+		renderer: renderer, assets: set, status: c.Status, patient: forms, account: own,
 		clinic:   clinic.Pages{Config: clinic.Config{Safety: c.Safety, Caseload: c.Caseload, Access: c.Access, Instruments: c.Instruments, Renderer: renderer, Now: c.Now, Zone: c.Zone}},
 		research: research.Pages{Renderer: renderer, Service: c.Research},
 		admin:    admin.Pages{Renderer: renderer, Sources: c.Status, Now: c.Now},
 		tour:     tour.Pages{Renderer: renderer, Cookie: access.SessionCookie(https), Access: c.Access, Service: c.DemoDoors},
 		guards: guards{
-			bodies:   middleware.NewBodies(heldBodyBytes, bodyPatience),
-			capacity: middleware.NewCapacity(workingRequests, waitingRequests, waitingPatience),
+			lanes:   newLanes(lanes),
+			refused: c.Access.CountRefusal,
+			closed: map[middleware.RateClass]echo.HandlerFunc{
+				middleware.RateLink: forms.NoLink, middleware.RateStaff: own.NoPasswordLink, middleware.RateSignIn: own.NoPasswordLink,
+			},
 			rate:     middleware.NewRateLimiter(limits, middleware.Addresses{TrustedProxies: c.TrustedProxies}, c.Now),
 			origins:  middleware.OwnOrigins(c.URL),
 			sessions: middleware.Sessions{Access: c.Access, Cookie: access.SessionCookie(https)},

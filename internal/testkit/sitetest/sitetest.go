@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +57,9 @@ type Site struct {
 	Tokens   []string
 	Log      *Log
 	Address  string
+	// OnHash, when set, is called while a password's hash is computed, in one of the
+	// places for that.
+	OnHash atomic.Pointer[func()]
 	// WarehouseErr is what the status page hears from the warehouse.
 	WarehouseErr error
 }
@@ -97,6 +101,12 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 	var err error
 	s.Access, err = access.New(ctx, access.Config{
 		Registry: s.Store, Log: log, Now: s.Clock.Now, SiteName: "Harbour Clinic", Hash: access.HashParams{Passes: 1, MemoryKiB: 64, Lanes: 1},
+		Derive: func(password, salt []byte, cost access.HashParams) []byte {
+			if f := s.OnHash.Load(); f != nil {
+				(*f)()
+			}
+			return access.Argon2id(password, salt, cost)
+		},
 	})
 	require.NoError(t, err)
 	for _, role := range access.AccountRoles {

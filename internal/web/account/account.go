@@ -23,6 +23,8 @@ type Pages struct {
 	Access   *access.Service
 	Renderer *page.Renderer
 	Cookie   access.CookieName
+	// Mark is the cookie by which a browser is known that somebody signed in with.
+	Mark access.CookieName
 	// Navigation lists the pages of the roles; home is the first that a role may see.
 	Navigation []page.NavEntry
 }
@@ -38,7 +40,10 @@ func (p Pages) SignIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := p.Access.SignIn(c.Request().Context(), fields["name"], fields["password"])
+	admitted, err := p.Access.Enter(c.Request().Context(), access.Attempt{
+		Name: fields["name"], Password: fields["password"], Place: middleware.Place(c),
+		Mark: middleware.CookieValue(c, p.Mark), Replaces: middleware.CookieValue(c, p.Cookie),
+	})
 	var early *access.TooSoonError
 	switch {
 	case errors.As(err, &early):
@@ -48,7 +53,8 @@ func (p Pages) SignIn(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	middleware.SetSessionCookie(c, p.Cookie, secret)
+	middleware.SetSessionCookie(c, p.Cookie, admitted.Session)
+	middleware.SetMarkCookie(c, p.Mark, admitted.Mark)
 	return page.Redirect(c, "/")
 }
 
@@ -73,8 +79,16 @@ func (p Pages) SignOut(c echo.Context) error {
 	return page.Redirect(c, "/sign-in")
 }
 
-// Extend keeps the session; being here already did. It says for how long.
+// Extend keeps the session; being here already did. It says for how long. The
+// form of a page without scripts sends no field either.
 func (p Pages) Extend(c echo.Context) error {
+	body, err := middleware.ReadBody(c)
+	switch {
+	case err != nil:
+		return err
+	case len(body) > 0:
+		return fault.Invalid("body", "must be empty")
+	}
 	return c.JSON(http.StatusOK, map[string]int{"ends_in_seconds": int(access.SessionIdle.Seconds())})
 }
 

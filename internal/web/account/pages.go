@@ -18,7 +18,7 @@ var files embed.FS
 var Templates = page.Templates{
 	Folder: "account",
 	Files:  files,
-	Pages:  map[string][]string{"signin": {}, "setup": {}, "setupdone": {}, "home": {}},
+	Pages:  map[string][]string{"signin": {}, "setup": {}, "setupdone": {}, "setpassword": {}, "nolink": {}, "home": {}},
 }
 
 // SignInPage asks for an account and its password.
@@ -41,3 +41,15 @@ type SetupDonePage struct{ page.Frame }
 
 // HomePage is what a role without a page of its own sees.
 type HomePage struct{ page.Frame }
+
+// SetPasswordPage asks for the new password of an account.
+type SetPasswordPage struct {
+	page.Frame
+	Token       string
+	Name        string
+	Wrong       []fault.Detail
+	MinPassword int
+}
+
+// NoLinkPage answers a link to set a password that is not valid.
+type NoLinkPage struct{ page.Frame }

@@ -184,6 +184,7 @@ func accountStates() []State {
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
 			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
 	}
+	states = append(states, passwordLinkStates()...)
 	well := admin.Status(admin.Report{RegistryUp: true, WarehouseUp: true, DataAsOf: now, BacklogKnown: true}, now)
 	return append(states,
 		State{Name: "setup-done", Template: "account/setupdone", Role: anonymous, Page: &account.SetupDonePage{Frame: page.Frame{Title: "Set up already"}}},

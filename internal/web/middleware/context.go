@@ -14,6 +14,7 @@ const (
 	referenceKey = "afterglow.reference"
 	jsonKey      = "afterglow.json"
 	routeKey     = "afterglow.route"
+	placeKey     = "afterglow.place"
 )
 
 // Caller is who makes the request; anonymous where no session was shown.
@@ -22,6 +23,13 @@ func Caller(c echo.Context) access.Caller {
 		return caller
 	}
 	return access.Anonymous
+}
+
+// Place is where the request comes from as far as limits go: an IPv4 address, or
+// the /64 of an IPv6 one. It is set by the rate limiter.
+func Place(c echo.Context) string {
+	place, _ := c.Get(placeKey).(string)
+	return place
 }
 
 // SetCaller says who makes the request.

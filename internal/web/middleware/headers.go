@@ -35,7 +35,7 @@ func Headers(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func referrerPolicy(path string) string {
-	if strings.HasPrefix(path, "/p/") {
+	if strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/set-password/") {
 		return "strict-origin"
 	}
 	return "same-origin"

@@ -1,15 +1,12 @@
 package middleware
 
 import (
-	"container/list"
 	"math"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 )
 
 // RateClass names how often a route may be used.
@@ -46,38 +43,24 @@ var DefaultLimits = map[RateClass]ClassLimit{
 	RateStaff:  {PerAddress: Limit{Burst: 1000, PerSecond: 100}, PerTarget: Limit{Burst: 300, PerSecond: 20}},
 }
 
-// maxBuckets bounds the memory of the limiter: the bucket not used for longest
-// is forgotten first.
-const maxBuckets = 20_000
-
-// RateLimiter counts requests in memory, with a bound on how many buckets it
-// keeps.
+// RateLimiter counts requests in memory. Each class has buckets of its own, by
+// address and by target, so the traffic of one class makes none of another
+// forgotten.
 type RateLimiter struct {
-	limits    map[RateClass]ClassLimit
 	addresses Addresses
 	now       func() time.Time
-
-	mu      sync.Mutex
-	buckets map[bucketKey]*list.Element
-	recent  *list.List
+	classes   map[RateClass]classBuckets
 }
 
-type bucketKey struct {
-	class RateClass
-	key   string
-}
-
-type bucket struct {
-	key     bucketKey
-	limiter *rate.Limiter
-}
+type classBuckets struct{ addresses, targets *buckets }
 
 // NewRateLimiter makes a limiter with the given limits and clock.
 func NewRateLimiter(limits map[RateClass]ClassLimit, addresses Addresses, now func() time.Time) *RateLimiter {
-	return &RateLimiter{
-		limits: limits, addresses: addresses, now: now,
-		buckets: map[bucketKey]*list.Element{}, recent: list.New(),
+	l := &RateLimiter{addresses: addresses, now: now, classes: map[RateClass]classBuckets{}}
+	for class, limit := range limits {
+		l.classes[class] = classBuckets{addresses: newBuckets(limit.PerAddress), targets: newBuckets(limit.PerTarget)}
 	}
+	return l
 }
 
 // Guard refuses with 429 and Retry-After what goes beyond the class's limits.
@@ -87,19 +70,21 @@ func NewRateLimiter(limits map[RateClass]ClassLimit, addresses Addresses, now fu
 // The bucket of the link itself holds for it too.
 func (l *RateLimiter) Guard(class RateClass) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		limit, limited := l.limits[class]
-		if !limited {
-			return next
-		}
+		counted, limited := l.classes[class]
 		return func(c echo.Context) error {
 			addr := l.addresses.Client(c.Request())
+			place := bucketAddress(addr)
+			c.Set(placeKey, place)
+			if !limited {
+				return next(c)
+			}
 			if !(class == RateLink && addr.IsLoopback()) {
-				if wait := l.take(bucketKey{class, "a:" + bucketAddress(addr)}, limit.PerAddress); wait > 0 {
+				if wait := counted.addresses.take(keyOf(place), l.now()); wait > 0 {
 					return TooMany(c, wait)
 				}
 			}
 			if target := targetOf(c); target != "" {
-				if wait := l.take(bucketKey{class, "t:" + target}, limit.PerTarget); wait > 0 {
+				if wait := counted.targets.take(keyOf(target), l.now()); wait > 0 {
 					return TooMany(c, wait)
 				}
 			}
@@ -123,29 +108,13 @@ func TooMany(c echo.Context, wait time.Duration) error {
 	return echo.NewHTTPError(http.StatusTooManyRequests)
 }
 
-// take uses one token and gives 0, or says how long until there is one.
-func (l *RateLimiter) take(key bucketKey, limit Limit) time.Duration {
-	if limit.Burst == 0 {
-		return 0
+// Counted gives how many addresses and targets of a class are kept count of.
+func (l *RateLimiter) Counted(class RateClass) [2]int {
+	counted, limited := l.classes[class]
+	if !limited {
+		return [2]int{}
 	}
-	now := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	element, known := l.buckets[key]
-	if known {
-		l.recent.MoveToFront(element)
-	} else {
-		if l.recent.Len() >= maxBuckets {
-			oldest := l.recent.Remove(l.recent.Back()).(*bucket)
-			delete(l.buckets, oldest.key)
-		}
-		element = l.recent.PushFront(&bucket{key, rate.NewLimiter(rate.Limit(limit.PerSecond), limit.Burst)})
-		l.buckets[key] = element
-	}
-	reservation := element.Value.(*bucket).limiter.ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
-		return wait
-	}
-	return 0
+	addresses, _ := counted.addresses.held()
+	targets, _ := counted.targets.held()
+	return [2]int{addresses, targets}
 }

@@ -61,3 +61,22 @@ func SetSessionCookie(c echo.Context, name access.CookieName, value string) {
 	}
 	c.SetCookie(cookie)
 }
+
+// CookieValue gives the value of a cookie, or "".
+func CookieValue(c echo.Context, name access.CookieName) string {
+	cookie, err := c.Request().Cookie(string(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+// SetMarkCookie makes the browser one that somebody signed in with. It opens
+// nothing and stays over sign-out.
+func SetMarkCookie(c echo.Context, name access.CookieName, value string) {
+	const day = 24 * 3600
+	c.SetCookie(&http.Cookie{
+		Name: string(name), Value: value, Path: "/", MaxAge: access.MarkDays * day,
+		HttpOnly: true, Secure: name.Secure(), SameSite: http.SameSiteLaxMode,
+	})
+}
