@@ -109,3 +109,52 @@ func TestAnUnknownGroupsEffectsAreRefused(t *testing.T) {
 	_, err = f.Result(nil, nil, []string{"g1", "nobody"})
 	require.ErrorContains(t, err, `no group "nobody"`)
 }
+
+// Turned to the axes of G, the random columns give the same fit, predictions and bands.
+func TestTurningTheRandomColumnsToTheAxesOfGChangesNothing(t *testing.T) {
+	frame := courses(0)
+	for _, day := range frame.Numbers["day"] {
+		frame.Numbers["wave"] = append(frame.Numbers["wave"], stats.Of(math.Sin(day.Value/20)))
+	}
+	f, err := FitRandom(RandomModel{Formula: "y ~ day + (1 + day + wave | id)", Method: REML, Level: 0.95}, frame)
+	require.NoError(t, err)
+	at := formula.Frame{Numbers: map[string][]stats.Number{"day": {stats.Of(30), stats.Of(170)}, "wave": {stats.Of(0.4), stats.Of(-0.9)}}}
+	say := func() (RandomResult, []BandPoint) {
+		r, err := f.Result(nil, nil, []string{"g3", "g7"})
+		require.NoError(t, err)
+		bands, err := f.Bands(at, "g3")
+		require.NoError(t, err)
+		return r, bands
+	}
+	want, wantBands := say()
+	theta := f.data.rotateTo(f.best.theta)
+	require.NotNil(t, f.data.rotation)
+	f.best, f.p, f.natural = f.data.point(theta, true), nil, nil
+	require.NoError(t, f.finish())
+	got, bands := say()
+	require.InEpsilon(t, want.LogLik, got.LogLik, 1e-12)
+	for i, fixed := range want.Fixed {
+		require.InEpsilon(t, fixed.SE, got.Fixed[i].SE, 1e-8)
+		require.InEpsilon(t, fixed.DF.Value, got.Fixed[i].DF.Value, 1e-5)
+		require.InEpsilon(t, fixed.DFKR.Value, got.Fixed[i].DFKR.Value, 1e-5)
+	}
+	for i, row := range want.Random.Covariance {
+		require.InDeltaSlice(t, row, got.Random.Covariance[i], 1e-6)
+	}
+	for i, p := range want.Predictions {
+		for name := range p.Effects {
+			require.InDelta(t, p.Effects[name], got.Predictions[i].Effects[name], 1e-7, name)
+			require.InDelta(t, p.CondSD[name], got.Predictions[i].CondSD[name], 1e-7, name)
+			require.InDelta(t, p.PredictionSE[name], got.Predictions[i].PredictionSE[name], 1e-7, name)
+		}
+	}
+	for i, row := range want.Fitted {
+		require.InDelta(t, row.Fitted, got.Fitted[i].Fitted, 1e-7)
+	}
+	for i, b := range wantBands {
+		for _, both := range [][2]Band{{b.NewSubject, bands[i].NewSubject}, {b.NewObservation, bands[i].NewObservation}, {*b.Subject, *bands[i].Subject}} {
+			require.InDelta(t, both[0].Estimate, both[1].Estimate, 1e-7)
+			require.InDelta(t, both[0].SE.Value, both[1].SE.Value, 1e-7)
+		}
+	}
+}
