@@ -21,6 +21,7 @@ import (
 
 	"afterglow/internal/fault"
 	"afterglow/internal/intake"
+	"afterglow/internal/registry"
 	"afterglow/internal/testkit/registrytest"
 	"afterglow/internal/testkit/warehousetest"
 	"afterglow/internal/warehouse/engine"
@@ -303,6 +304,11 @@ func TestSR11_TheServersPagesAreNotAnsweredFromTheRest(t *testing.T) {
 	ask := s.researchService().Ask
 	_, err = ask(ctx, "retained-benefit", "btheb", nil)
 	require.True(t, fault.Is(err, fault.KindUnavailable), "nothing was compared yet: %v", err)
+	require.NoError(t, s.keeper.start(ctx))
+	require.NoError(t, s.keeper.ping(ctx), "ClickHouse answers")
+	require.Error(t, s.sources().Warehouse(ctx), "and is not ready all the same")
+	_, err = ask(ctx, "retained-benefit", "btheb", nil)
+	require.ErrorContains(t, err, "ask again in a minute")
 
 	running.Go(func() { _ = s.keeper.run(ctx) })
 	trusted := func() bool { return s.keeper.check(ctx) == nil }
@@ -351,4 +357,19 @@ func TestSR11_ACommandBesideAServerAsksIt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(f.trustFile(), []byte("{"), 0o600))
 	refused()
+}
+
+// A damaged row that shipping or a comparison meets between two examinations turns
+// readiness red at once.
+func TestADamagedRowThatIsMetLaterIsRed(t *testing.T) {
+	library, err := engine.FindLibrary("", "../..")
+	require.NoError(t, err)
+	s, err := openServer(t.Context(), &cli{Data: imported(t), settings: settings{Listen: "127.0.0.1:0", Library: library}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.close()) })
+	s.examiner.examine(t.Context())
+	require.NoError(t, s.examiner.check(t.Context()))
+	require.NoError(t, s.store.SetDamage(t.Context(), []registry.Damage{{Kind: "journal", Sequence: 3}}))
+	require.ErrorContains(t, s.examiner.check(t.Context()), "journal row 3")
+	require.Contains(t, s.sources().Red(t.Context()), "registry")
 }

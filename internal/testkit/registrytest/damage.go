@@ -16,6 +16,7 @@ func SpoilRoot(t testing.TB, path, table string) {
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	var root, size int64
+	// house:sql a test looks for the page that it breaks
 	require.NoError(t, db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = ?", table).Scan(&root))
 	require.NoError(t, db.QueryRow("PRAGMA page_size").Scan(&size))
 	require.NoError(t, db.Close())

@@ -170,6 +170,7 @@ func Parts(t testing.TB, c warehouse.Config, table string) []string {
 	t.Helper()
 	conn := Direct(t, c)
 	require.NoError(t, conn.Exec(t.Context(), "SYSTEM STOP MERGES"))
+	// house:sql a test looks for the files that it breaks
 	rows, err := conn.Query(t.Context(), "SELECT path FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active ORDER BY min_block_number",
 		clickhouse.Named("table", table))
 	require.NoError(t, err)
