@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/web/gallery"
+	"afterglow/internal/web/gallery/chromium"
 )
 
 // looks are the windows in which a page is looked at.
@@ -23,15 +23,6 @@ func scheme(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-	require.NoError(t, err)
-}
-
-// textSize sets the size of text as a reader does in the browser's settings.
-func textSize(t *testing.T, ctx context.Context, px int64) {
-	t.Helper()
-	_, err := chromedp.Call(ctx, page.Enable, page.EnableParams{})
-	require.NoError(t, err)
-	_, err = chromedp.Call(ctx, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: px, Fixed: px * 13 / 16}})
 	require.NoError(t, err)
 }
 
@@ -133,13 +124,14 @@ const overlaps = `(() => {
 func TestTextOfTwiceTheSizeDoesNotOverlap(t *testing.T) {
 	t.Parallel()
 	server, states := serveGallery(t)
-	ctx := tab(t)
-	textSize(t, ctx, 32)
+	ctx, end, err := chromium.StartWithText(context.Background(), 2*chromium.UsualText)
+	require.NoError(t, err)
+	t.Cleanup(end)
 	for _, state := range states {
 		do(t, ctx, chromedp.Navigate(server.URL+state.Path()))
-		require.Equal(t, "32px", eval[string](t, ctx, "getComputedStyle(document.documentElement).fontSize"))
 		for _, width := range looks {
 			do(t, ctx, chromedp.EmulateViewport(width, 900))
+			require.Equal(t, "32px", eval[string](t, ctx, "getComputedStyle(document.documentElement).fontSize"))
 			assert.Empty(t, eval[[]string](t, ctx, overlaps), "%s at %d px", state.Name, width)
 		}
 	}

@@ -23,14 +23,12 @@ import (
 var widths = []int64{390, 768, 1440}
 
 // view is one way of looking at a page: its name in the file, the colour scheme, and
-// the size of its text in px where the reader's browser enlarges it.
+// the browser, one whose text is as it was or of twice the size.
 type view struct {
 	name   string
 	scheme string
-	text   int64
+	tab    context.Context
 }
-
-var views = []view{{"light", "light", 16}, {"dark", "dark", 16}, {"text200", "light", 32}}
 
 const height = 900
 
@@ -75,11 +73,16 @@ func shoot(ctx context.Context, folder string, only []string) error {
 		return err
 	}
 	defer cancel()
+	large, cancelLarge, err := chromium.StartWithText(ctx, 2*chromium.UsualText)
+	if err != nil {
+		return err
+	}
+	defer cancelLarge()
 	for _, state := range states {
 		if !wanted(state.Name, only) {
 			continue
 		}
-		if err := shootState(tab, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
+		if err := shootState(tab, large, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
 			return fmt.Errorf("render %s: %w", state.Name, err)
 		}
 		if state.Name == coverState {
@@ -127,19 +130,16 @@ func wanted(name string, only []string) bool {
 	return len(only) == 0
 }
 
-func shootState(tab context.Context, url, base string) error {
-	for _, v := range views {
-		if err := enlarge(tab, v.text); err != nil {
-			return err
-		}
+func shootState(tab, large context.Context, url, base string) error {
+	for _, v := range []view{{"light", "light", tab}, {"dark", "dark", tab}, {"text200", "light", large}} {
 		for _, width := range widths {
-			if err := prepare(tab, v.scheme, width, height); err != nil {
+			if err := prepare(v.tab, v.scheme, width, height); err != nil {
 				return err
 			}
-			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+			if err := chromedp.Do(v.tab, chromedp.Navigate(url)); err != nil {
 				return err
 			}
-			picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			picture, err := chromedp.Run(v.tab, chromedp.FullScreenshot(100))
 			if err != nil {
 				return err
 			}
@@ -151,20 +151,8 @@ func shootState(tab context.Context, url, base string) error {
 	return shootPrint(tab, url, base)
 }
 
-// enlarge sets the size of text as a reader does in the browser's settings.
-func enlarge(tab context.Context, size int64) error {
-	if _, err := chromedp.Call(tab, page.Enable, page.EnableParams{}); err != nil {
-		return err
-	}
-	_, err := chromedp.Call(tab, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size * 13 / 16}})
-	return err
-}
-
 // shootPrint prints the page on A4 from a dark screen: paper is light all the same.
 func shootPrint(tab context.Context, url, base string) error {
-	if err := enlarge(tab, 16); err != nil {
-		return err
-	}
 	if err := prepare(tab, "dark", widths[2], height); err != nil {
 		return err
 	}
