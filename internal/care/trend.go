@@ -30,7 +30,10 @@ type ScaleTrend struct {
 	// Baseline is the score that changes count from; nil without a scored answer
 	// before treatment.
 	Baseline *float64
-	Points   []TrendPoint
+	// Benefit is what was gained since the baseline and what is left of it; nil where
+	// nothing was gained reliably.
+	Benefit *Benefit
+	Points  []TrendPoint
 }
 
 // ScoreBand is a named stretch of a scale, from From up to the next band.

@@ -13,6 +13,31 @@ type Scored struct {
 	Score float64
 }
 
+// visitScore is a score with the occasion that it was given at.
+type visitScore struct {
+	visit string
+	Scored
+}
+
+// benefitOf is BenefitOf of a course's answers: what comes after the baseline
+// counts. It is nil without a baseline.
+func benefitOf(d *instrument.Definition, given []visitScore) *care.Benefit {
+	var baseline *float64
+	var after []Scored
+	for _, g := range given {
+		switch {
+		case g.visit == care.BaselineVisit:
+			baseline, after = &g.Score, nil
+		case baseline != nil:
+			after = append(after, g.Scored)
+		}
+	}
+	if baseline == nil {
+		return nil
+	}
+	return BenefitOf(d, *baseline, after)
+}
+
 // BenefitOf tells what was gained since the baseline and whether it is there
 // still. The scores come in the order in which they were given, without the
 // baseline and without answers that have no score. It is nil where nothing was
@@ -20,9 +45,9 @@ type Scored struct {
 //
 // The best is what two adjoining answers confirm, the worse of the two: the best
 // of many single answers is mostly luck, and whoever is measured against it seems
-// to lose something even when nothing changes. One answer alone counts only where
-// it is better than both the baseline and the answer after it by twice the
-// reliable change, which retest error does not explain.
+// to lose something even when nothing changes. Where no such best shows a loss, one
+// answer alone does if it is better than both the baseline and the answer after it
+// by twice the reliable change, which retest error does not explain.
 //
 // Losing asks for a reliable change from the best; once more than a few answers
 // have come, for a sixth more than that, since the best of many pairs is still
@@ -34,8 +59,41 @@ type Scored struct {
 // published threshold of a reliable change (Jacobson and Truax 1991).
 func BenefitOf(d *instrument.Definition, baseline float64, scores []Scored) *care.Benefit {
 	m := measure{d}
-	best, ok := m.best(baseline, scores)
-	if !ok || !m.reliablyBetter(baseline, best.Score, 1) {
+	b := m.benefit(baseline, scores, m.bestOf(scores, func(i int) (Scored, bool) {
+		if m.gain(scores[i-1].Score, scores[i].Score) > 0 {
+			return scores[i-1], true
+		}
+		return scores[i], true
+	}))
+	if b.IsGoing() {
+		return b
+	}
+	alone := m.benefit(baseline, scores, m.bestOf(scores, func(i int) (Scored, bool) {
+		s := scores[i-1]
+		return s, m.reliablyBetter(baseline, s.Score, aloneTimes) && m.reliablyBetter(scores[i].Score, s.Score, aloneTimes)
+	}))
+	if alone.IsGoing() {
+		return alone
+	}
+	return b
+}
+
+// bestOf is the best of what each two adjoining answers, the second at i, give; of
+// equals the first, and nil where they give nothing.
+func (m measure) bestOf(scores []Scored, of func(i int) (Scored, bool)) *Scored {
+	var best *Scored
+	for i := 1; i < len(scores); i++ {
+		if s, ok := of(i); ok && (best == nil || m.gain(best.Score, s.Score) > 0) {
+			best = &s
+		}
+	}
+	return best
+}
+
+// benefit is what was gained to a best and is left of it; nil where that is not
+// reliable.
+func (m measure) benefit(baseline float64, scores []Scored, best *Scored) *care.Benefit {
+	if best == nil || !m.reliablyBetter(baseline, best.Score, 1) {
 		return nil
 	}
 	b := &care.Benefit{State: care.BenefitKept, Best: best.Score, BestDay: best.Day,
@@ -74,28 +132,6 @@ const (
 
 // measure reads scores by an instrument's direction and threshold.
 type measure struct{ *instrument.Definition }
-
-// best is the best of what counts as one; of equals the first. False where
-// nothing counts.
-func (m measure) best(baseline float64, scores []Scored) (best Scored, ok bool) {
-	consider := func(s Scored) {
-		if !ok || m.gain(best.Score, s.Score) > 0 {
-			best, ok = s, true
-		}
-	}
-	for i := 1; i < len(scores); i++ {
-		before, after := scores[i-1], scores[i]
-		switch {
-		case m.reliablyBetter(baseline, before.Score, aloneTimes) && m.reliablyBetter(after.Score, before.Score, aloneTimes):
-			consider(before)
-		case m.gain(before.Score, after.Score) > 0:
-			consider(before)
-		default:
-			consider(after)
-		}
-	}
-	return best, ok
-}
 
 // gain is how many points better the second score is.
 func (m measure) gain(from, to float64) float64 {

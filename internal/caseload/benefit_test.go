@@ -57,6 +57,7 @@ func TestABenefitThatWasHadAndLost(t *testing.T) {
 		{"a slow return", "phq-9", 22, []float64{9, 11, 14, 16, 18}, care.BenefitLosing, 11, 4, 35},
 		{"a large gain and fall need no second answer", "phq-9", 24, []float64{0, 13}, care.BenefitLosing, 0, 11, 14},
 		{"and stay lost", "phq-9", 20, []float64{4, 18, 18, 17}, care.BenefitLost, 4, 3, 14},
+		{"two answers confirm it before one does", "phq-9", 24, []float64{2, 1, 13}, care.BenefitLosing, 2, 11, 21},
 		{"one good answer between others is luck", "phq-9", 20, []float64{18, 10, 18, 19}, none, 0, 0, 0},
 		{"after many answers a point more is asked for", "phq-9", 24, []float64{4, 4, 5, 5, 5, 10}, care.BenefitKept, 4, 14, 0},
 		{"and then it is lost as well", "phq-9", 24, []float64{4, 4, 5, 5, 5, 11, 11}, care.BenefitLost, 4, 13, 42},

@@ -94,7 +94,7 @@ func place(instrument string) int {
 
 func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 	line := Line{
-		Patient: row.Patient, Course: row.Course, Simulated: row.Simulated, OpenAlerts: row.OpenAlerts,
+		Patient: row.Patient, Course: row.Course, Simulated: row.Simulated, OpenAlerts: row.OpenAlerts, TakenAlerts: row.TakenAlerts, TakenBy: row.TakenBy,
 		Plan: Plan{Title: row.ProtocolTitle, Protocol: row.Protocol, Given: row.SessionsDone, Boosters: row.Boosters, Planned: row.SessionsPlanned},
 	}
 	if row.LastAnsweredAt != nil {
@@ -107,22 +107,8 @@ func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 		}
 	}
 	for _, score := range row.Scores {
-		d, err := s.Instruments.Latest(score.Instrument)
-		if err != nil {
+		if err := s.addScore(&line, row, score); err != nil {
 			return Line{}, err
-		}
-		if score.Last == nil {
-			continue
-		}
-		reading, err := newReading(d, *score.Last, score.Baseline, score.LastVisit == care.BaselineVisit)
-		if err != nil {
-			return Line{}, err
-		}
-		if line.Last == nil {
-			line.Last = &reading
-		}
-		if reading.isWorse() {
-			line.Worse = append(line.Worse, reading.Short)
 		}
 	}
 	if row.Due != nil {
@@ -131,6 +117,54 @@ func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 		})
 	}
 	return line, nil
+}
+
+// addScore adds how one scale of a course stands.
+func (s *Service) addScore(line *Line, row registry.CaseloadRow, score registry.CourseScore) error {
+	if score.Last == nil {
+		return nil
+	}
+	d, err := s.Instruments.Latest(score.Instrument)
+	if err != nil {
+		return err
+	}
+	reading, err := newReading(d, *score.Last, score.Baseline, score.LastVisit == care.BaselineVisit)
+	if err != nil {
+		return err
+	}
+	reading.At = score.Series[len(score.Series)-1].At
+	var given []visitScore
+	for _, a := range score.Series {
+		given = append(given, visitScore{a.Visit, Scored{Day: s.dayOfCourse(row.StartedOn, a.At), Score: a.Score}})
+	}
+	reading.Benefit = benefitOf(d, given)
+	line.add(reading, given)
+	return nil
+}
+
+// add notes a scale's newest reading; the first scale's is the line's.
+func (l *Line) add(r Reading, given []visitScore) {
+	if l.Last == nil {
+		l.Last = &r
+		for _, g := range given {
+			l.Series = append(l.Series, g.Score)
+		}
+	}
+	if r.isWorse() {
+		l.Worse = append(l.Worse, r.Short)
+	}
+	if r.Benefit.IsGoing() {
+		l.Going = append(l.Going, Going{Short: r.Short, Benefit: *r.Benefit})
+	}
+}
+
+// dayOfCourse is 0 where a course's start or the moment is not known.
+func (s *Service) dayOfCourse(startedOn string, at time.Time) int {
+	started, err := care.ParseDate(startedOn)
+	if err != nil || at.IsZero() {
+		return 0
+	}
+	return s.day(at).DaysSince(started)
 }
 
 // newReading compares a score with the baseline; the baseline itself has nothing

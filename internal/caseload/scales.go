@@ -62,15 +62,18 @@ func (s *Service) addScales(ctx context.Context, stored registry.CourseRecord, r
 		if err != nil {
 			return err
 		}
+		var given []visitScore
+		for _, p := range scale.Points {
+			if p.Score != nil {
+				given = append(given, visitScore{p.Visit, Scored{Day: p.Day, Score: *p.Score}})
+			}
+		}
+		scale.Benefit = benefitOf(d, given)
 		r.Trend.Scales = append(r.Trend.Scales, scale)
 		r.Scales = append(r.Scales, readings)
 		if n := readings.Newest; n != nil {
-			if r.Line.Last == nil {
-				r.Line.Last = n
-			}
-			if n.isWorse() {
-				r.Line.Worse = append(r.Line.Worse, n.Short)
-			}
+			n.Benefit = scale.Benefit
+			r.Line.add(*n, given)
 		}
 	}
 	return nil
@@ -167,7 +170,7 @@ func compare(d *instrument.Definition, scale care.ScaleTrend) (ScaleReadings, er
 		if err != nil {
 			return ScaleReadings{}, fmt.Errorf("compare day %d: %w", p.Day, err)
 		}
-		reading.Day = p.Day
+		reading.Day, reading.At = p.Day, p.AnsweredAt
 		readings.Changes[i], readings.Newest = reading.Change, &reading
 	}
 	return readings, nil
