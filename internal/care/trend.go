@@ -7,7 +7,9 @@ import "time"
 type Trend struct {
 	// LastDay is where the time that is shown ends: today, or, in a course that has
 	// been quiet for long, the last day that holds anything.
-	LastDay  int
+	LastDay int
+	// Today is today's day; nil where the time that is shown ends before it.
+	Today    *int
 	Sessions []Session
 	Scales   []ScaleTrend
 }
@@ -57,6 +59,8 @@ const (
 // TrendPoint is one occasion of a trend. Score is nil unless the state is
 // PointScored. ClosesAt is set while the occasion is open, where it closes.
 type TrendPoint struct {
+	// Occasion is what was asked, by its number in the record.
+	Occasion   int64
 	Day        int
 	Visit      string
 	State      PointState

@@ -33,6 +33,13 @@ func New(c Config) (*Service, error) {
 	return &Service{c}, nil
 }
 
+// Choice narrows the list; the zero value takes every course.
+type Choice struct {
+	// CodePrefix takes only patients whose pseudonym begins so, Protocol only courses
+	// that follow the protocol.
+	CodePrefix, Protocol string
+}
+
 // Line is one course of the caseload. Patient is a pseudonym; nothing here says
 // who it is. LastContact is the newest answer or session, zero when there was
 // none.
@@ -150,6 +157,8 @@ type Record struct {
 	NextSession *time.Time
 	// Ended is when the course ended, its last contact; nil while it is in care.
 	Ended *time.Time
+	// Safety are the answers to the questions that safety rules watch.
+	Safety []SafetyHistory
 	// Others are the patient's other courses.
 	Others []int64
 }

@@ -139,9 +139,9 @@ func TestACourseEndsWhenNothingIsLeftToDo(t *testing.T) {
 			c := setup(t, time.UTC, tt.subject)
 			c.only(t) // its last answer is a few days old
 			c.clock.Advance(60 * 24 * time.Hour)
-			lines, n, err := c.List(t.Context())
+			lines, n, err := c.List(t.Context(), caseload.Choice{})
 			require.NoError(t, err)
-			ended, err := c.Ended(t.Context(), 0, 10)
+			ended, err := c.Ended(t.Context(), caseload.Choice{}, 0, 10)
 			require.NoError(t, err)
 			require.Len(t, ended, n)
 			require.Equal(t, 1, len(lines)+n)
@@ -178,7 +178,7 @@ func TestACourseWithAnAlertHasNotEnded(t *testing.T) {
 	require.NoError(t, c.store.Write(t.Context(), actor, func(tx *registry.Tx) error {
 		return tx.AddStep(alerts[0].ID, registry.StepClosed, "screened")
 	}))
-	ended, err := c.Ended(t.Context(), 0, 10)
+	ended, err := c.Ended(t.Context(), caseload.Choice{}, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, ended, 1)
 	require.False(t, ended[0].IsTakenOn())
@@ -226,7 +226,7 @@ func TestEndedCoursesComeLatestFirstAndByThePage(t *testing.T) {
 	c.clock.Advance(60 * 24 * time.Hour)
 	var contacts []time.Time
 	for from := range 3 {
-		page, err := c.Ended(t.Context(), from, 1)
+		page, err := c.Ended(t.Context(), caseload.Choice{}, from, 1)
 		require.NoError(t, err)
 		require.Len(t, page, 1)
 		contacts = append(contacts, page[0].LastContact)

@@ -19,10 +19,13 @@ const linesAtOnce = 1000
 
 // Lines lists every course in care, in the registry's order: those first that
 // need a person. Courses that have ended are not among them.
-func (s *Service) Lines(ctx context.Context) ([]Line, error) {
+func (s *Service) Lines(ctx context.Context) ([]Line, error) { return s.inCare(ctx, Choice{}) }
+
+func (s *Service) inCare(ctx context.Context, of Choice) ([]Line, error) {
 	lines := []Line{}
 	for {
-		more, err := s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingInCare, Limit: linesAtOnce, Offset: len(lines)})
+		more, err := s.read(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol,
+			Standing: registry.StandingInCare, Limit: linesAtOnce, Offset: len(lines)})
 		if err != nil {
 			return nil, err
 		}
@@ -33,13 +36,13 @@ func (s *Service) Lines(ctx context.Context) ([]Line, error) {
 	}
 }
 
-// List gives the courses in care and how many others have ended. Both come from
-// one look at every course: what is not in care has ended.
-func (s *Service) List(ctx context.Context) (inCare []Line, ended int, err error) {
-	if inCare, err = s.Lines(ctx); err != nil {
+// List gives the courses in care of a choice and how many others of it have ended.
+// Both come from one look at every course: what is not in care has ended.
+func (s *Service) List(ctx context.Context, of Choice) (inCare []Line, ended int, err error) {
+	if inCare, err = s.inCare(ctx, of); err != nil {
 		return nil, 0, err
 	}
-	all, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{})
+	all, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -48,8 +51,24 @@ func (s *Service) List(ctx context.Context) (inCare []Line, ended int, err error
 
 // Ended lists some of the courses that have ended, the one with the latest contact
 // first: there are more of them every year, so they are read by the page.
-func (s *Service) Ended(ctx context.Context, from, n int) ([]Line, error) {
-	return s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingEnded, Limit: n, Offset: from})
+func (s *Service) Ended(ctx context.Context, of Choice, from, n int) ([]Line, error) {
+	return s.read(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol, Standing: registry.StandingEnded, Limit: n, Offset: from})
+}
+
+// Protocols are the titles of the clinic's protocols by their id, the newest
+// version's.
+func (s *Service) Protocols(ctx context.Context) (map[string]string, error) {
+	list, err := s.Store.Protocols(ctx)
+	if err != nil {
+		return nil, err
+	}
+	titles, version := map[string]string{}, map[string]int{}
+	for _, p := range list {
+		if p.Version >= version[p.ID] {
+			titles[p.ID], version[p.ID] = p.Title, p.Version
+		}
+	}
+	return titles, nil
 }
 
 // quietSince is the moment before which a course's last contact lies when it has

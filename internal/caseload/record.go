@@ -15,11 +15,10 @@ import (
 // the audit event that the viewer looked at it (SR-76); without that event there
 // is no record. A fault.NotFound when the patient has no such course in care.
 func (s *Service) Record(ctx context.Context, viewer registry.Actor, patient care.Pseudonym, course int64) (Record, error) {
-	courses, err := s.Store.Courses(ctx, patient)
+	courses, err := s.careCourses(ctx, patient)
 	if err != nil {
 		return Record{}, err
 	}
-	courses = slices.DeleteFunc(courses, func(c registry.Course) bool { return c.Study != "" && c.Protocol.ID == "" })
 	if course == 0 && len(courses) > 0 {
 		course = courses[len(courses)-1].ID
 	}
@@ -85,6 +84,9 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 	}
 	if r.Today-r.Trend.LastDay <= quietDays {
 		r.Trend.LastDay = max(r.Trend.LastDay, r.Today)
+		if r.Started != nil {
+			r.Trend.Today = &r.Today
+		}
 	}
 	return r, nil
 }

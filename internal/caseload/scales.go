@@ -32,6 +32,9 @@ func (s *Service) addScales(ctx context.Context, stored registry.CourseRecord, r
 		if err != nil {
 			return err
 		}
+		if err := s.addSafety(stored, r, d, asked, answers); err != nil {
+			return err
+		}
 		scale := newScale(d)
 		for _, o := range asked {
 			answer, answered := answers[o.ID]
@@ -96,7 +99,7 @@ func newScale(d *instrument.Definition) care.ScaleTrend {
 
 // point is an occasion as the trend shows it; false while its time has not come.
 func (s *Service) point(ctx context.Context, o registry.Occasion, answer registry.CourseResponse, answered bool) (care.TrendPoint, bool, error) {
-	p := care.TrendPoint{Visit: o.Visit}
+	p := care.TrendPoint{Occasion: o.ID, Visit: o.Visit}
 	now := s.Store.Now()
 	switch {
 	case answered:

@@ -86,7 +86,10 @@ func (s *Server) register(g guards) error {
 		if r.Rate != middleware.RateUnlimited {
 			chain = append(chain, g.bodies.Guard, g.capacity.Guard)
 		}
-		if !r.Permission.Grants(access.RoleAnonymous) || r.Identify {
+		switch {
+		case r.Unattended:
+			chain = append(chain, g.sessions.IdentifyUnattended)
+		case !r.Permission.Grants(access.RoleAnonymous) || r.Identify:
 			chain = append(chain, g.sessions.Identify)
 		}
 		chain = append(chain, g.rate.Guard(r.Rate), middleware.Require(r.Permission))

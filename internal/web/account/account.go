@@ -116,12 +116,15 @@ func (p Pages) setup(c echo.Context, status int, shown SetupPage) error {
 	return p.Renderer.HTML(c, status, "account/setup", &shown)
 }
 
-// ShowHome leads to what the caller's role can do; without a session, to
-// sign-in.
+// ShowHome leads to what the caller's role can do, a clinician to the patients;
+// without a session, to sign-in.
 func (p Pages) ShowHome(c echo.Context) error {
 	caller := middleware.Caller(c)
 	if caller.Role == access.RoleAnonymous {
 		return page.Redirect(c, "/sign-in")
+	}
+	if caller.Role == access.RoleClinician {
+		return page.Redirect(c, "/patients") // the day starts with the list of patients
 	}
 	return p.Renderer.HTML(c, http.StatusOK, "account/home", Home(caller.Role, p.Navigation))
 }
