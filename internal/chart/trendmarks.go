@@ -43,15 +43,15 @@ func backgrounds(theme theme, t scaled, s care.ScaleTrend) []any {
 // either side and, once there is a benefit, the level from which it is going.
 func thresholds(theme theme, s care.ScaleTrend) []any {
 	var lines []any
-	add := func(at float64, words, colour string, dash []int) {
+	add := func(at float64, words, side, colour string, dash []int) {
 		if at < s.Minimum || at > s.Maximum {
 			return
 		}
 		lines = append(lines, map[string]any{"yAxis": tidy(at), "lineStyle": map[string]any{"color": colour, "width": 1, "type": dash},
-			"label": map[string]any{"show": true, "formatter": words, "position": "insideStartTop", "fontSize": 10, "color": colour, "distance": 1}})
+			"label": map[string]any{"show": true, "formatter": words, "position": side, "fontSize": 10, "color": colour, "distance": 1}})
 	}
 	if b := s.Benefit; b != nil && b.ReturnLine != nil {
-		add(*b.ReturnLine, "benefit going from here", theme.groups[1], []int{6, 3})
+		add(*b.ReturnLine, "benefit going from here", "insideEndTop", theme.groups[1], []int{6, 3})
 	}
 	if s.Baseline == nil || s.ReliableChange == nil {
 		return lines
@@ -61,8 +61,8 @@ func thresholds(theme theme, s care.ScaleTrend) []any {
 	if !s.LowerIsBetter {
 		better, worse = high, low
 	}
-	add(better, "reliably better than baseline", theme.groups[0], []int{4, 4})
-	add(worse, "reliably worse than baseline", theme.groups[0], []int{4, 4})
+	add(better, "reliably better than baseline", "insideMiddleTop", theme.groups[0], []int{4, 4})
+	add(worse, "reliably worse than baseline", "insideMiddleTop", theme.groups[0], []int{4, 4})
 	return lines
 }
 
@@ -94,8 +94,11 @@ func answers(theme theme, t scaled, s care.ScaleTrend) any {
 			words = append(words, CorrectionSign)
 		}
 		if len(words) > 0 {
-			d["label"] = map[string]any{"show": true, "formatter": strings.Join(words, " "), "position": labelSide(s, p), "distance": 4,
+			d["label"] = map[string]any{"show": true, "formatter": strings.Join(words, " "), "position": labelSide(s, p, i == best), "distance": 4,
 				"fontSize": 12, "fontWeight": "bold", "lineHeight": 14, "color": theme.ink}
+			if 20*(t.lastShown()-p.Day) < t.lastShown() { // the names of the bands begin there
+				d["label"].(map[string]any)["align"] = "right"
+			}
 		}
 		data = append(data, d)
 	}
@@ -105,9 +108,14 @@ func answers(theme theme, t scaled, s care.ScaleTrend) any {
 	}
 }
 
-// labelSide keeps a label inside the panel: below what lies near the top.
-func labelSide(s care.ScaleTrend, p care.TrendPoint) string {
-	if p.Score != nil && *p.Score > s.Minimum+0.75*(s.Maximum-s.Minimum) {
+// labelSide keeps a label inside the panel, and that of the best away from the line
+// of its return.
+func labelSide(s care.ScaleTrend, p care.TrendPoint, best bool) string {
+	if p.Score == nil {
+		return "top"
+	}
+	height := (*p.Score - s.Minimum) / (s.Maximum - s.Minimum)
+	if height > 0.75 || best && s.LowerIsBetter && height > 0.3 {
 		return "bottom"
 	}
 	return "top"

@@ -135,8 +135,11 @@ func totalWords(f caseload.Form) string {
 // course, the newest first.
 type SafetyPanel struct {
 	Name, Question string
-	Answers        []SafetyLine
+	// Answers are the newest few, Earlier those before them.
+	Answers, Earlier []SafetyLine
 }
+
+const newestAnswers = 3
 
 // SafetyLine is one answer to such a question; Flag is the level that it raises, or "".
 type SafetyLine struct{ When, Answer, Path, Flag string }
@@ -149,7 +152,11 @@ func safetyPanel(h caseload.SafetyHistory, patient string) SafetyPanel {
 		if a.Flag != nil && a.Value != nil {
 			line.Flag = levelWord(a.Flag.Level)
 		}
-		panel.Answers = append(panel.Answers, line)
+		if len(panel.Answers) < newestAnswers {
+			panel.Answers = append(panel.Answers, line)
+		} else {
+			panel.Earlier = append(panel.Earlier, line)
+		}
 	}
 	return panel
 }

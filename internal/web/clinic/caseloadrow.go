@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"afterglow/internal/care"
 	"afterglow/internal/caseload"
@@ -48,24 +49,29 @@ func caseloadRow(l caseload.Line, q CaseloadQuery, names map[string]string, seen
 	}
 	if row.Course == "" {
 		row.Course = "No protocol"
+	} else {
+		row.Session = givenWords(l.Plan) // the title says the route
 	}
 	if r := l.Last; r != nil {
 		row.Score, row.Band = r.Short+" "+chart.ScoreWords(r.Score), r.Band
 		if !r.At.IsZero() {
 			old := daysBetween(r.At, seen.Now, seen.Zone)
 			row.Stale = old > staleAfterDays && q.Show != showEnded
-			row.ScoreDay = dayWords(r.At, seen.Now, seen.Zone)
+			row.ScoreDay = shortDay(r.At, seen)
 			if row.Stale {
-				row.ScoreDay = fmt.Sprintf("%d days old", old)
+				row.ScoreDay = fmt.Sprintf("%d\u00a0d old", old)
 			}
 		}
 		row.Arrow, row.Change, row.Going = sinceBaseline(l, *r)
 	}
 	if n := l.Next; n != nil {
-		row.Due, row.DueDetail = nextWords(*n, seen), n.Short
+		row.Due = nextWords(*n, seen)
+		if l.Last == nil || l.Last.Short != n.Short {
+			row.DueDetail = n.Short
+		}
 	}
 	if !l.LastContact.IsZero() {
-		row.Contact = dayWords(l.LastContact, seen.Now, seen.Zone)
+		row.Contact = shortDay(l.LastContact, seen)
 	}
 	return row
 }
@@ -98,12 +104,12 @@ func goingOr(going string, b care.Benefit) string {
 	return string(b.State)
 }
 
-// leftWords are "11 of 24 left, 46 %".
+// leftWords are "46 % left".
 func leftWords(b care.Benefit) string {
 	if b.Left <= 0 {
-		return "nothing of " + chart.ScoreWords(b.Gained) + " left"
+		return "nothing left"
 	}
-	return fmt.Sprintf("%s of %s left, %.0f\u00a0%%", chart.ScoreWords(b.Left), chart.ScoreWords(b.Gained), b.ShareLeft())
+	return fmt.Sprintf("%.0f\u00a0%% left", b.ShareLeft())
 }
 
 const sparkWidth, sparkHeight = 64, 16
@@ -126,6 +132,12 @@ func spark(scores []float64) string {
 	return strings.Join(points, " ")
 }
 
+// shortDay is dayWords where a column has little room.
+func shortDay(at time.Time, seen Seen) string {
+	words := strings.Replace(dayWords(at, seen.Now, seen.Zone), " days ago", " d ago", 1)
+	return strings.ReplaceAll(words, " ", "\u00a0")
+}
+
 // nextWords say when an answer is due in the words of a diary.
 func nextWords(n caseload.Next, seen Seen) string {
 	if n.On.IsZero() {
@@ -134,7 +146,7 @@ func nextWords(n caseload.Next, seen Seen) string {
 	switch n.State {
 	case caseload.NextLate:
 		late := daysBetween(n.On, seen.Now, seen.Zone)
-		return fmt.Sprintf("late by %d %s", late, plural(late == 1, "day", "days"))
+		return fmt.Sprintf("%d %s late", late, plural(late == 1, "day", "days"))
 	case caseload.NextDue:
 		if day := dayWords(n.On, seen.Now, seen.Zone); day != "today" {
 			return "open, " + day

@@ -202,7 +202,7 @@ func TestABenefitThatIsGoingIsSaidEverywhere(t *testing.T) {
 		l.Last, l.Going, l.Series = r, []caseload.Going{{Short: "PHQ-9", Benefit: lost}}, []float64{24, 0, 0, 13, 13}
 	})
 	row := clinic.NewCaseloadPage(clinic.Courses{InCare: []caseload.Line{l}}, clinic.CaseloadQuery{Show: "losing"}, seen).Rows[0]
-	require.Equal(t, []string{"lost", "", "11 of 24 left, 46\u00a0%"}, []string{row.Going, row.Arrow, row.Change}, "not 'better by 11, reliable'")
+	require.Equal(t, []string{"lost", "", "46\u00a0% left"}, []string{row.Going, row.Arrow, row.Change}, "not 'better by 11, reliable'")
 	require.Equal(t, "0,0 16,16 32,16 48,7.3 64,7.3", row.Spark)
 
 	other := l
@@ -224,9 +224,9 @@ func TestABenefitThatIsGoingIsSaidEverywhere(t *testing.T) {
 		benefit care.Benefit
 		words   string
 	}{
-		{care.Benefit{State: care.BenefitKept, Best: 3, BestDay: 20, Gained: 12, Left: 12}, "Best 3 on day 20; the benefit of 12 points is there."},
+		{care.Benefit{State: care.BenefitKept, Best: 3, BestDay: 20, Gained: 12, Left: 12}, "This is the best so far."},
 		{care.Benefit{State: care.BenefitKept, Best: 3, BestDay: 20, Gained: 12, Left: 10}, "10 of 12 points of benefit are left (83\u00a0%)."},
-		{care.Benefit{State: care.BenefitLosing, Best: 3, BestDay: 20, Gained: 12, Left: 0, Since: 40}, "nothing of the benefit of 12 points is left. Reliably worse than the best since day 40, in one answer so far."},
+		{care.Benefit{State: care.BenefitLosing, Best: 3, BestDay: 20, Gained: 12, Left: 0, Since: 40}, "nothing of the benefit of 12 points is left. Reliably worse than the best on day 40; the next answer will show whether it stays so."},
 		{care.Benefit{State: care.BenefitLost, Best: 3, BestDay: 20, Gained: 12, Left: -4, Since: 40}, "nothing of the benefit of 12 points is left. Lost reliably since day 40."},
 	} {
 		scale.Benefit = &tt.benefit
@@ -267,9 +267,9 @@ func TestAnOldScoreIsMarked(t *testing.T) {
 		l := []caseload.Line{line("aaaa", func(l *caseload.Line) { l.Last = r })}
 		return clinic.NewCaseloadPage(clinic.Courses{InCare: l, Ended: 1, EndedShown: l}, q, seen).Rows[0]
 	}
-	require.Equal(t, "28 days ago", at(28, clinic.CaseloadQuery{}).ScoreDay)
+	require.Equal(t, "28\u00a0d\u00a0ago", at(28, clinic.CaseloadQuery{}).ScoreDay)
 	require.False(t, at(28, clinic.CaseloadQuery{}).Stale)
-	require.Equal(t, "29 days old", at(29, clinic.CaseloadQuery{}).ScoreDay)
+	require.Equal(t, "29\u00a0d old", at(29, clinic.CaseloadQuery{}).ScoreDay)
 	require.True(t, at(29, clinic.CaseloadQuery{}).Stale)
 	require.False(t, at(200, clinic.CaseloadQuery{Show: "ended"}).Stale, "nobody is asked after the end")
 }

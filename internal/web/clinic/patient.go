@@ -245,11 +245,7 @@ func goingWords(g caseload.Going) string {
 	if g.Benefit.State == care.BenefitLost {
 		verb = "benefit lost"
 	}
-	left := "nothing left"
-	if g.Benefit.Left > 0 {
-		left = fmt.Sprintf("%.0f\u00a0%% left", g.Benefit.ShareLeft())
-	}
-	return fmt.Sprintf("%s: %s since day %s, %s", g.Short, verb, chart.DayWords(g.Benefit.Since), left)
+	return fmt.Sprintf("%s: %s since day %s, %s", g.Short, verb, chart.DayWords(g.Benefit.Since), leftWords(g.Benefit))
 }
 
 // routeSigns are the shapes that the pictures draw for routes.

@@ -60,7 +60,7 @@ var columns = []column{
 	{"score", "Last score", func(a, b caseload.Line) int { return byReading(a, b, severity) }},
 	{"change", "Since baseline", func(a, b caseload.Line) int { return byReading(a, b, worsening) }},
 	{"due", "Next due", func(a, b caseload.Line) int { return byDay(dueOn(a), dueOn(b)) }},
-	{"contact", "Last contact", func(a, b caseload.Line) int { return byDay(a.LastContact, b.LastContact) }},
+	{"contact", "Contact", func(a, b caseload.Line) int { return byDay(a.LastContact, b.LastContact) }},
 	{"alerts", "Alerts", func(a, b caseload.Line) int {
 		return cmp.Or(cmp.Compare(b.OpenAlerts, a.OpenAlerts), cmp.Compare(b.TakenAlerts, a.TakenAlerts))
 	}},

@@ -59,18 +59,18 @@ func pointsWords(points float64) string {
 
 // benefitWords say the best, what is left of it and since when it is going.
 func benefitWords(b care.Benefit) string {
+	if b.State == care.BenefitKept && b.Left >= b.Gained {
+		return " This is the best so far."
+	}
 	words := fmt.Sprintf(" Best %s on day %s; ", chart.ScoreWords(b.Best), chart.DayWords(b.BestDay))
-	switch {
-	case b.Left <= 0:
+	if b.Left <= 0 {
 		words += fmt.Sprintf("nothing of the benefit of %s is left.", pointsWords(b.Gained))
-	case b.Left >= b.Gained:
-		words += fmt.Sprintf("the benefit of %s is there.", pointsWords(b.Gained))
-	default:
+	} else {
 		words += fmt.Sprintf("%s of %s of benefit %s left (%.0f\u00a0%%).", chart.ScoreWords(b.Left), pointsWords(b.Gained), plural(b.Left == 1, "is", "are"), b.ShareLeft())
 	}
 	switch b.State {
 	case care.BenefitLosing:
-		words += fmt.Sprintf(" Reliably worse than the best since day %s, in one answer so far.", chart.DayWords(b.Since))
+		words += fmt.Sprintf(" Reliably worse than the best on day %s; the next answer will show whether it stays so.", chart.DayWords(b.Since))
 	case care.BenefitLost:
 		words += fmt.Sprintf(" Lost reliably since day %s.", chart.DayWords(b.Since))
 	}
@@ -119,18 +119,21 @@ func routeShort(r care.Route) string {
 	return string(r)
 }
 
-// sessionWords are "3 of 6, IM".
-func sessionWords(p caseload.Plan) string {
-	var words string
+// givenWords are "3 of 6".
+func givenWords(p caseload.Plan) string {
 	switch {
 	case p.Given == 0 && p.Planned == 0:
 		return "no session yet"
 	case p.Planned == 0:
-		words = fmt.Sprintf("%d %s", p.Given, plural(p.Given == 1, "session", "sessions"))
-	default:
-		words = fmt.Sprintf("%d of %d", p.Given, p.Planned)
+		return fmt.Sprintf("%d %s", p.Given, plural(p.Given == 1, "session", "sessions"))
 	}
-	if p.Route != "" {
+	return fmt.Sprintf("%d of %d", p.Given, p.Planned)
+}
+
+// sessionWords are "3 of 6, IM".
+func sessionWords(p caseload.Plan) string {
+	words := givenWords(p)
+	if p.Route != "" && p.Given+p.Planned > 0 {
 		words += ", " + routeShort(p.Route)
 	}
 	return words

@@ -30,7 +30,7 @@ func TestCoursesThatEndedAreOnePressAway(t *testing.T) {
 	watch(t, ctx, server.URL)
 	for _, width := range []int64{390, 1280} {
 		do(t, ctx, chromedp.EmulateViewport(width, 844), chromedp.Navigate(server.URL+"/clinic-patients-ended"))
-		require.Equal(t, "Ended 112", eval[string](t, ctx, `document.querySelector(".chips [aria-current]").innerText`))
+		require.Equal(t, "Ended 112", eval[string](t, ctx, `document.querySelector(".chips [aria-current]").textContent`))
 		require.Zero(t, eval[int](t, ctx, `document.querySelectorAll(".caseload thead a").length`), "they come by their last contact")
 		require.Equal(t, 50, eval[int](t, ctx, `document.querySelectorAll(".caseload tbody tr").length`))
 		require.LessOrEqual(t, eval[int64](t, ctx, "document.scrollingElement.scrollWidth"), width)
@@ -50,7 +50,7 @@ func TestTheTrendIsDrawnAlignedAndAboveTheFold(t *testing.T) {
 			require.GreaterOrEqual(t, c.Paths, 2)
 			require.True(t, c.Inside, "at %d px", size[0])
 		}
-		require.Subset(t, charts[1].Texts, []string{"PHQ-9, 0 to 27 points, lower is better", "Severe", "Mild", "*", "40"})
+		require.Subset(t, charts[1].Texts, []string{"PHQ-9, 0 to 27 points, ↓ lower is better", "Severe", "Mild", "*", "35", "8"})
 		// Day 10 of each panel is the same pixel.
 		places := eval[[]float64](t, ctx, `[...document.querySelectorAll("[data-chart-place]")].map(p => Math.round(
 			echarts.getInstanceByDom(p).convertToPixel({xAxisIndex: 0}, 10) + p.getBoundingClientRect().left))`)
