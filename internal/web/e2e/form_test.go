@@ -173,7 +173,7 @@ func TestSR119_SignInWithAFilledPasswordAndNothingAfterSignOut(t *testing.T) {
 	ctx := tab(t)
 	watch(t, ctx, site.Address)
 	signIn(t, ctx, site)
-	require.Equal(t, "Your pages", heading(t, ctx), "a browser keeps the cookie of http://localhost")
+	require.Equal(t, "Patients", heading(t, ctx), "a browser keeps the cookie of http://localhost")
 	follow(t, ctx, ".cards a")
 	require.Equal(t, "Patients", heading(t, ctx))
 	requireEmptyStorage(t, ctx)

@@ -47,3 +47,15 @@ func TestNoTextIsSqueezed(t *testing.T) {
 		})
 	}
 }
+
+// The check itself can fail: the column of the alerts as it once was, squeezed to
+// nothing beside a long list of choices.
+func TestASqueezedColumnIsFound(t *testing.T) {
+	t.Parallel()
+	server, _ := serveGallery(t)
+	ctx := tab(t)
+	do(t, ctx, chromedp.EmulateViewport(768, 900), chromedp.Navigate(server.URL+"/clinic-alerts"))
+	require.Empty(t, eval[[]string](t, ctx, narrowText))
+	eval[chromedp.Void](t, ctx, `document.querySelectorAll("ol.alerts li[id]").forEach(e => { e.style.gridTemplateColumns = "11rem 2rem 1fr" })`)
+	require.NotEmpty(t, eval[[]string](t, ctx, narrowText))
+}
