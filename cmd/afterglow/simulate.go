@@ -22,7 +22,7 @@ import (
 type simulateCmd struct {
 	Patients  int    `required:"" help:"How many patients." placeholder:"N"`
 	Seed      uint64 `required:"" help:"The same seed gives the same bytes." placeholder:"S"`
-	Profile   string `help:"Which clinic: clinic (all three protocols), iv, im or home." placeholder:"NAME"`
+	Profile   string `help:"Which clinic: clinic (all three protocols), iv, im, home, or noise (nobody changes; answers differ by retest error alone)." placeholder:"NAME"`
 	Out       string `help:"Folder for the CSV files and truth.json." type:"path" xor:"to" placeholder:"DIR"`
 	Warehouse bool   `help:"Fill the ClickHouse database of simulated clinics instead; what it held is replaced." xor:"to"`
 	JSON      bool   `name:"json" help:"Print the truth as one JSON value."`

@@ -82,6 +82,16 @@ func (s *Service) begin(ctx context.Context, account registry.Account) (string, 
 // Resolve gives the caller of a session's secret, and Anonymous when it is no
 // session, has ended, or the account is disabled. Being seen extends it.
 func (s *Service) Resolve(ctx context.Context, secret string) (Caller, error) {
+	return s.resolve(ctx, secret, true)
+}
+
+// Look is Resolve for what an open page asks by itself: nobody did anything, so the
+// session ends when it would have ended (SR-50).
+func (s *Service) Look(ctx context.Context, secret string) (Caller, error) {
+	return s.resolve(ctx, secret, false)
+}
+
+func (s *Service) resolve(ctx context.Context, secret string, extend bool) (Caller, error) {
 	session, err := s.sessions.Load(ctx, secret)
 	if err != nil {
 		return Anonymous, fmt.Errorf("read a session: %w", err)
@@ -102,17 +112,20 @@ func (s *Service) Resolve(ctx context.Context, secret string) (Caller, error) {
 	if !found || account.Disabled || !known || ended {
 		return Anonymous, s.destroy(session)
 	}
-	s.sessions.Put(session, keySeen, now.UnixNano())
-	switch _, _, err := s.sessions.Commit(session); {
-	case fault.Is(err, fault.KindUnauthenticated):
-		return Anonymous, nil
-	case fault.Is(err, fault.KindUnavailable):
-		// A registry that cannot be written must not take the pages away that only
-		// read; the session is then not extended, which is the safe side.
-	case err != nil:
-		return Anonymous, fmt.Errorf("extend a session: %w", err)
+	if extend {
+		seen = now
+		s.sessions.Put(session, keySeen, now.UnixNano())
+		switch _, _, err := s.sessions.Commit(session); {
+		case fault.Is(err, fault.KindUnauthenticated):
+			return Anonymous, nil
+		case fault.Is(err, fault.KindUnavailable):
+			// A registry that cannot be written must not take the pages away that only
+			// read; the session is then not extended, which is the safe side.
+		case err != nil:
+			return Anonymous, fmt.Errorf("extend a session: %w", err)
+		}
 	}
-	ends := now.Add(SessionIdle)
+	ends := seen.Add(SessionIdle)
 	if last := signedIn.Add(SessionLifetime); last.Before(ends) {
 		ends = last
 	}

@@ -7,7 +7,9 @@ import "time"
 type Trend struct {
 	// LastDay is where the time that is shown ends: today, or, in a course that has
 	// been quiet for long, the last day that holds anything.
-	LastDay  int
+	LastDay int
+	// Today is today's day; nil where the time that is shown ends before it.
+	Today    *int
 	Sessions []Session
 	Scales   []ScaleTrend
 }
@@ -30,7 +32,10 @@ type ScaleTrend struct {
 	// Baseline is the score that changes count from; nil without a scored answer
 	// before treatment.
 	Baseline *float64
-	Points   []TrendPoint
+	// Benefit is what was gained since the baseline and what is left of it; nil where
+	// nothing was gained reliably.
+	Benefit *Benefit
+	Points  []TrendPoint
 }
 
 // ScoreBand is a named stretch of a scale, from From up to the next band.
@@ -54,6 +59,8 @@ const (
 // TrendPoint is one occasion of a trend. Score is nil unless the state is
 // PointScored. ClosesAt is set while the occasion is open, where it closes.
 type TrendPoint struct {
+	// Occasion is what was asked, by its number in the record.
+	Occasion   int64
 	Day        int
 	Visit      string
 	State      PointState

@@ -33,6 +33,13 @@ func New(c Config) (*Service, error) {
 	return &Service{c}, nil
 }
 
+// Choice narrows the list; the zero value takes every course.
+type Choice struct {
+	// CodePrefix takes only patients whose pseudonym begins so, Protocol only courses
+	// that follow the protocol.
+	CodePrefix, Protocol string
+}
+
 // Line is one course of the caseload. Patient is a pseudonym; nothing here says
 // who it is. LastContact is the newest answer or session, zero when there was
 // none.
@@ -44,10 +51,22 @@ type Line struct {
 	Last      *Reading
 	Next      *Next
 	// Worse lists the scales whose newest score is reliably worse than baseline.
-	Worse       []string
+	Worse []string
+	// Going lists the scales on which a benefit was had and is going or gone.
+	Going       []Going
 	LastContact time.Time
-	// OpenAlerts are those that nobody has taken on.
-	OpenAlerts int
+	// OpenAlerts are those that nobody has taken on; TakenAlerts those that somebody
+	// has and that are not closed. TakenBy is the account that took on the newest.
+	OpenAlerts, TakenAlerts int
+	TakenBy                 string
+	// Course over time of the scale of Last, the baseline among it.
+	Series []float64
+}
+
+// Going is a scale whose benefit is going or gone.
+type Going struct {
+	Short   string
+	Benefit care.Benefit
 }
 
 // Plan is how a course was planned and how far it is. Title is "" and Planned 0
@@ -69,7 +88,11 @@ type Reading struct {
 	Band              string
 	LowerIsBetter     bool
 	Day               int
-	Change            *instrument.Change
+	// At is when the answer was given or was meant to be; zero where neither is known.
+	At     time.Time
+	Change *instrument.Change
+	// Benefit is what was gained and what is left; nil where nothing was.
+	Benefit *care.Benefit
 }
 
 // Next is the occasion that the patient is asked next; where none is left that
@@ -110,6 +133,12 @@ func (l Line) IsLate() bool { return l.Next != nil && l.Next.State == NextLate }
 // IsWorse reports whether a scale is reliably worse than at baseline.
 func (l Line) IsWorse() bool { return len(l.Worse) > 0 }
 
+// IsGoing reports whether a benefit that was had is going or gone.
+func (l Line) IsGoing() bool { return len(l.Going) > 0 }
+
+// IsTakenOn reports whether an alert of the course is with somebody and not closed.
+func (l Line) IsTakenOn() bool { return l.TakenAlerts > 0 }
+
 // NeedsSomeoneToday reports whether an alert waits that nobody has taken on.
 func (l Line) NeedsSomeoneToday() bool { return l.OpenAlerts > 0 }
 
@@ -126,8 +155,10 @@ type Record struct {
 	// NextSession is when the protocol's interval puts the next session; nil when
 	// none is left or none was given yet.
 	NextSession *time.Time
-	// TakenAlerts are those that somebody has taken on and that are not closed.
-	TakenAlerts int
+	// Ended is when the course ended, its last contact; nil while it is in care.
+	Ended *time.Time
+	// Safety are the answers to the questions that safety rules watch.
+	Safety []SafetyHistory
 	// Others are the patient's other courses.
 	Others []int64
 }

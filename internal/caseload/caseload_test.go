@@ -139,9 +139,9 @@ func TestACourseEndsWhenNothingIsLeftToDo(t *testing.T) {
 			c := setup(t, time.UTC, tt.subject)
 			c.only(t) // its last answer is a few days old
 			c.clock.Advance(60 * 24 * time.Hour)
-			lines, n, err := c.List(t.Context())
+			lines, n, err := c.List(t.Context(), caseload.Choice{})
 			require.NoError(t, err)
-			ended, err := c.Ended(t.Context(), 0, 10)
+			ended, err := c.Ended(t.Context(), caseload.Choice{}, 0, 10)
 			require.NoError(t, err)
 			require.Len(t, ended, n)
 			require.Equal(t, 1, len(lines)+n)
@@ -167,9 +167,54 @@ func TestACourseWithAnAlertHasNotEnded(t *testing.T) {
 	require.NoError(t, c.store.Write(t.Context(), actor, func(tx *registry.Tx) error {
 		return tx.AddStep(alerts[0].ID, registry.StepAcknowledged, "called-patient")
 	}))
-	ended, err := c.Ended(t.Context(), 0, 10)
+	line := c.only(t)
+	require.False(t, line.NeedsSomeoneToday())
+	require.True(t, line.IsTakenOn(), "what somebody has taken on is still to be finished")
+	require.Equal(t, "1", line.TakenBy)
+	r := c.record(t)
+	require.Equal(t, 1, r.Line.TakenAlerts)
+	require.Equal(t, "1", r.Line.TakenBy)
+	require.Nil(t, r.Ended)
+	require.NoError(t, c.store.Write(t.Context(), actor, func(tx *registry.Tx) error {
+		return tx.AddStep(alerts[0].ID, registry.StepClosed, "screened")
+	}))
+	ended, err := c.Ended(t.Context(), caseload.Choice{}, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, ended, 1)
+	require.False(t, ended[0].IsTakenOn())
+	r, err = c.Record(t.Context(), actor, line.Patient, line.Course)
+	require.NoError(t, err)
+	require.Equal(t, *on(24), *r.Ended, "with its last contact")
+	require.Zero(t, r.Line.TakenAlerts)
+}
+
+func TestTheListAndTheRecordTellTheSameBenefit(t *testing.T) {
+	missed := open("+21 d", 20, 21, 23)
+	missed.Missed = true
+	for _, tt := range []struct {
+		name  string
+		last  []float64
+		state care.BenefitState
+	}{
+		{"kept", []float64{2, 1, 3}, care.BenefitKept}, {"losing", []float64{2, 1, 13}, care.BenefitLosing}, {"lost", []float64{2, 1, 13, 12}, care.BenefitLost},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			responses := []registry.ImportedResponse{answer("+2 d", 2, pointer(23.0)), answer(care.BaselineVisit, 0, pointer(24.0))}
+			for i, score := range tt.last {
+				day := 7 + 4*i
+				responses = append(responses, answer(visit(day), day, pointer(score)))
+			}
+			c := setup(t, time.UTC, registry.ImportedSubject{Responses: responses, Unanswered: []registry.ImportedOccasion{missed}})
+			line, record := c.only(t), c.record(t)
+			require.Equal(t, tt.state, line.Last.Benefit.State, "what was missed stands between no two answers")
+			require.Equal(t, 2.0, line.Last.Benefit.Best)
+			require.Equal(t, line.Last.Benefit, record.Line.Last.Benefit)
+			require.Equal(t, line.Last.Benefit, record.Trend.Scales[0].Benefit)
+			require.Equal(t, tt.state != care.BenefitKept, line.IsGoing())
+			require.Equal(t, line.Going, record.Line.Going)
+			require.Equal(t, append([]float64{24, 23}, tt.last...), line.Series)
+		})
+	}
 }
 
 func TestEndedCoursesComeLatestFirstAndByThePage(t *testing.T) {
@@ -181,7 +226,7 @@ func TestEndedCoursesComeLatestFirstAndByThePage(t *testing.T) {
 	c.clock.Advance(60 * 24 * time.Hour)
 	var contacts []time.Time
 	for from := range 3 {
-		page, err := c.Ended(t.Context(), from, 1)
+		page, err := c.Ended(t.Context(), caseload.Choice{}, from, 1)
 		require.NoError(t, err)
 		require.Len(t, page, 1)
 		contacts = append(contacts, page[0].LastContact)

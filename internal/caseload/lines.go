@@ -19,10 +19,13 @@ const linesAtOnce = 1000
 
 // Lines lists every course in care, in the registry's order: those first that
 // need a person. Courses that have ended are not among them.
-func (s *Service) Lines(ctx context.Context) ([]Line, error) {
+func (s *Service) Lines(ctx context.Context) ([]Line, error) { return s.inCare(ctx, Choice{}) }
+
+func (s *Service) inCare(ctx context.Context, of Choice) ([]Line, error) {
 	lines := []Line{}
 	for {
-		more, err := s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingInCare, Limit: linesAtOnce, Offset: len(lines)})
+		more, err := s.read(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol,
+			Standing: registry.StandingInCare, Limit: linesAtOnce, Offset: len(lines)})
 		if err != nil {
 			return nil, err
 		}
@@ -33,13 +36,13 @@ func (s *Service) Lines(ctx context.Context) ([]Line, error) {
 	}
 }
 
-// List gives the courses in care and how many others have ended. Both come from
-// one look at every course: what is not in care has ended.
-func (s *Service) List(ctx context.Context) (inCare []Line, ended int, err error) {
-	if inCare, err = s.Lines(ctx); err != nil {
+// List gives the courses in care of a choice and how many others of it have ended.
+// Both come from one look at every course: what is not in care has ended.
+func (s *Service) List(ctx context.Context, of Choice) (inCare []Line, ended int, err error) {
+	if inCare, err = s.inCare(ctx, of); err != nil {
 		return nil, 0, err
 	}
-	all, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{})
+	all, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -48,8 +51,24 @@ func (s *Service) List(ctx context.Context) (inCare []Line, ended int, err error
 
 // Ended lists some of the courses that have ended, the one with the latest contact
 // first: there are more of them every year, so they are read by the page.
-func (s *Service) Ended(ctx context.Context, from, n int) ([]Line, error) {
-	return s.read(ctx, registry.CaseloadFilter{Standing: registry.StandingEnded, Limit: n, Offset: from})
+func (s *Service) Ended(ctx context.Context, of Choice, from, n int) ([]Line, error) {
+	return s.read(ctx, registry.CaseloadFilter{CodePrefix: of.CodePrefix, Protocol: of.Protocol, Standing: registry.StandingEnded, Limit: n, Offset: from})
+}
+
+// Protocols are the titles of the clinic's protocols by their id, the newest
+// version's.
+func (s *Service) Protocols(ctx context.Context) (map[string]string, error) {
+	list, err := s.Store.Protocols(ctx)
+	if err != nil {
+		return nil, err
+	}
+	titles, version := map[string]string{}, map[string]int{}
+	for _, p := range list {
+		if p.Version >= version[p.ID] {
+			titles[p.ID], version[p.ID] = p.Title, p.Version
+		}
+	}
+	return titles, nil
 }
 
 // quietSince is the moment before which a course's last contact lies when it has
@@ -94,7 +113,7 @@ func place(instrument string) int {
 
 func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 	line := Line{
-		Patient: row.Patient, Course: row.Course, Simulated: row.Simulated, OpenAlerts: row.OpenAlerts,
+		Patient: row.Patient, Course: row.Course, Simulated: row.Simulated, OpenAlerts: row.OpenAlerts, TakenAlerts: row.TakenAlerts, TakenBy: row.TakenBy,
 		Plan: Plan{Title: row.ProtocolTitle, Protocol: row.Protocol, Given: row.SessionsDone, Boosters: row.Boosters, Planned: row.SessionsPlanned},
 	}
 	if row.LastAnsweredAt != nil {
@@ -107,22 +126,8 @@ func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 		}
 	}
 	for _, score := range row.Scores {
-		d, err := s.Instruments.Latest(score.Instrument)
-		if err != nil {
+		if err := s.addScore(&line, row, score); err != nil {
 			return Line{}, err
-		}
-		if score.Last == nil {
-			continue
-		}
-		reading, err := newReading(d, *score.Last, score.Baseline, score.LastVisit == care.BaselineVisit)
-		if err != nil {
-			return Line{}, err
-		}
-		if line.Last == nil {
-			line.Last = &reading
-		}
-		if reading.isWorse() {
-			line.Worse = append(line.Worse, reading.Short)
 		}
 	}
 	if row.Due != nil {
@@ -131,6 +136,54 @@ func (s *Service) line(row registry.CaseloadRow) (Line, error) {
 		})
 	}
 	return line, nil
+}
+
+// addScore adds how one scale of a course stands.
+func (s *Service) addScore(line *Line, row registry.CaseloadRow, score registry.CourseScore) error {
+	if score.Last == nil {
+		return nil
+	}
+	d, err := s.Instruments.Latest(score.Instrument)
+	if err != nil {
+		return err
+	}
+	reading, err := newReading(d, *score.Last, score.Baseline, score.LastVisit == care.BaselineVisit)
+	if err != nil {
+		return err
+	}
+	reading.At = score.Series[len(score.Series)-1].At
+	var given []visitScore
+	for _, a := range score.Series {
+		given = append(given, visitScore{a.Visit, Scored{Day: s.dayOfCourse(row.StartedOn, a.At), Score: a.Score}})
+	}
+	reading.Benefit = benefitOf(d, given)
+	line.add(reading, given)
+	return nil
+}
+
+// add notes a scale's newest reading; the first scale's is the line's.
+func (l *Line) add(r Reading, given []visitScore) {
+	if l.Last == nil {
+		l.Last = &r
+		for _, g := range given {
+			l.Series = append(l.Series, g.Score)
+		}
+	}
+	if r.isWorse() {
+		l.Worse = append(l.Worse, r.Short)
+	}
+	if r.Benefit.IsGoing() {
+		l.Going = append(l.Going, Going{Short: r.Short, Benefit: *r.Benefit})
+	}
+}
+
+// dayOfCourse is 0 where a course's start or the moment is not known.
+func (s *Service) dayOfCourse(startedOn string, at time.Time) int {
+	started, err := care.ParseDate(startedOn)
+	if err != nil || at.IsZero() {
+		return 0
+	}
+	return s.day(at).DaysSince(started)
 }
 
 // newReading compares a score with the baseline; the baseline itself has nothing

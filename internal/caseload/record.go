@@ -15,11 +15,10 @@ import (
 // the audit event that the viewer looked at it (SR-76); without that event there
 // is no record. A fault.NotFound when the patient has no such course in care.
 func (s *Service) Record(ctx context.Context, viewer registry.Actor, patient care.Pseudonym, course int64) (Record, error) {
-	courses, err := s.Store.Courses(ctx, patient)
+	courses, err := s.careCourses(ctx, patient)
 	if err != nil {
 		return Record{}, err
 	}
-	courses = slices.DeleteFunc(courses, func(c registry.Course) bool { return c.Study != "" && c.Protocol.ID == "" })
 	if course == 0 && len(courses) > 0 {
 		course = courses[len(courses)-1].ID
 	}
@@ -57,7 +56,8 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 	for _, a := range stored.Alerts {
 		switch state(a) {
 		case registry.StepAcknowledged:
-			r.TakenAlerts++
+			r.Line.TakenAlerts++
+			r.Line.TakenBy = owner(a)
 		case registry.StepRaised:
 			r.Line.OpenAlerts++
 		}
@@ -75,8 +75,18 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 	if err := s.addScales(ctx, stored, &r); err != nil {
 		return Record{}, err
 	}
+	ended, err := s.Store.CaseloadCounts(ctx, registry.CaseloadFilter{Course: stored.ID, Standing: registry.StandingEnded, QuietSince: s.quietSince()})
+	if err != nil {
+		return Record{}, err
+	}
+	if ended.Courses > 0 && !r.Line.LastContact.IsZero() {
+		r.Ended = &r.Line.LastContact
+	}
 	if r.Today-r.Trend.LastDay <= quietDays {
 		r.Trend.LastDay = max(r.Trend.LastDay, r.Today)
+		if r.Started != nil {
+			r.Trend.Today = &r.Today
+		}
 	}
 	return r, nil
 }
@@ -86,14 +96,29 @@ func (s *Service) record(ctx context.Context, stored registry.CourseRecord) (Rec
 // course whose last answer is in stays on the list of those in care.
 const quietDays = 28
 
-// state is where an alert stands: raised until somebody takes it on.
+// state is where an alert stands: raised until somebody takes it on, and closed for
+// good.
 func state(a registry.Alert) registry.StepKind {
+	is := registry.StepRaised
 	for _, step := range a.Steps {
-		if step.What == registry.StepAcknowledged {
-			return registry.StepAcknowledged
+		switch step.What {
+		case registry.StepClosed:
+			return registry.StepClosed
+		case registry.StepAcknowledged:
+			is = registry.StepAcknowledged
 		}
 	}
-	return registry.StepRaised
+	return is
+}
+
+// owner is the account that took an alert on.
+func owner(a registry.Alert) string {
+	for _, step := range a.Steps {
+		if step.What == registry.StepAcknowledged {
+			return step.Actor.ID
+		}
+	}
+	return ""
 }
 
 func later(a, b time.Time) time.Time {

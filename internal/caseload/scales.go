@@ -32,6 +32,9 @@ func (s *Service) addScales(ctx context.Context, stored registry.CourseRecord, r
 		if err != nil {
 			return err
 		}
+		if err := s.addSafety(stored, r, d, asked, answers); err != nil {
+			return err
+		}
 		scale := newScale(d)
 		for _, o := range asked {
 			answer, answered := answers[o.ID]
@@ -62,15 +65,18 @@ func (s *Service) addScales(ctx context.Context, stored registry.CourseRecord, r
 		if err != nil {
 			return err
 		}
+		var given []visitScore
+		for _, p := range scale.Points {
+			if p.Score != nil {
+				given = append(given, visitScore{p.Visit, Scored{Day: p.Day, Score: *p.Score}})
+			}
+		}
+		scale.Benefit = benefitOf(d, given)
 		r.Trend.Scales = append(r.Trend.Scales, scale)
 		r.Scales = append(r.Scales, readings)
 		if n := readings.Newest; n != nil {
-			if r.Line.Last == nil {
-				r.Line.Last = n
-			}
-			if n.isWorse() {
-				r.Line.Worse = append(r.Line.Worse, n.Short)
-			}
+			n.Benefit = scale.Benefit
+			r.Line.add(*n, given)
 		}
 	}
 	return nil
@@ -93,7 +99,7 @@ func newScale(d *instrument.Definition) care.ScaleTrend {
 
 // point is an occasion as the trend shows it; false while its time has not come.
 func (s *Service) point(ctx context.Context, o registry.Occasion, answer registry.CourseResponse, answered bool) (care.TrendPoint, bool, error) {
-	p := care.TrendPoint{Visit: o.Visit}
+	p := care.TrendPoint{Occasion: o.ID, Visit: o.Visit}
 	now := s.Store.Now()
 	switch {
 	case answered:
@@ -168,7 +174,7 @@ func compare(d *instrument.Definition, scale care.ScaleTrend) (ScaleReadings, er
 		if err != nil {
 			return ScaleReadings{}, fmt.Errorf("compare day %d: %w", p.Day, err)
 		}
-		reading.Day = p.Day
+		reading.Day, reading.At = p.Day, p.AnsweredAt
 		readings.Changes[i], readings.Newest = reading.Change, &reading
 	}
 	return readings, nil

@@ -86,7 +86,7 @@ func drawnSeries(t *testing.T, figure chart.Figure) map[string][]any {
 	return found
 }
 
-func TestAMissedOccasionIsAGapAndAHollowMark(t *testing.T) {
+func TestAMissedOccasionIsAGapAndAMarkInALaneOfItsOwn(t *testing.T) {
 	figure, ok := chart.ScaleTrend(trend(), trend().Scales[0])
 	require.True(t, ok)
 	series := drawnSeries(t, figure)
@@ -96,14 +96,32 @@ func TestAMissedOccasionIsAGapAndAHollowMark(t *testing.T) {
 	}
 	require.Equal(t, []any{19.0, 18.0, 11.5, nil, nil, 4.0}, values, "what is open is not drawn, what is missing is not bridged")
 	require.Len(t, series["scatter"], 2)
-	for _, d := range series["scatter"] {
-		require.Equal(t, 0.0, d.(map[string]any)["value"].([]any)[1], "on the axis")
-	}
-	require.Equal(t, -3, figure.Light["xAxis"].(map[string]any)["min"], "an answer before the course is not cut off")
-	b, err := json.Marshal(figure)
+	b, err := json.Marshal(figure.Light)
 	require.NoError(t, err)
+	var drawn struct {
+		Grid, XAxis, YAxis []map[string]any
+		Series             []struct {
+			Type       string
+			Data       []map[string]any
+			YAxisIndex int
+		}
+	}
+	require.NoError(t, json.Unmarshal(b, &drawn))
+	require.Len(t, drawn.Grid, 2)
+	require.Len(t, drawn.YAxis, 2)
+	require.Equal(t, false, drawn.YAxis[1]["show"], "the lane has no scores")
+	lane := drawn.Series[len(drawn.Series)-1]
+	require.Equal(t, 1, lane.YAxisIndex)
+	require.Len(t, lane.Data, 2)
+	require.Equal(t, -3.0, drawn.XAxis[0]["min"], "an answer before the course is not cut off")
+	require.Equal(t, drawn.XAxis[0]["max"], drawn.XAxis[1]["max"], "the lane has the days of its panel")
+
+	answered := trend().Scales[0]
+	answered.Points = answered.Points[:3]
+	figure, _ = chart.ScaleTrend(trend(), answered)
+	require.IsType(t, map[string]any{}, figure.Light["grid"], "no lane where nothing was missed")
 	require.Contains(t, string(b), `"connectNulls":false`)
-	require.Equal(t, 2, strings.Count(string(b), `"formatter":"`+chart.CorrectionSign+`"`), "one sign in light, one in dark")
+	require.Equal(t, 1, strings.Count(string(b), `"formatter":"`+chart.CorrectionSign+`"`))
 }
 
 func TestPanelsShareTheirDaysAndMargins(t *testing.T) {
@@ -111,11 +129,81 @@ func TestPanelsShareTheirDaysAndMargins(t *testing.T) {
 	for _, draw := range trendDrawings(trend()) {
 		figure, ok := draw()
 		require.True(t, ok)
-		x := figure.Light["xAxis"].(map[string]any)
-		grids, axes = append(grids, figure.Light["grid"]), append(axes, [2]any{x["min"], x["max"]})
+		first := func(name string) map[string]any {
+			if list, several := figure.Light[name].([]any); several {
+				return list[0].(map[string]any)
+			}
+			return figure.Light[name].(map[string]any)
+		}
+		x, grid := first("xAxis"), first("grid")
+		grids, axes = append(grids, [2]any{grid["left"], grid["right"]}), append(axes, [2]any{x["min"], x["max"]})
 	}
 	require.Equal(t, grids[0], grids[1])
 	require.Equal(t, axes[0], axes[1])
+}
+
+// labels are what is written into a drawing, in both themes once.
+func labels(t *testing.T, figure chart.Figure) string {
+	t.Helper()
+	b, err := json.Marshal(figure.Light)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func TestABenefitIsDrawnWithItsBestAndWhereItIsGoing(t *testing.T) {
+	with := trend()
+	s := &with.Scales[0]
+	s.Points = append(s.Points, care.TrendPoint{Day: 38, Visit: "+36 d", State: care.PointScored, Score: pointer(13.0)})
+	figure, _ := chart.ScaleTrend(with, *s)
+	require.NotContains(t, labels(t, figure), "benefit going")
+	require.NotContains(t, labels(t, figure), `"best `)
+	s.Benefit = &care.Benefit{State: care.BenefitLosing, Best: 4, BestDay: 30, Gained: 14, Left: 5, ReturnLine: pointer(10.0), Since: 38}
+	figure, _ = chart.ScaleTrend(with, *s)
+	drawn := labels(t, figure)
+	for _, words := range []string{`"formatter":"best 4"`, `"formatter":"13"`, "benefit going from here", "reliably better than baseline", "reliably worse than baseline"} {
+		require.Contains(t, drawn, words)
+	}
+	s.Benefit.ReturnLine = nil
+	figure, _ = chart.ScaleTrend(with, *s)
+	require.NotContains(t, labels(t, figure), "benefit going", "the scale ends before it")
+}
+
+func TestLongCoursesCountWeeks(t *testing.T) {
+	long := trend()
+	long.LastDay = 196
+	long.Today = pointer(196)
+	figure, _ := chart.SessionTicks(long)
+	x := figure.Light["xAxis"].(map[string]any)
+	require.Equal(t, []any{"week", 28.0, 4.0}, []any{x["name"], x["max"], x["interval"]})
+	drawn := labels(t, figure)
+	require.Contains(t, drawn, `"formatter":"today"`)
+	require.Contains(t, drawn, `"formatter":"last session"`)
+	figure, _ = chart.SessionTicks(trend())
+	x = figure.Light["xAxis"].(map[string]any)
+	require.Equal(t, []any{"day", 40.0, 7.0}, []any{x["name"], x["max"], x["interval"]})
+	require.NotContains(t, labels(t, figure), `"today"`, "a course that has long been quiet ends before today")
+}
+
+func TestTwoAnswersOfOneDayAreNoStroke(t *testing.T) {
+	twice := trend()
+	s := &twice.Scales[0]
+	s.Points = append([]care.TrendPoint{{Day: 0, Visit: "session 1, before", State: care.PointScored, Score: pointer(12.0)}}, s.Points[1:3]...)
+	figure, _ := chart.ScaleTrend(twice, *s)
+	series := drawnSeries(t, figure)
+	require.Len(t, series["line"], 2, "the curve takes the last answer of a day")
+	require.Len(t, series["scatter"], 1, "the other stands beside it")
+	require.Contains(t, series["scatter"][0].(map[string]any)["name"], "session 1, before")
+}
+
+func TestABoosterIsNoSessionOfTheSeries(t *testing.T) {
+	with := trend()
+	with.Sessions = append(with.Sessions, care.Session{Number: 4, Day: 30, Booster: true, Route: care.RouteIntramuscular, Depth: pointer(3)},
+		care.Session{Number: 5, Day: 37, Booster: true, Route: care.RouteIntramuscular, Depth: pointer(3)})
+	figure, _ := chart.SessionTicks(with)
+	drawn := labels(t, figure)
+	require.Contains(t, drawn, "booster 2, day 37")
+	require.Equal(t, 2, strings.Count(drawn, `"type":"dashed","width":2`))
+	require.Contains(t, drawn, `"xAxis":17`, "the last session is the last of the series")
 }
 
 func TestADepthThatWasNotRecordedIsNotADepthOfZero(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 	StepRaised       StepKind = "raised"
 	StepSubmitted    StepKind = "submitted"
 	StepAcknowledged StepKind = "acknowledged"
+	StepClosed       StepKind = "closed"
 )
 
 // AlertStep is one step of an alert; steps are only ever added. Code is a closed

@@ -19,6 +19,8 @@ type CaseloadFilter struct {
 	Study      string
 	Protocol   string
 	CodePrefix string
+	// Course takes only one course; 0 takes all.
+	Course int64
 	// Due takes courses with an occasion that is open now, Overdue those with
 	// one whose window passed without an answer, Alerting those with an open
 	// alert.
@@ -40,8 +42,8 @@ type CaseloadFilter struct {
 type Standing string
 
 // The standings. A course has ended when its series is over, every occasion is
-// answered or closed, no alert waits for anybody and it has been quiet for a
-// while, so that its last answer was to be seen.
+// answered or closed, every alert is closed and it has been quiet for a while, so
+// that its last answer was to be seen.
 const (
 	StandingInCare Standing = "in-care"
 	StandingEnded  Standing = "ended"
@@ -75,8 +77,12 @@ type CaseloadRow struct {
 	LastAnsweredAt   *time.Time
 	// Scores are in the order of the filter's instruments; one that was never
 	// answered is absent.
-	Scores     []CourseScore
-	OpenAlerts int
+	Scores []CourseScore
+	// OpenAlerts are those that nobody has taken on, TakenAlerts those that somebody
+	// has and that are not closed; TakenBy is the account that took on the newest.
+	OpenAlerts  int
+	TakenAlerts int
+	TakenBy     string
 }
 
 // LastSession is the latest session of a course, boosters too.
@@ -110,6 +116,17 @@ type CourseScore struct {
 	LastVisit  string
 	LastDay    int
 	LastAt     *time.Time
+	// Series are all totals in the order in which they were given; the baseline is
+	// among them.
+	Series []ScoredAnswer
+}
+
+// ScoredAnswer is one total of a course. At is when it was given, or was meant to
+// be; the zero value where neither is known.
+type ScoredAnswer struct {
+	Visit string
+	Score float64
+	At    time.Time
 }
 
 // Caseload lists courses, those first that need a person: open alerts, then

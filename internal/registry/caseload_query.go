@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"afterglow/internal/care"
 )
@@ -13,7 +14,7 @@ import (
 // A course of the clinic: in its own care, or in a study that follows one of its
 // protocols.
 const caseloadCourses = `(c.study IS NULL OR c.protocol IS NOT NULL) AND ` + courseIsShown + `
-	AND (:study = '' OR c.study = :study) AND (:protocol = '' OR c.protocol = :protocol)
+	AND (:course = 0 OR c.id = :course) AND (:study = '' OR c.study = :study) AND (:protocol = '' OR c.protocol = :protocol)
 	AND substr(c.patient, 1, length(:prefix)) = :prefix
 	AND (:standing = '' OR (` + courseEnded + `) = (:standing = 'ended'))`
 
@@ -23,6 +24,8 @@ const (
 	courseOverdue   = `(SELECT count(*) FROM occasion w WHERE w.course = c.id AND w.state = 'open' AND w.closes_at <= :now)`
 	courseAlerts    = `(SELECT count(*) FROM alert a JOIN occasion w ON w.id = a.occasion WHERE a.patient = c.patient AND w.course = c.id
 		AND NOT EXISTS (SELECT 1 FROM alert_step t WHERE t.alert = a.id AND t.what IN ('acknowledged', 'closed')))`
+	takenAlerts = `FROM alert a JOIN occasion w ON w.id = a.occasion JOIN alert_step t ON t.alert = a.id AND t.what = 'acknowledged'
+		WHERE a.patient = c.patient AND w.course = c.id AND NOT EXISTS (SELECT 1 FROM alert_step e WHERE e.alert = a.id AND e.what = 'closed')`
 	// A follow-up from the last session is laid out once the series is over,
 	// which some courses leave early.
 	courseSeriesOver = `(EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id AND w.anchor = 'last-session')
@@ -35,7 +38,7 @@ const (
 		coalesce((SELECT max(unixepoch(s.body ->> 'started_at')) FROM session s WHERE s.course = c.id), 0))`
 	courseEnded = `NOT EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id AND w.state = 'open')
 		AND EXISTS (SELECT 1 FROM occasion w WHERE w.course = c.id)
-		AND ` + courseSeriesOver + ` AND ` + courseAlerts + ` = 0 AND ` + courseContact + ` < unixepoch(:quiet)`
+		AND ` + courseSeriesOver + ` AND ` + courseAlerts + ` = 0 AND NOT EXISTS (SELECT 1 ` + takenAlerts + `) AND ` + courseContact + ` < unixepoch(:quiet)`
 	// An answer that came by form counts from when it was received; one that was
 	// brought in, from when its source says it was given.
 	answeredAt = `CASE f.source WHEN 'form' THEN f.received_at ELSE coalesce(f.claimed_at, f.received_at) END`
@@ -64,7 +67,7 @@ SELECT c.id, c.patient, p.simulated, coalesce(c.study, ''), coalesce(c.protocol,
 	o.id, coalesce(o.instrument, ''), coalesce(o.visit, ''), o.opens_at, o.target_at, o.closes_at,
 	page.overdue,
 	(SELECT max(` + answeredAt + `) FROM journal f WHERE f.patient = c.patient AND f.course = c.id AND f.revision = 1),
-	page.alerts
+	page.alerts, (SELECT count(DISTINCT a.id) ` + takenAlerts + `), coalesce((SELECT t.actor ` + takenAlerts + ` ORDER BY t.id DESC LIMIT 1), '')
 FROM page
 JOIN course c ON c.id = page.id
 JOIN patient p ON p.pseudonym = c.patient
@@ -79,7 +82,7 @@ func caseloadArguments(f CaseloadFilter, now string) []any {
 }
 
 func caseloadCourseArguments(f CaseloadFilter, now string) []any {
-	return []any{sql.Named("now", now), sql.Named("study", f.Study), sql.Named("protocol", f.Protocol), sql.Named("prefix", f.CodePrefix),
+	return []any{sql.Named("now", now), sql.Named("course", f.Course), sql.Named("study", f.Study), sql.Named("protocol", f.Protocol), sql.Named("prefix", f.CodePrefix),
 		sql.Named("standing", string(f.Standing)), sql.Named("quiet", timeText(f.QuietSince))}
 }
 
@@ -91,7 +94,7 @@ func scanCaseload(rows *sql.Rows, now string) (CaseloadRow, error) {
 	var d DueOccasion
 	err := rows.Scan(&r.Course, &patient, &r.Simulated, &r.Study, &r.Protocol.ID, &r.Protocol.Version, &r.ProtocolTitle, &r.StartedOn,
 		&r.SessionsPlanned, &r.SessionsDone, &r.Boosters, &last, &due, &d.Instrument, &d.Visit, &opens, &target, &closes,
-		&r.OverdueOccasions, &answered, &r.OpenAlerts)
+		&r.OverdueOccasions, &answered, &r.OpenAlerts, &r.TakenAlerts, &r.TakenBy)
 	if err != nil {
 		return CaseloadRow{}, err
 	}
@@ -120,17 +123,21 @@ func scanCaseload(rows *sql.Rows, now string) (CaseloadRow, error) {
 }
 
 // The moment of an answer is that of its first revision: a correction does not
-// make an old answer the latest.
+// make an old answer the latest. Where nothing says when an answer was given, its
+// occasion's day stands for it, and else the order in which occasions are meant to
+// come: it was received with the whole import.
 const scoresQuery = `
-SELECT course, instrument, baseline, visit, target_day, total, at FROM (
-	SELECT j.course, j.instrument, j.visit = :baseline AS baseline, j.visit, j.target_day, j.score ->> 'score' AS total, ` + answeredAt + ` AS at,
-		row_number() OVER (PARTITION BY j.course, j.instrument, j.visit = :baseline ORDER BY ` + answeredAt + ` DESC, j.target_day DESC, j.sequence DESC) AS place
+SELECT course, instrument, visit, target_day, total, at, coalesce(given, '') FROM (
+	SELECT j.course, j.instrument, j.visit, j.target_day, j.score ->> 'score' AS total, ` + answeredAt + ` AS at,
+		CASE WHEN f.source = 'form' OR f.claimed_at IS NOT NULL THEN ` + answeredAt + ` ELSE o.target_at END AS given,
+		CASE o.anchor WHEN 'last-session' THEN 2 WHEN 'session' THEN 1 ELSE 0 END AS anchor, o.session, j.sequence
 	FROM course c
 	JOIN journal j ON j.patient = c.patient AND j.course = c.id
 	JOIN journal f ON f.occasion = j.occasion AND f.revision = 1
+	JOIN occasion o ON o.id = j.occasion
 	WHERE c.id IN (SELECT value FROM json_each(:courses)) AND j.instrument IN (SELECT value FROM json_each(:instruments)) AND ` + journalIsShown + `
 		AND j.score ->> 'score' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM journal n WHERE n.supersedes = j.sequence AND ` + newerIsShown + `)
-) WHERE place = 1 ORDER BY course, instrument, baseline DESC`
+) ORDER BY course, instrument, given, anchor, session, target_day, sequence`
 
 // addScores reads the scores of all instruments at once and puts them in the
 // order of the instruments.
@@ -152,35 +159,47 @@ func (s *Store) addScores(ctx context.Context, instruments []string, list []Case
 	}
 	err = each(ctx, s, func(rows *sql.Rows) error {
 		var course int64
-		var baseline bool
-		var total float64
-		var at string
-		var score CourseScore
-		if err := rows.Scan(&course, &score.Instrument, &baseline, &score.LastVisit, &score.LastDay, &total, &at); err != nil {
+		var id, at, given string
+		var answer ScoredAnswer
+		var day int
+		if err := rows.Scan(&course, &id, &answer.Visit, &day, &answer.Score, &at, &given); err != nil {
 			return err
 		}
-		moment, err := parseTime(at)
+		received, err := parseTime(at)
 		if err != nil {
 			return err
 		}
-		score.Last, score.LastAt = &total, &moment
-		row := &list[place[course]]
-		// An instrument's baseline comes first; a later visit takes over what is last.
-		if baseline {
-			score.Baseline = &total
-		} else if n := len(row.Scores); n > 0 && row.Scores[n-1].Instrument == score.Instrument {
-			score.Baseline = row.Scores[n-1].Baseline
-			row.Scores = row.Scores[:n-1]
+		if given != "" {
+			if answer.At, err = parseTime(given); err != nil {
+				return err
+			}
 		}
-		row.Scores = append(row.Scores, score)
+		row := &list[place[course]]
+		if n := len(row.Scores); n == 0 || row.Scores[n-1].Instrument != id {
+			row.Scores = append(row.Scores, CourseScore{Instrument: id})
+		}
+		row.Scores[len(row.Scores)-1].add(answer, day, received)
 		return nil
-	}, scoresQuery, sql.Named("baseline", care.BaselineVisit), sql.Named("courses", string(encodedCourses)), sql.Named("instruments", string(encodedInstruments)))
+	}, scoresQuery, sql.Named("courses", string(encodedCourses)), sql.Named("instruments", string(encodedInstruments)))
 	for i := range list {
 		slices.SortFunc(list[i].Scores, func(a, b CourseScore) int {
 			return slices.Index(instruments, a.Instrument) - slices.Index(instruments, b.Instrument)
 		})
 	}
 	return err
+}
+
+// add takes the next answer in time. A later visit takes over what is last from
+// the baseline, also where the source dates the baseline after it.
+func (c *CourseScore) add(a ScoredAnswer, day int, received time.Time) {
+	c.Series = append(c.Series, a)
+	isBaseline := a.Visit == care.BaselineVisit
+	if isBaseline {
+		c.Baseline = &a.Score
+	}
+	if !isBaseline || c.Last == nil || c.LastVisit == care.BaselineVisit {
+		c.Last, c.LastVisit, c.LastDay, c.LastAt = &a.Score, a.Visit, day, &received
+	}
 }
 
 // CaseloadCounts says how many courses there are, and how many of them are due,

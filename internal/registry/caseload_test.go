@@ -57,7 +57,8 @@ func TestACaseloadRowTellsHowACourseStands(t *testing.T) {
 			OpensAt: given(now.AddDate(0, 0, -1)), TargetAt: given(now.AddDate(0, 0, -1)), ClosesAt: given(now.AddDate(0, 0, 3)),
 		},
 		OverdueOccasions: 1, LastAnsweredAt: day(3),
-		Scores: []registry.CourseScore{{Instrument: "phq-9", Baseline: given(20.0), Last: given(9.0), LastVisit: "+2 d", LastDay: 2, LastAt: day(2)}},
+		Scores: []registry.CourseScore{{Instrument: "phq-9", Baseline: given(20.0), Last: given(9.0), LastVisit: "+2 d", LastDay: 2, LastAt: day(2),
+			Series: []registry.ScoredAnswer{{Visit: care.BaselineVisit, Score: 20, At: *day(0)}, {Visit: "+1 d", Score: 12, At: *day(1)}, {Visit: "+2 d", Score: 9, At: *day(2)}}}},
 	}
 	require.Equal(t, want, row)
 
@@ -81,7 +82,7 @@ func TestACaseloadRowTellsHowACourseStands(t *testing.T) {
 		return tx.RaiseAlert(registry.NewAlert{Flag: instrument.Flag{Rule: "r", Level: instrument.LevelRed, Item: "9"}, Occasion: o})
 	}))
 	row = read()
-	want.Scores[0].Baseline, want.OpenAlerts = given(22.0), 1
+	want.Scores[0].Baseline, want.Scores[0].Series[0].Score, want.OpenAlerts = given(22.0), 22, 1
 	require.Equal(t, want, row)
 	record, err = s.Course(ctx, row.Course)
 	require.NoError(t, err)
@@ -91,7 +92,14 @@ func TestACaseloadRowTellsHowACourseStands(t *testing.T) {
 	require.NoError(t, s.Write(ctx, system, func(tx *registry.Tx) error {
 		return tx.AddStep(record.Alerts[0].ID, registry.StepAcknowledged, "called-patient")
 	}))
-	require.Zero(t, read().OpenAlerts, "an acknowledged alert is not open")
+	row = read()
+	require.Zero(t, row.OpenAlerts, "an acknowledged alert is not open")
+	require.Equal(t, 1, row.TakenAlerts, "and stays with whoever took it on")
+	require.Equal(t, system.ID, row.TakenBy)
+	require.NoError(t, s.Write(ctx, system, func(tx *registry.Tx) error {
+		return tx.AddStep(record.Alerts[0].ID, registry.StepClosed, "screened")
+	}))
+	require.Zero(t, read().TakenAlerts, "until it is closed")
 
 	f.Clock.Advance(5 * 24 * time.Hour)
 	row = read()

@@ -24,6 +24,7 @@ type State string
 const (
 	StateOpen         State = "open"
 	StateAcknowledged State = "acknowledged"
+	StateClosed       State = "closed"
 )
 
 // Origin says which answers raised an alert.
@@ -101,8 +102,14 @@ func alert(stored registry.Alert) Alert {
 	}
 	for i, step := range stored.Steps {
 		a.Steps[i] = Step{At: step.At, What: string(step.What), Who: who(step.Actor), Code: step.Code}
-		if step.What == registry.StepAcknowledged {
-			a.State, a.Owner = StateAcknowledged, step.Actor.ID
+		switch {
+		case step.What == registry.StepClosed:
+			a.State = StateClosed
+		case step.What == registry.StepAcknowledged:
+			a.Owner = step.Actor.ID
+			if a.State == StateOpen {
+				a.State = StateAcknowledged
+			}
 		}
 	}
 	return a

@@ -44,6 +44,7 @@ type nature struct {
 	halfAfter   float64 // sessions after which half of the gain is there
 	maintenance bool
 	noise       [3][]float64 // by scale and visit of followUp
+	baselineOff [3]float64   // by how many points the baseline is off the true level
 	// What decides the treatment that this patient gets.
 	toHome, toIV, toLevel, toFull float64
 }
@@ -91,6 +92,12 @@ func (p *profile) drawNature(d *draw, n *nature) {
 		}
 	}
 	n.toHome, n.toIV, n.toLevel, n.toFull = d.rng.Float64(), d.rng.Float64(), d.rng.NormFloat64(), d.rng.Float64()
+	n.baselineOff = [3]float64{}
+	for s, e := range p.retest {
+		if e > 0 {
+			n.fraction[s], n.baselineOff[s] = 0, e*d.rng.NormFloat64()
+		}
+	}
 }
 
 // treatment is what a patient gets and the comparisons are about.
@@ -206,12 +213,12 @@ func (c *course) level(s scale, share float64) float64 {
 	if c.gain[s] < 0 {
 		share = 1
 	}
-	return float64(c.n.baseline[s]) - c.gain[s]*share
+	return float64(c.n.baseline[s]) - c.n.baselineOff[s] - c.gain[s]*share
 }
 
 // total is the scale's total at a visit of followUp.
 func (c *course) total(s scale, visit int) int {
-	v := c.level(s, c.benefit(float64(followUp[visit].day))) + c.p.noise*noiseOn[s]*c.n.noise[s][visit]
+	v := c.level(s, c.benefit(float64(followUp[visit].day))) + c.p.errorOf(s)*c.n.noise[s][visit]
 	return roundWithin(v, 0, int(highest[s]))
 }
 

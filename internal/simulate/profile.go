@@ -20,6 +20,9 @@ type profile struct {
 	flatFraction, flatFractionSD float64
 	// noise is the standard deviation of one answer's total around the course.
 	noise float64
+	// retest, where it is set, is the standard error of one answer on each scale, and
+	// nobody changes: baselines have the error too, and noise is not used.
+	retest [3]float64
 
 	settingGain     [3]float64
 	settingLoss     [3]float64
@@ -58,8 +61,25 @@ var clinic = profile{
 	asked: 0.4, eventWhenAsked: 0.30, eventWhenNotAsked: 0.03,
 }
 
-// profiles are the clinics that can be simulated: all three protocols, or one.
-var profiles = []profile{clinic, only("iv", protocolIV), only("im", protocolIM), only("home", protocolHome)}
+// profiles are the clinics that can be simulated: all three protocols, one, or all
+// three where nothing helps and nothing changes.
+var profiles = []profile{clinic, only("iv", protocolIV), only("im", protocolIM), only("home", protocolHome), stable()}
+
+// stable is the clinic in which every difference between two answers is retest
+// error: what a rule says of these patients is a false alarm.
+func stable() profile {
+	p := clinic
+	p.name, p.flat, p.delayed, p.retest = "noise", 1, 0, [3]float64{2.44, 1.94, 6.24}
+	return p
+}
+
+// errorOf is the standard deviation of one answer around the course.
+func (p *profile) errorOf(s scale) float64 {
+	if p.retest[s] > 0 {
+		return p.retest[s]
+	}
+	return p.noise * noiseOn[s]
+}
 
 func only(name string, protocol int) profile {
 	p := clinic

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -137,6 +138,36 @@ func TestEveryAnswerIsValidAndScoresAsTheInstrumentSays(t *testing.T) {
 	require.Greater(t, incomplete, seen/200)
 	require.Less(t, incomplete, seen/10)
 	require.Positive(t, corrected)
+}
+
+// In the profile "noise" two answers of one patient differ by the retest error and by nothing else.
+func TestInTheNoiseProfileNobodyChanges(t *testing.T) {
+	s, err := New(library(t), Config{Patients: 4000, Seed: 2, Profile: "noise"})
+	require.NoError(t, err)
+	for sc, retest := range s.profile.retest {
+		sums, squares, n := 0.0, 0.0, 0.0
+		each(t, s, func(p *Patient) {
+			baseline, known := 0, false
+			for i := range p.Responses {
+				r := &p.Responses[i]
+				if r.scale != scale(sc) || !r.Valid || r.Prorated || r.Revision > 1 {
+					continue
+				}
+				if r.Visit == care.BaselineVisit {
+					// Away from the ends of the scale, which cut the error off.
+					baseline, known = r.Score, math.Abs(float64(r.Score)-highest[sc]/2) < highest[sc]/5
+					continue
+				}
+				if known {
+					d := float64(r.Score - baseline)
+					sums, squares, n = sums+d, squares+d*d, n+1
+				}
+			}
+		})
+		require.Greater(t, n, 1000.0)
+		require.InDelta(t, 0, sums/n, 0.1*retest, scaleIDs[sc])
+		require.InDelta(t, math.Sqrt2*retest, math.Sqrt(squares/n), 0.06*retest, scaleIDs[sc])
+	}
 }
 
 func TestAFormCanHaveEveryTotal(t *testing.T) {

@@ -115,8 +115,13 @@ func TestCoursesUnderWayStandAsOfToday(t *testing.T) {
 	lines, err := service.Lines(t.Context())
 	require.NoError(t, err)
 	require.Len(t, lines, 24)
-	var due, late, begun int
+	var due, late, begun, going int
 	for _, l := range lines {
+		record, err := service.Record(t.Context(), registry.Actor{Kind: registry.ActorAccount, ID: "1"}, l.Patient, l.Course)
+		require.NoError(t, err)
+		require.Equal(t, record.Line.Going, l.Going, "the list and the record tell the same benefit")
+		require.Equal(t, record.Line.Series, l.Series)
+		going += count(l.IsGoing())
 		require.True(t, l.Simulated)
 		due, late = due+count(l.IsDue()), late+count(l.IsLate())
 		begun += count(l.Plan.Given < l.Plan.Planned && l.Next == nil)
@@ -124,6 +129,7 @@ func TestCoursesUnderWayStandAsOfToday(t *testing.T) {
 	require.Positive(t, due)
 	require.Positive(t, late)
 	require.Positive(t, begun)
+	require.Positive(t, going, "some lose a benefit that they had")
 	worse := slices.DeleteFunc(lines, func(l caseload.Line) bool { return !l.IsWorse() })
 	require.GreaterOrEqual(t, len(worse), 2, "some are reliably worse")
 	require.LessOrEqual(t, len(worse), 6)

@@ -1,12 +1,16 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"afterglow/internal/access"
+	"afterglow/internal/care"
 	"afterglow/internal/registry"
 	"afterglow/internal/testkit/sitetest"
 )
@@ -96,4 +100,120 @@ func TestSR76_NoViewWithoutItsEvent(t *testing.T) {
 			return
 		}
 	}
+}
+
+// SR-50: what an open page asks by itself is no activity; the session ends when it
+// would have ended.
+func TestSR50_AnOpenListDoesNotKeepASession(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	session := s.SignIn(t, access.RoleClinician)
+	status := func(path string) int {
+		return s.Do(t, sitetest.Request{Path: path, Session: session}).StatusCode
+	}
+	for range 2 {
+		s.Clock.Advance(access.SessionIdle/2 - time.Second)
+		require.Equal(t, http.StatusOK, status("/alerts/waiting"))
+	}
+	s.Clock.Advance(2 * time.Second)
+	require.Equal(t, http.StatusUnauthorized, status("/alerts/waiting"))
+	require.Equal(t, http.StatusUnauthorized, status("/alerts"))
+
+	session = s.SignIn(t, access.RoleClinician)
+	for range 3 {
+		s.Clock.Advance(access.SessionIdle/2 - time.Second)
+		require.Equal(t, http.StatusOK, status("/alerts"), "what somebody opens keeps it")
+	}
+}
+
+func TestAlertsThatWaitAreCountedInTheNavigation(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	session := s.SignIn(t, access.RoleClinician)
+	waiting := func() string {
+		return sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/alerts/waiting", Session: session}))
+	}
+	require.JSONEq(t, `{"waiting":0,"taken":0,"mark":0}`, waiting())
+	list := sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/patients", Session: session}))
+	require.Contains(t, list, `data-nav-count hidden`)
+	response := s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + s.Tokens[0] + "/answers", JSON: submission("k", map[string]any{"9": 2})})
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	require.JSONEq(t, `{"waiting":1,"taken":0,"mark":1}`, waiting())
+	list = sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/patients", Session: session}))
+	require.Contains(t, list, `<b>1</b><span class="unseen"> waiting</span>`)
+}
+
+// SR-76 and SR-57: the answers behind a score are seen by whoever may see the patient,
+// under the patient that gave them, and never without an audit event.
+func TestSR76_AnswersAreOpenedUnderTheirPatientAndNoted(t *testing.T) {
+	s := sitetest.New(t, local, 2)
+	response := s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + s.Tokens[0] + "/answers", JSON: submission("k", map[string]any{"1": 3, "9": 0})})
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	var answered registry.JournalRow
+	require.NoError(t, s.Store.EachJournalRow(t.Context(), 0, func(r registry.JournalRow) error { answered = r; return nil }))
+	patients, err := s.Store.Patients(t.Context(), 2)
+	require.NoError(t, err)
+	other := patients[0].Pseudonym
+	if other == answered.Patient {
+		other = patients[1].Pseudonym
+	}
+	path := func(patient care.Pseudonym, occasion any) string {
+		return fmt.Sprintf("/patients/%s/answers/%v", patient, occasion)
+	}
+	session := s.SignIn(t, access.RoleClinician)
+	response = s.Do(t, sitetest.Request{Path: path(answered.Patient, answered.Occasion), Session: session})
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	body := sitetest.Text(t, response)
+	require.Contains(t, body, "Little interest or pleasure in doing things")
+	require.Contains(t, body, "Nearly every day (3)")
+	require.Contains(t, body, "left open")
+	views := 0
+	require.NoError(t, s.Store.EachAuditEntry(t.Context(), 0, func(e registry.AuditEntry) error {
+		if e.Action == "record-viewed" {
+			views++
+			require.Equal(t, string(answered.Patient), e.Subject)
+		}
+		return nil
+	}))
+	require.Equal(t, 1, views)
+	for _, wrong := range []string{path(other, answered.Occasion), path(answered.Patient, 999), path(answered.Patient, "x"), path(answered.Patient, 0), path("nobody", 1)} {
+		require.Equal(t, http.StatusNotFound, s.Do(t, sitetest.Request{Path: wrong, Session: session}).StatusCode, wrong)
+	}
+	for k := 1; ; k++ {
+		s.Faults.FailAt(k, diskIsFull)
+		response := s.Do(t, sitetest.Request{Path: path(answered.Patient, answered.Occasion), Session: session})
+		reached := s.Faults.Seen() >= k
+		s.Faults.FailAt(0, 0)
+		if !reached {
+			break
+		}
+		if response.StatusCode == http.StatusOK {
+			continue // the statement only kept the session
+		}
+		require.NotContains(t, sitetest.Text(t, response), "Nearly every day")
+	}
+}
+
+// Alerts are there when nothing can be written: only the answers behind them are not
+// shown, since that somebody looks at them could not be recorded.
+func TestSR76_AlertsStandWhenNothingCanBeWritten(t *testing.T) {
+	s := sitetest.New(t, local, 1)
+	response := s.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + s.Tokens[0] + "/answers", JSON: submission("k", map[string]any{"9": 2})})
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	session := s.SignIn(t, access.RoleClinician)
+	shown := 0
+	for k := 1; ; k++ {
+		s.Faults.FailAt(k, diskIsFull)
+		response := s.Do(t, sitetest.Request{Path: "/alerts", Session: session})
+		reached := s.Faults.Seen() >= k
+		s.Faults.FailAt(0, 0)
+		if !reached {
+			break
+		}
+		if body := sitetest.Text(t, response); strings.Contains(body, "could not be recorded") {
+			shown++
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			require.Contains(t, body, "Contact the patient now")
+			require.NotContains(t, body, "It was not asked before")
+		}
+	}
+	require.Positive(t, shown)
 }

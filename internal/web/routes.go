@@ -20,6 +20,8 @@ type Route struct {
 	Handler    echo.HandlerFunc
 	// Identify looks at the session of a page that is open to everyone.
 	Identify bool
+	// Unattended is asked by an open page by itself: it does not keep the session.
+	Unattended bool
 	// JSON answers errors as JSON too.
 	JSON bool
 }
@@ -78,7 +80,9 @@ func (s *site) routes() []Route {
 		// Clinicians
 		{Method: get, Path: "/patients", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Patients},
 		{Method: get, Path: "/patients/:patient", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Patient},
+		{Method: get, Path: "/patients/:patient/answers/:occasion", Permission: access.PermissionSeePatients, Rate: middleware.RateStaff, Handler: s.clinic.Answers},
 		{Method: get, Path: "/alerts", Permission: access.PermissionWorkAlerts, Rate: middleware.RateStaff, Handler: s.clinic.Alerts},
+		{Method: get, Path: "/alerts/waiting", Permission: access.PermissionWorkAlerts, Rate: middleware.RateStaff, Handler: s.clinic.Waiting, JSON: true, Unattended: true},
 		{Method: post, Path: "/alerts/:alert/acknowledge", Permission: access.PermissionWorkAlerts, Rate: middleware.RateStaff, Handler: s.clinic.Acknowledge},
 
 		// Researchers

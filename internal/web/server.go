@@ -131,7 +131,10 @@ func (s *Server) register(g guards) error {
 			}
 			chain = append(chain, room.bodies.Guard, room.capacity.Guard)
 		}
-		if !r.Permission.Grants(access.RoleAnonymous) || r.Identify {
+		switch {
+		case r.Unattended:
+			chain = append(chain, g.sessions.IdentifyUnattended)
+		case !r.Permission.Grants(access.RoleAnonymous) || r.Identify:
 			chain = append(chain, g.sessions.Identify)
 		}
 		chain = append(chain, g.rate.Guard(r.Rate), middleware.Require(r.Permission))

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -102,9 +104,23 @@ type site struct {
 // navigation is what staff see at the top, each entry by its permission.
 var navigation = []page.NavEntry{
 	{Label: "Patients", Path: "/patients", Purpose: "Who is in care, who is due, late or worse; one patient's course over time.", Permission: access.PermissionSeePatients},
-	{Label: "Alerts", Path: "/alerts", Purpose: "Answers that need a person today, the oldest first.", Permission: access.PermissionWorkAlerts},
+	{Label: "Alerts", Path: "/alerts", Purpose: "Answers that need a person, the most urgent first.", Permission: access.PermissionWorkAlerts},
 	{Label: "Does it last?", Path: "/research", Purpose: "Ask the question of a study; read the answer with its uncertainty.", Permission: access.PermissionAskQuestions},
 	{Label: "Status", Path: "/status", Purpose: "How this installation is doing.", Permission: access.PermissionSeeStatus},
+}
+
+// counted gives the navigation with the number of alerts that wait.
+func counted(alerts *safety.Service) []page.NavEntry {
+	list := slices.Clone(navigation)
+	for i := range list {
+		if list[i].Permission == access.PermissionWorkAlerts {
+			list[i].Count = func(ctx context.Context) (int, error) {
+				n, err := alerts.Counts(ctx)
+				return n.Waiting, err
+			}
+		}
+	}
+	return list
 }
 
 func assemble(c Config) (*site, error) {
@@ -114,7 +130,7 @@ func assemble(c Config) (*site, error) {
 	}
 	contacts := page.NewContacts(c.Contacts, "en")
 	renderer, err := page.NewRenderer(page.Site{
-		Name: c.Name, Zone: c.Zone, Demo: c.Demo, Now: c.Now, Nav: navigation, Contacts: contacts,
+		Name: c.Name, Zone: c.Zone, Demo: c.Demo, Now: c.Now, Nav: counted(c.Safety), Contacts: contacts,
 	}, set, patient.Templates, clinic.Templates, research.Templates, admin.Templates, account.Templates, tour.Templates)
 	if err != nil {
 		return nil, err

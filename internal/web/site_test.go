@@ -146,7 +146,10 @@ func TestAlertsAreAcknowledgedByAPerson(t *testing.T) {
 	}
 	session := s.SignIn(t, access.RoleClinician)
 	body := sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/alerts", Session: session}))
-	require.Less(t, strings.Index(body, "Amber"), strings.Index(body, "Red"), "the oldest first")
+	require.Less(t, strings.Index(body, "Red"), strings.Index(body, "Amber"), "what cannot wait first, though it is newer")
+	require.Contains(t, body, "2 need a person")
+	require.Contains(t, body, "Several days (1)", "the answer that raised it")
+	require.Contains(t, body, "It was not asked before.")
 	require.Contains(t, body, "2 h")
 	require.Contains(t, body, "PHQ-9, item 9")
 	acknowledge := func(id, code string) *http.Response {
@@ -158,9 +161,10 @@ func TestAlertsAreAcknowledgedByAPerson(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, acknowledge("1", "calling-patient").StatusCode)
 	require.Equal(t, http.StatusConflict, acknowledge("1", "seen").StatusCode)
 	body = sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/alerts?done=acknowledged", Session: session}))
-	require.Contains(t, body, "1 alert waits")
-	require.Contains(t, body, "Acknowledged, not closed")
-	require.Contains(t, body, "clinician")
+	require.Contains(t, body, "1 needs a person, 1 is taken on")
+	require.Contains(t, body, "Taken on by <strong>clinician</strong>")
+	require.Contains(t, body, "Taken on: calling the patient now")
+	require.Contains(t, sitetest.Text(t, s.Do(t, sitetest.Request{Path: "/patients", Session: session})), "taken on by clinician", "the row stays, marked")
 }
 
 func TestHealthAndReadiness(t *testing.T) {

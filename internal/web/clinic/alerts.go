@@ -1,7 +1,6 @@
 package clinic
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -43,9 +42,10 @@ var NoteCodes = []NoteCode{
 	{"handed-over", "Handed over to the person on call"},
 }
 
-// Alerts lists what waits for someone, the oldest first, then what somebody has.
+// Alerts lists what waits for someone, the most urgent first, then what somebody
+// has; showing the answers behind them leaves an audit event.
 func (p Pages) Alerts(c echo.Context) error {
-	shown, err := p.alertsPage(c.Request().Context())
+	shown, err := p.alertsPage(c)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,16 @@ func (p Pages) Alerts(c echo.Context) error {
 		shown.Notices = append(shown.Notices, page.Notice{Kind: page.NoticeDone, Text: "The alert is acknowledged. It stays open until its outcome is recorded."})
 	}
 	return p.Renderer.HTML(c, http.StatusOK, "clinic/alerts", shown)
+}
+
+// Waiting says how many alerts wait, for a page that is open: it shows that
+// something has changed, and shows it at once where nothing is being filled in.
+func (p Pages) Waiting(c echo.Context) error {
+	n, err := p.Safety.Counts(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]int64{"waiting": int64(n.Waiting), "taken": int64(n.Taken), "mark": n.Mark})
 }
 
 // Acknowledge takes an alert on in the caller's name.
@@ -84,8 +94,13 @@ func known(code string) bool {
 	return false
 }
 
-func (p Pages) alertsPage(ctx context.Context) (*AlertsPage, error) {
+func (p Pages) alertsPage(c echo.Context) (*AlertsPage, error) {
+	ctx := c.Request().Context()
 	alerts, err := p.Safety.Alerts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := p.Safety.Counts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,21 +108,43 @@ func (p Pages) alertsPage(ctx context.Context) (*AlertsPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := &AlertsPage{Frame: page.Frame{Title: "Alerts", Wide: true}, Codes: NoteCodes}
+	alerts = slices.DeleteFunc(alerts, func(a safety.Alert) bool { return a.State == safety.StateClosed })
+	answers, err := p.Safety.AnswersOf(ctx, middleware.Caller(c).Actor(), alerts)
+	shown := NewAlertsPage(alerts, answers, names, p.Instruments, p.Now())
+	shown.Mark = counts.Mark
+	if err != nil {
+		// Alerts must be there to be worked when nothing can be written.
+		shown.Notices = append(shown.Notices, page.Notice{Kind: page.NoticeWarning,
+			Text: "The answers behind the alerts are not shown: that somebody looks at them could not be recorded. The alerts are complete."})
+	}
+	return shown, nil
+}
+
+// NewAlertsPage puts alerts into words; answers are nil where they could not be
+// shown.
+func NewAlertsPage(alerts []safety.Alert, answers map[int64]safety.Answers, names map[string]string, library *instrument.Library, now time.Time) *AlertsPage {
+	shown := &AlertsPage{Frame: page.Frame{Title: "Alerts", Wide: true, Scripts: []string{waitingScript}}, Codes: NoteCodes}
 	shown.Simulated = len(alerts) > 0 && !slices.ContainsFunc(alerts, func(a safety.Alert) bool { return !a.Simulated })
+	safety.SortByUrgency(alerts)
 	for _, a := range alerts {
-		line := NewAlertLine(a, p.Instruments, p.Now())
+		behind := Behind{Names: names}
+		if found, ok := answers[a.ID]; ok {
+			behind.Answers = &found
+		}
+		line := NewAlertLine(a, library, behind, now)
 		line.Simulated = a.Simulated && !shown.Simulated
 		switch a.State {
 		case safety.StateOpen:
 			shown.Alerts = append(shown.Alerts, line)
 		case safety.StateAcknowledged:
-			line.Owner = names[a.Owner]
 			shown.Acknowledged = append(shown.Acknowledged, line)
 		}
 	}
-	return shown, nil
+	return shown
 }
+
+// waitingScript asks now and then whether the list of alerts has changed.
+const waitingScript = "waiting.js"
 
 // shortCode is enough of a pseudonym to tell patients on one page apart.
 func shortCode(pseudonym string) string {

@@ -16,12 +16,15 @@ var files embed.FS
 var Templates = page.Templates{
 	Folder: "clinic",
 	Files:  files,
-	Pages:  map[string][]string{"alerts": {}, "patients": {}, "patient": {"chart"}},
+	Pages:  map[string][]string{"alerts": {}, "patients": {}, "patient": {"chart"}, "answers": {}},
 }
 
-// AlertsPage lists what waits for someone, the oldest first.
+// AlertsPage lists what waits for someone, the most urgent first, and below it what
+// somebody has taken on.
 type AlertsPage struct {
 	page.Frame
+	// Mark changes whenever something happens to any alert.
+	Mark         int64
 	Alerts       []AlertLine
 	Acknowledged []AlertLine
 	Codes        []NoteCode

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"afterglow/internal/caseload"
-	"afterglow/internal/chart"
+	"afterglow/internal/fault"
 	"afterglow/internal/web/page"
 )
 
@@ -19,20 +20,40 @@ const linesPerPage = 50
 // CaseloadPage is the list of patients, one row a course.
 type CaseloadPage struct {
 	page.Frame
+	// Mark changes whenever something happens to any alert.
+	Mark int64
 	// Words say how many there are and how many need a person today.
 	Words   string
 	Filters []Chip
+	Search  CaseloadSearch
 	Columns []SortColumn
 	Rows    []CaseloadRow
 	// Ended says that the rows are courses that have ended, which come by their
 	// last contact and are not sorted otherwise.
 	Ended bool
-	// Nothing stands in the table's place when no row is shown.
-	Nothing string
+	// Nothing stands in the table's place when no row is shown; Elsewhere leads to
+	// rows that the same search has under another chip.
+	Nothing   string
+	Elsewhere *Chip
 	// Shown says which rows these are when there are more than one page's.
 	Shown string
 	// Before and After are the paths of the neighbouring pages, or "".
 	Before, After string
+}
+
+// CaseloadSearch is the form that narrows the list. Show and Sort are carried on.
+type CaseloadSearch struct {
+	Code, Show, Sort string
+	// Protocols are offered where there is more than one.
+	Protocols []ProtocolOption
+	// Clear is the path of the list without the search, "" where nothing narrows it.
+	Clear string
+}
+
+// ProtocolOption is a protocol to choose.
+type ProtocolOption struct {
+	ID, Title string
+	Current   bool
 }
 
 // Chip is a filter with the number of courses that it shows.
@@ -49,22 +70,6 @@ type SortColumn struct {
 	Label, Path, Order string
 }
 
-// CaseloadRow is one course in words.
-type CaseloadRow struct {
-	Code, Path string
-	// Simulated marks the row; where every row is, the page says so once.
-	Simulated       bool
-	Course, Session string
-	Score, Band     string
-	Arrow, Change   string
-	Worse           bool
-	Due, DueDetail  string
-	Late            bool
-	Contact         string
-	Alerts          string
-	Urgent          bool
-}
-
 // Seen is when and where a page is looked at.
 type Seen struct {
 	Now  time.Time
@@ -77,81 +82,152 @@ func (p Pages) Patients(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	courses := Courses{}
-	if courses.InCare, courses.Ended, err = p.Caseload.List(c.Request().Context()); err != nil {
+	courses, err := p.courses(c, query)
+	if err != nil {
 		return err
+	}
+	counts, err := p.Safety.Counts(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	shown := NewCaseloadPage(courses, query, Seen{Now: p.Now(), Zone: p.Zone})
+	shown.Mark = counts.Mark
+	return p.Renderer.HTML(c, http.StatusOK, "clinic/patients", shown)
+}
+
+// courses reads what a query needs.
+func (p Pages) courses(c echo.Context, query CaseloadQuery) (Courses, error) {
+	ctx := c.Request().Context()
+	var courses Courses
+	var err error
+	if courses.Protocols, err = p.Caseload.Protocols(ctx); err != nil {
+		return Courses{}, err
+	}
+	if _, known := courses.Protocols[query.Protocol]; query.Protocol != "" && !known {
+		return Courses{}, fault.Invalid("protocol", "is not one of the protocols")
+	}
+	if courses.Names, err = p.Access.AccountNames(ctx); err != nil {
+		return Courses{}, err
+	}
+	if courses.InCare, courses.Ended, err = p.Caseload.List(ctx, query.choice()); err != nil {
+		return Courses{}, err
 	}
 	if query.Show == showEnded {
 		from, _ := query.rows(courses.Ended)
-		if courses.EndedShown, err = p.Caseload.Ended(c.Request().Context(), from, linesPerPage); err != nil {
-			return err
-		}
+		courses.EndedShown, err = p.Caseload.Ended(ctx, query.choice(), from, linesPerPage)
 	}
-	return p.Renderer.HTML(c, http.StatusOK, "clinic/patients", NewCaseloadPage(courses, query, Seen{Now: p.Now(), Zone: p.Zone}))
+	return courses, err
 }
 
 // Courses are what the page chooses from: every course in care, how many have
-// ended and, where those are asked for, the ones of the page.
+// ended and, where those are asked for, the ones of the page; the accounts' names
+// and the protocols' titles by their id.
 type Courses struct {
-	InCare     []caseload.Line
-	Ended      int
-	EndedShown []caseload.Line
+	InCare           []caseload.Line
+	Ended            int
+	EndedShown       []caseload.Line
+	Names, Protocols map[string]string
 }
 
 // NewCaseloadPage puts the lines that the query asks for into words.
 func NewCaseloadPage(courses Courses, q CaseloadQuery, seen Seen) *CaseloadPage {
-	shown := &CaseloadPage{Frame: page.Frame{Title: "Patients", Wide: true}, Words: caseloadWords(courses.InCare), Ended: q.Show == showEnded}
+	shown := &CaseloadPage{Frame: page.Frame{Title: "Patients", Wide: true, Scripts: []string{waitingScript}},
+		Words: caseloadWords(courses.InCare, q), Ended: q.Show == showEnded, Search: search(courses, q)}
 	all := slices.Concat(courses.InCare, courses.EndedShown)
 	shown.Simulated = len(all) > 0 && !slices.ContainsFunc(all, func(l caseload.Line) bool { return !l.Simulated })
-	var kept []caseload.Line
 	chosen, _ := q.filter()
-	for _, f := range filters {
-		chip := Chip{Label: f.label, Path: CaseloadQuery{Show: f.name, Sort: q.Sort}.Path(), Current: f.name == q.Show}
-		for _, l := range courses.InCare {
-			if !f.has(l) {
-				continue
-			}
-			chip.Count++
-			if chip.Current {
-				kept = append(kept, l)
-			}
-		}
-		if f.name == showEnded {
-			chip.Count = courses.Ended
-		}
-		shown.Filters = append(shown.Filters, chip)
-	}
+	shown.Filters = chips(courses, q)
 	shown.Columns = sortColumns(q)
+	kept := q.choose(courses.InCare)
 	total := len(kept)
 	if shown.Ended {
 		total = courses.Ended
 	}
 	if total == 0 {
-		shown.Nothing = chosen.nothing
+		shown.Nothing, shown.Elsewhere = nothing(courses, q, chosen, shown.Filters)
 		return shown
 	}
 	from, to := q.rows(total)
 	number := from/linesPerPage + 1
+	at := func(page int) string { q := q; q.Page = page; return q.Path() }
 	if from > 0 {
-		shown.Before = CaseloadQuery{Show: q.Show, Sort: q.Sort, Page: number - 1}.Path()
+		shown.Before = at(number - 1)
 	}
 	if to < total {
-		shown.After = CaseloadQuery{Show: q.Show, Sort: q.Sort, Page: number + 1}.Path()
+		shown.After = at(number + 1)
 	}
 	if total > linesPerPage {
 		shown.Shown = fmt.Sprintf("%d to %d of %d", from+1, to, total)
 	}
 	lines := courses.EndedShown
 	if !shown.Ended {
-		q.sort(kept)
 		lines = kept[from:to]
 	}
 	for _, l := range lines {
-		row := caseloadRow(l, seen)
+		row := caseloadRow(l, q, courses.Names, seen)
 		row.Simulated = l.Simulated && !shown.Simulated
 		shown.Rows = append(shown.Rows, row)
 	}
 	return shown
+}
+
+func chips(courses Courses, q CaseloadQuery) []Chip {
+	var list []Chip
+	for _, f := range filters {
+		to := q
+		to.Show, to.Page = f.name, 1
+		chip := Chip{Label: f.label, Path: to.Path(), Current: f.name == q.Show}
+		for _, l := range courses.InCare {
+			if f.has(l) {
+				chip.Count++
+			}
+		}
+		if f.name == showEnded {
+			chip.Count = courses.Ended
+		}
+		list = append(list, chip)
+	}
+	return list
+}
+
+func search(courses Courses, q CaseloadQuery) CaseloadSearch {
+	s := CaseloadSearch{Code: q.Code, Show: q.Show, Sort: q.Sort}
+	if q.isNarrowed() {
+		s.Clear = CaseloadQuery{Show: q.Show, Sort: q.Sort}.Path()
+	}
+	if len(courses.Protocols) < 2 {
+		return s
+	}
+	for id, title := range courses.Protocols {
+		s.Protocols = append(s.Protocols, ProtocolOption{ID: id, Title: title, Current: id == q.Protocol})
+	}
+	slices.SortFunc(s.Protocols, func(a, b ProtocolOption) int { return strings.Compare(a.Title+a.ID, b.Title+b.ID) })
+	return s
+}
+
+// nothing says why no row is shown, and where the search has one.
+func nothing(courses Courses, q CaseloadQuery, chosen filter, chips []Chip) (string, *Chip) {
+	if !q.isNarrowed() {
+		return chosen.nothing, nil
+	}
+	words := "No course" + searchWords(courses, q) + " is shown under \u201c" + chosen.label + "\u201d."
+	for _, c := range chips {
+		if !c.Current && c.Count > 0 {
+			return words, &c
+		}
+	}
+	return "There is no course" + searchWords(courses, q) + ".", nil
+}
+
+func searchWords(courses Courses, q CaseloadQuery) string {
+	words := ""
+	if q.Code != "" {
+		words += " whose code begins with " + shortCode(q.Code)
+	}
+	if q.Protocol != "" {
+		words += " of the protocol " + courses.Protocols[q.Protocol]
+	}
+	return words
 }
 
 // rows are the first and the one after the last row of the page that is asked for,
@@ -170,93 +246,55 @@ func sortColumns(q CaseloadQuery) []SortColumn {
 			shown = append(shown, s)
 			continue
 		}
-		next := c.name
+		next := q
+		next.Sort, next.Page = c.name, 1
 		if sorted && c.name == current.name {
 			s.Order = "ascending"
 			if turned {
 				s.Order = "descending"
 			} else {
-				next = "-" + c.name
+				next.Sort = "-" + c.name
 			}
 		}
-		s.Path = CaseloadQuery{Show: q.Show, Sort: next}.Path()
+		s.Path = next.Path()
 		shown = append(shown, s)
 	}
 	return shown
 }
 
-func caseloadWords(lines []caseload.Line) string {
+// caseloadWords count who needs a person and whom somebody has: a course with both
+// kinds of alert needs one.
+func caseloadWords(lines []caseload.Line, q CaseloadQuery) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	urgent := 0
+	urgent, taken := 0, 0
 	for _, l := range lines {
-		if l.NeedsSomeoneToday() {
+		switch {
+		case l.NeedsSomeoneToday():
 			urgent++
+		case l.IsTakenOn():
+			taken++
 		}
 	}
-	words := fmt.Sprintf("%d %s in care.", len(lines), plural(len(lines) == 1, "course", "courses"))
-	switch urgent {
-	case 0:
-		return words + " Nobody has an alert that waits."
-	case 1:
-		return words + " One needs a person today."
-	}
-	return fmt.Sprintf("%s %d need a person today.", words, urgent)
-}
-
-func caseloadRow(l caseload.Line, seen Seen) CaseloadRow {
-	row := CaseloadRow{
-		Code: shortCode(string(l.Patient)), Path: coursePath(l),
-		Course: l.Plan.Title, Session: sessionWords(l.Plan), Worse: l.IsWorse(), Late: l.IsLate(),
-		Contact: dash, Urgent: l.NeedsSomeoneToday(), Alerts: alertWords(l), Due: dash, Score: "no score yet",
-	}
-	if row.Course == "" {
-		row.Course = "No protocol"
-	}
-	if r := l.Last; r != nil {
-		row.Score, row.Band = r.Short+" "+chart.ScoreWords(r.Score), r.Band
-		if r.Change != nil {
-			row.Arrow, row.Change = arrow(*r), shortChange(*r.Change)
-		}
-		if len(l.Worse) > 0 && !slices.Contains(l.Worse, r.Short) {
-			row.Change += "; " + l.Worse[0] + " worse"
+	words := fmt.Sprintf("%d %s in care", len(lines), plural(len(lines) == 1, "course", "courses"))
+	if q.isNarrowed() {
+		words += " fit the search"
+		if len(lines) == 1 {
+			words = "1 course in care fits the search"
 		}
 	}
-	if n := l.Next; n != nil {
-		row.Due, row.DueDetail = nextWords(*n, seen), n.Short
+	switch {
+	case urgent == 0 && taken == 0:
+		return words + ". Nobody has an open alert."
+	case urgent == 0:
+		return fmt.Sprintf("%s. Nobody waits for a person; %d %s taken on.", words, taken, plural(taken == 1, "is", "are"))
+	case taken == 0:
+		return fmt.Sprintf("%s. %d %s a person.", words, urgent, plural(urgent == 1, "needs", "need"))
 	}
-	if !l.LastContact.IsZero() {
-		row.Contact = dayWords(l.LastContact, seen.Now, seen.Zone)
-	}
-	return row
+	return fmt.Sprintf("%s. %d %s a person, %d taken on.", words, urgent, plural(urgent == 1, "needs", "need"), taken)
 }
 
 func coursePath(l caseload.Line) string {
 	return fmt.Sprintf("/patients/%s?course=%d", l.Patient, l.Course)
-}
-
-// nextWords say when an answer is due in the words of a diary.
-func nextWords(n caseload.Next, seen Seen) string {
-	if n.On.IsZero() {
-		return "open"
-	}
-	switch n.State {
-	case caseload.NextLate:
-		late := daysBetween(n.On, seen.Now, seen.Zone)
-		return fmt.Sprintf("late by %d %s", late, plural(late == 1, "day", "days"))
-	case caseload.NextDue:
-		if day := dayWords(n.On, seen.Now, seen.Zone); day != "today" {
-			return "open, " + day
-		}
-		return "today"
-	}
-	return dayWords(n.On, seen.Now, seen.Zone)
-}
-
-func alertWords(l caseload.Line) string {
-	if l.OpenAlerts == 0 {
-		return dash
-	}
-	return fmt.Sprintf("%d open", l.OpenAlerts)
 }

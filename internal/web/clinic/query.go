@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"afterglow/internal/caseload"
 	"afterglow/internal/fault"
@@ -20,6 +21,9 @@ type CaseloadQuery struct {
 	// Sort is a column's name, after a hyphen when it is turned round.
 	Sort string
 	Page int
+	// Code is how a patient's code begins, in small letters and without hyphens;
+	// Protocol is a protocol's id.
+	Code, Protocol string
 }
 
 type filter struct {
@@ -33,7 +37,8 @@ const showEnded = "ended"
 
 var filters = []filter{
 	{"", "In care", "Nobody is in care yet. A patient appears here with the first course of treatment.", func(caseload.Line) bool { return true }},
-	{"alerts", "Alerts", "No alert waits for anybody.", caseload.Line.NeedsSomeoneToday},
+	{"alerts", "Alerts", "No alert is open.", hasAlert},
+	{"losing", "Losing it", "Nobody whose benefit was reliable is losing it.", caseload.Line.IsGoing},
 	{"worse", "Worse", "Nobody's newest score is reliably worse than at baseline.", caseload.Line.IsWorse},
 	{"late", "Late", "Nobody is late with an answer.", caseload.Line.IsLate},
 	{"due", "Due", "Nobody has an answer due.", caseload.Line.IsDue},
@@ -55,15 +60,23 @@ var columns = []column{
 	{"score", "Last score", func(a, b caseload.Line) int { return byReading(a, b, severity) }},
 	{"change", "Since baseline", func(a, b caseload.Line) int { return byReading(a, b, worsening) }},
 	{"due", "Next due", func(a, b caseload.Line) int { return byDay(dueOn(a), dueOn(b)) }},
-	{"contact", "Last contact", func(a, b caseload.Line) int { return byDay(a.LastContact, b.LastContact) }},
+	{"contact", "Contact", func(a, b caseload.Line) int { return byDay(a.LastContact, b.LastContact) }},
 	{"alerts", "Alerts", func(a, b caseload.Line) int {
-		return cmp.Compare(b.OpenAlerts, a.OpenAlerts)
+		return cmp.Or(cmp.Compare(b.OpenAlerts, a.OpenAlerts), cmp.Compare(b.TakenAlerts, a.TakenAlerts))
 	}},
 }
 
+func hasAlert(l caseload.Line) bool { return l.NeedsSomeoneToday() || l.IsTakenOn() }
+
 // ReadCaseloadQuery reads the query string; what it does not know is refused.
 func ReadCaseloadQuery(q url.Values) (CaseloadQuery, error) {
-	query := CaseloadQuery{Show: q.Get("show"), Sort: q.Get("sort"), Page: 1}
+	query := CaseloadQuery{Show: q.Get("show"), Sort: q.Get("sort"), Page: 1, Code: codeOf(q.Get("code")), Protocol: q.Get("protocol")}
+	if len(query.Code) > codeDigits {
+		return query, fault.Invalid("code", "has at most %d digits", codeDigits)
+	}
+	if len(query.Protocol) > longestProtocol {
+		return query, fault.Invalid("protocol", "is not one of the protocols")
+	}
 	if _, ok := query.filter(); !ok {
 		return query, fault.Invalid("show", "is not one of the filters")
 	}
@@ -78,6 +91,42 @@ func ReadCaseloadQuery(q url.Values) (CaseloadQuery, error) {
 		query.Page = n
 	}
 	return query, nil
+}
+
+const (
+	codeDigits      = 32
+	longestProtocol = 200
+)
+
+// codeOf reads a code as somebody types it: 4D98-FD9E is 4d98fd9e.
+func codeOf(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '-' || r == '\u2013' || unicode.IsSpace(r):
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, text)
+}
+
+// choice is what the list is asked for; the rest of the query picks from it.
+func (q CaseloadQuery) choice() caseload.Choice {
+	return caseload.Choice{CodePrefix: q.Code, Protocol: q.Protocol}
+}
+
+func (q CaseloadQuery) isNarrowed() bool { return q.Code != "" || q.Protocol != "" }
+
+// choose gives the lines in care that the query shows, in its order.
+func (q CaseloadQuery) choose(inCare []caseload.Line) []caseload.Line {
+	f, _ := q.filter()
+	var kept []caseload.Line
+	for _, l := range inCare {
+		if f.has(l) {
+			kept = append(kept, l)
+		}
+	}
+	q.sort(kept)
+	return kept
 }
 
 func (q CaseloadQuery) filter() (filter, bool) {
@@ -101,20 +150,32 @@ func (q CaseloadQuery) column() (c column, turned, ok bool) {
 
 // Path is the address of the list with this query.
 func (q CaseloadQuery) Path() string {
-	values := url.Values{}
-	if q.Show != "" {
-		values.Set("show", q.Show)
-	}
-	if q.Sort != "" {
-		values.Set("sort", q.Sort)
-	}
-	if q.Page > 1 {
-		values.Set("page", strconv.Itoa(q.Page))
-	}
+	values := q.values()
 	if len(values) == 0 {
 		return "/patients"
 	}
 	return "/patients?" + values.Encode()
+}
+
+func (q CaseloadQuery) values() url.Values {
+	values := url.Values{}
+	for name, value := range map[string]string{"show": q.Show, "sort": q.Sort, "code": q.Code, "protocol": q.Protocol} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if q.Page > 1 {
+		values.Set("page", strconv.Itoa(q.Page))
+	}
+	return values
+}
+
+// patientPath is the address of a course's page; it carries the query, so that the
+// page leads back to this list and to its next patient.
+func (q CaseloadQuery) patientPath(l caseload.Line) string {
+	values := q.values()
+	values.Set("course", strconv.FormatInt(l.Course, 10))
+	return "/patients/" + string(l.Patient) + "?" + values.Encode()
 }
 
 // sort orders lines; those that compare equal stay as the caseload gave them.
@@ -129,9 +190,13 @@ func (q CaseloadQuery) sort(lines []caseload.Line) {
 	slices.SortStableFunc(lines, compare)
 }
 
-// urgency puts first who needs a person today, then who is worse, late, due.
+// urgency puts first who needs a person today, then whose alert somebody has, then
+// who is losing a benefit, worse, late, due.
 func urgency(a, b caseload.Line) int {
 	rank := func(l caseload.Line) int {
+		if l.NeedsSomeoneToday() {
+			return -1
+		}
 		for i, f := range filters[1:] {
 			if f.has(l) {
 				return i

@@ -32,17 +32,14 @@ func reliable(c instrument.Change) bool {
 	return c.Reliable == instrument.ChangeImproved || c.Reliable == instrument.ChangeRecovered || c.Reliable == instrument.ChangeDeteriorated
 }
 
-// changeWords says what a change means for the person, not what was subtracted,
-// and by which rule it is reliable or not.
-func changeWords(c instrument.Change, s care.ScaleTrend) string {
-	points := chart.ScoreWords(math.Abs(c.Improvement))
-	unit := plural(math.Abs(c.Improvement) == 1, "point", "points")
+// changeWords says what a change means for the person, not what was subtracted.
+func changeWords(c instrument.Change) string {
 	var words string
 	switch {
 	case c.Improvement > 0:
-		words = fmt.Sprintf("better by %s %s", points, unit)
+		words = "better by " + pointsWords(math.Abs(c.Improvement))
 	case c.Improvement < 0:
-		words = fmt.Sprintf("worse by %s %s", points, unit)
+		words = "worse by " + pointsWords(math.Abs(c.Improvement))
 	default:
 		return "the same as at baseline"
 	}
@@ -51,17 +48,33 @@ func changeWords(c instrument.Change, s care.ScaleTrend) string {
 	case c.Reliable == "":
 		return words
 	case reliable(c):
-		return words + " (reliable" + ruleWords(s, ": %s or more") + ")"
+		return words + ", reliable"
 	}
-	return words + " (not reliable" + ruleWords(s, ": under %s") + ")"
+	return words + ", not reliable"
 }
 
-// ruleWords name the threshold of a reliable change and its source.
-func ruleWords(s care.ScaleTrend, points string) string {
-	if s.ReliableChange == nil {
-		return ""
+func pointsWords(points float64) string {
+	return chart.ScoreWords(points) + " " + plural(points == 1, "point", "points")
+}
+
+// benefitWords say the best, what is left of it and since when it is going.
+func benefitWords(b care.Benefit) string {
+	if b.State == care.BenefitKept && b.Left >= b.Gained {
+		return " This is the best so far."
 	}
-	return fmt.Sprintf(points, chart.ScoreWords(*s.ReliableChange)) + ", " + s.ReliableRule
+	words := fmt.Sprintf(" Best %s on day %s; ", chart.ScoreWords(b.Best), chart.DayWords(b.BestDay))
+	if b.Left <= 0 {
+		words += fmt.Sprintf("nothing of the benefit of %s is left.", pointsWords(b.Gained))
+	} else {
+		words += fmt.Sprintf("%s of %s of benefit %s left (%.0f\u00a0%%).", chart.ScoreWords(b.Left), pointsWords(b.Gained), plural(b.Left == 1, "is", "are"), b.ShareLeft())
+	}
+	switch b.State {
+	case care.BenefitLosing:
+		words += fmt.Sprintf(" Reliably worse than the best on day %s; the next answer will show whether it stays so.", chart.DayWords(b.Since))
+	case care.BenefitLost:
+		words += fmt.Sprintf(" Lost reliably since day %s.", chart.DayWords(b.Since))
+	}
+	return words
 }
 
 // shortChange is changeWords for a table whose column says since when.
@@ -106,18 +119,21 @@ func routeShort(r care.Route) string {
 	return string(r)
 }
 
-// sessionWords are "3 of 6, IM".
-func sessionWords(p caseload.Plan) string {
-	var words string
+// givenWords are "3 of 6".
+func givenWords(p caseload.Plan) string {
 	switch {
 	case p.Given == 0 && p.Planned == 0:
 		return "no session yet"
 	case p.Planned == 0:
-		words = fmt.Sprintf("%d %s", p.Given, plural(p.Given == 1, "session", "sessions"))
-	default:
-		words = fmt.Sprintf("%d of %d", p.Given, p.Planned)
+		return fmt.Sprintf("%d %s", p.Given, plural(p.Given == 1, "session", "sessions"))
 	}
-	if p.Route != "" {
+	return fmt.Sprintf("%d of %d", p.Given, p.Planned)
+}
+
+// sessionWords are "3 of 6, IM".
+func sessionWords(p caseload.Plan) string {
+	words := givenWords(p)
+	if p.Route != "" && p.Given+p.Planned > 0 {
 		words += ", " + routeShort(p.Route)
 	}
 	return words
@@ -145,6 +161,13 @@ func daysBetween(from, to time.Time, zone *time.Location) int {
 }
 
 func dateWords(t time.Time, zone *time.Location) string { return t.In(zone).Format("2 Jan 2006") }
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
 
 func capital(s string) string {
 	if s == "" {

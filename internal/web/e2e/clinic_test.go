@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"afterglow/internal/testkit/sitetest"
 )
 
 func TestTwentyPatientsFitOnADesk(t *testing.T) {
@@ -30,7 +34,7 @@ func TestCoursesThatEndedAreOnePressAway(t *testing.T) {
 	watch(t, ctx, server.URL)
 	for _, width := range []int64{390, 1280} {
 		do(t, ctx, chromedp.EmulateViewport(width, 844), chromedp.Navigate(server.URL+"/clinic-patients-ended"))
-		require.Equal(t, "Ended 112", eval[string](t, ctx, `document.querySelector(".chips [aria-current]").innerText`))
+		require.Equal(t, "Ended 112", eval[string](t, ctx, `document.querySelector(".chips [aria-current]").textContent`))
 		require.Zero(t, eval[int](t, ctx, `document.querySelectorAll(".caseload thead a").length`), "they come by their last contact")
 		require.Equal(t, 50, eval[int](t, ctx, `document.querySelectorAll(".caseload tbody tr").length`))
 		require.LessOrEqual(t, eval[int64](t, ctx, "document.scrollingElement.scrollWidth"), width)
@@ -50,7 +54,7 @@ func TestTheTrendIsDrawnAlignedAndAboveTheFold(t *testing.T) {
 			require.GreaterOrEqual(t, c.Paths, 2)
 			require.True(t, c.Inside, "at %d px", size[0])
 		}
-		require.Subset(t, charts[1].Texts, []string{"PHQ-9, 0 to 27 points, lower is better", "Severe", "Mild", "*", "40"})
+		require.Subset(t, charts[1].Texts, []string{"PHQ-9, 0 to 27 points, ↓ lower is better", "Severe", "Mild", "*", "35", "8"})
 		// Day 10 of each panel is the same pixel.
 		places := eval[[]float64](t, ctx, `[...document.querySelectorAll("[data-chart-place]")].map(p => Math.round(
 			echarts.getInstanceByDom(p).convertToPixel({xAxisIndex: 0}, 10) + p.getBoundingClientRect().left))`)
@@ -84,4 +88,45 @@ func TestAClinicianGoesFromTheListToAPatient(t *testing.T) {
 	require.Equal(t, int64(200), follow(t, ctx, `.caseload tbody th a`))
 	require.Contains(t, eval[string](t, ctx, "document.title"), "Patient")
 	require.Equal(t, int64(200), follow(t, ctx, `h1 a`))
+}
+
+// An alert that comes while the list is open shows itself; a note that is being
+// chosen is not taken away for it.
+func TestAnOpenListOfAlertsIsRefreshed(t *testing.T) {
+	t.Parallel()
+	site := serve(t, 3)
+	ctx := tab(t)
+	watch(t, ctx, site.Address)
+	signIn(t, ctx, site)
+	send := func(i, answer int) {
+		t.Helper()
+		response := site.Do(t, sitetest.Request{Method: http.MethodPost, Path: "/p/" + site.Tokens[i] + "/answers",
+			JSON: fmt.Sprintf(`{"key":"k%d","instrument":"phq-9","version":"1.0.0","answers":{"9":%d}}`, i, answer)})
+		require.Equal(t, http.StatusCreated, response.StatusCode)
+	}
+	alerts := func() int { return eval[int](t, ctx, `document.querySelectorAll("ol.alerts li[id]").length`) }
+	ask := func() {
+		t.Helper()
+		eval[chromedp.Void](t, ctx, `document.querySelector("[data-alerts-mark]").ask()`)
+	}
+	send(0, 1)
+	do(t, ctx, chromedp.Navigate(site.Address+"/alerts"))
+	require.Equal(t, 1, alerts())
+	ask()
+	require.True(t, eval[bool](t, ctx, `document.querySelector("[data-alerts-mark]").hidden`), "nothing has changed")
+
+	send(1, 3)
+	eval[chromedp.Void](t, ctx, `document.querySelector("select").dispatchEvent(new Event("change", {bubbles: true}))`)
+	ask()
+	require.Equal(t, 1, alerts(), "a note is being chosen")
+	do(t, ctx, chromedp.WaitVisible("[data-alerts-mark]"))
+	require.Equal(t, "2", eval[string](t, ctx, `document.querySelector("[data-nav-count] b").textContent`))
+
+	do(t, ctx, chromedp.Navigate(site.Address+"/alerts"))
+	require.Equal(t, 2, alerts())
+	send(2, 2)
+	_, err := chromedp.RunResponse(ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-alerts-mark]").ask()`))
+	require.NoError(t, err)
+	require.Equal(t, 3, alerts(), "the page is read again by itself")
+	require.Contains(t, eval[string](t, ctx, `document.querySelector("ol.alerts li").className`), "red")
 }

@@ -14,10 +14,17 @@ import (
 
 var seen = clinic.Seen{Now: now, Zone: time.UTC}
 
+// names are the accounts of the gallery's clinic, titles its protocols.
+var (
+	names  = map[string]string{"1": "anna", "2": "ben"}
+	titles = map[string]string{"im": "In-clinic intramuscular sessions", "iv": "In-clinic intravenous series", "home": "At-home sublingual sessions with remote support"}
+)
+
 func caseloadStates() []State {
 	const ended = 112
 	state := func(name string, lines []caseload.Line, q clinic.CaseloadQuery) State {
-		return State{Name: "clinic-patients" + name, Template: "clinic/patients", Role: access.RoleClinician, Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines, Ended: ended}, q, seen)}
+		return State{Name: "clinic-patients" + name, Template: "clinic/patients", Role: access.RoleClinician,
+			Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines, Ended: ended, Names: names, Protocols: titles}, q, seen)}
 	}
 	simulated := lines(7)
 	for i := range simulated {
@@ -25,13 +32,20 @@ func caseloadStates() []State {
 	}
 	hostile := lines(3)
 	hostile[0].Plan.Title, hostile[0].Last.Band, hostile[0].Next = Canary, Canary, &caseload.Next{Short: Canary, On: now, State: caseload.NextDue}
+	noHit := clinic.Courses{Names: names, Protocols: titles}
+	elsewhere := clinic.Courses{Names: names, Protocols: titles, Ended: 2}
 	return []State{
 		state("", lines(24), clinic.CaseloadQuery{}),
 		state("-many", lines(173), clinic.CaseloadQuery{Sort: "-score", Page: 2}),
 		state("-late", lines(24), clinic.CaseloadQuery{Show: "late", Sort: "due"}),
 		state("-worse", lines(24), clinic.CaseloadQuery{Show: "worse"}),
+		state("-losing", lines(24), clinic.CaseloadQuery{Show: "losing"}),
+		state("-alerts-taken", lines(24), clinic.CaseloadQuery{Show: "alerts"}),
 		{Name: "clinic-patients-ended", Template: "clinic/patients", Role: access.RoleClinician,
-			Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines(24), Ended: ended, EndedShown: endedLines(50)}, clinic.CaseloadQuery{Show: "ended"}, seen)},
+			Page: clinic.NewCaseloadPage(clinic.Courses{InCare: lines(24), Ended: ended, EndedShown: endedLines(50), Names: names, Protocols: titles}, clinic.CaseloadQuery{Show: "ended"}, seen)},
+		state("-search", lines(1), clinic.CaseloadQuery{Code: "9e3779b1", Protocol: "im"}),
+		{Name: "clinic-patients-search-no-hit", Template: "clinic/patients", Role: access.RoleClinician, Page: clinic.NewCaseloadPage(noHit, clinic.CaseloadQuery{Code: "4d98"}, seen)},
+		{Name: "clinic-patients-search-elsewhere", Template: "clinic/patients", Role: access.RoleClinician, Page: clinic.NewCaseloadPage(elsewhere, clinic.CaseloadQuery{Code: "4d98"}, seen)},
 		state("-few", lines(2), clinic.CaseloadQuery{}),
 		state("-none-late", lines(1), clinic.CaseloadQuery{Show: "late"}),
 		state("-empty", nil, clinic.CaseloadQuery{}),
@@ -54,9 +68,9 @@ func endedLines(n int) []caseload.Line {
 // lines makes n courses that differ in everything that a row can show.
 func lines(n int) []caseload.Line {
 	plans := []caseload.Plan{
-		{Title: "In-clinic IM", Route: care.RouteIntramuscular, Planned: 6},
-		{Title: "In-clinic IV series", Route: care.RouteIntravenous, Planned: 6},
-		{Title: "At-home sublingual sessions with remote support", Route: care.RouteSublingual, Planned: 8},
+		{Title: titles["im"], Protocol: care.ProtocolRef{ID: "im", Version: 2}, Route: care.RouteIntramuscular, Planned: 6},
+		{Title: titles["iv"], Protocol: care.ProtocolRef{ID: "iv", Version: 1}, Route: care.RouteIntravenous, Planned: 6},
+		{Title: titles["home"], Protocol: care.ProtocolRef{ID: "home", Version: 1}, Route: care.RouteSublingual, Planned: 8},
 	}
 	var list []caseload.Line
 	for i := range n {
@@ -77,6 +91,11 @@ func lines(n int) []caseload.Line {
 			l.Worse = []string{"PHQ-9"}
 		}
 		l.Last.Change = &instrument.Change{Improvement: float64(change), Reliable: class}
+		l.Last.At = now.AddDate(0, 0, -i*7%41)
+		l.Series = series(float64(score), float64(change))
+		if i%6 == 1 {
+			lose(&l, i%4 == 1)
+		}
 		day := i%9 - 3
 		l.Next = &caseload.Next{Short: "PHQ-9", Visit: "+14 d", On: now.AddDate(0, 0, day), State: caseload.NextPlanned}
 		if day <= 0 {
@@ -85,30 +104,72 @@ func lines(n int) []caseload.Line {
 		if day < 0 {
 			l.Next.State = caseload.NextLate
 		}
-		if i%11 == 4 {
+		switch i % 11 {
+		case 4:
 			l.OpenAlerts = 1 + i%2
+		case 8:
+			l.TakenAlerts, l.TakenBy = 1, "1"
 		}
 		if i%13 == 12 {
-			l.Last, l.Next, l.Worse, l.LastContact, l.Plan.Given = nil, nil, nil, time.Time{}, 0
+			l.Last, l.Series, l.Next, l.Worse, l.LastContact, l.Plan.Given = nil, nil, nil, nil, time.Time{}, 0
 		}
 		list = append(list, l)
 	}
 	return list
 }
 
+// series ends at a score that is so many points better than where it began.
+func series(score, change float64) []float64 {
+	list := []float64{score + change}
+	for i := range 6 {
+		list = append(list, max(0, score+change*float64(5-i)/6+float64(i%2)))
+	}
+	return append(list, score)
+}
+
+// lose makes the course one whose benefit is going, or gone.
+func lose(l *caseload.Line, lost bool) {
+	l.Last.Score, l.Last.Band, l.Worse = 13, "Moderate", nil
+	l.Last.Change = &instrument.Change{Improvement: 11, Reliable: instrument.ChangeImproved}
+	l.Last.Benefit = &care.Benefit{State: care.BenefitLosing, Best: 0, BestDay: 30, Gained: 24, Left: 11, Since: 58}
+	l.Series = []float64{24, 20, 9, 0, 0, 1, 13}
+	if lost {
+		l.Last.Benefit.State = care.BenefitLost
+		l.Series = append(l.Series, 13)
+	}
+	l.Going = []caseload.Going{{Short: l.Last.Short, Benefit: *l.Last.Benefit}}
+}
+
 func patientPageStates() []State {
-	state := func(name string, change func(*caseload.Record)) State {
+	with := func(name string, alerts []clinic.AlertLine, change func(*caseload.Record)) State {
 		r := record()
 		change(&r)
-		authors := map[string]string{"1": "anna"}
-		return State{Name: "clinic-patient" + name, Template: "clinic/patient", Role: access.RoleClinician, Page: clinic.NewPatientPage(r, authors, seen)}
+		shown := clinic.NewPatientPage(r, alerts, names, seen)
+		shown.Place = clinic.Place{List: "Late", Path: "/clinic-patients-late", Number: "2 of 3", Before: "/clinic-patient-losing", After: "/clinic-patient-lost"}
+		return State{Name: "clinic-patient" + name, Template: "clinic/patient", Role: access.RoleClinician, Page: shown}
 	}
+	state := func(name string, change func(*caseload.Record)) State { return with(name, nil, change) }
 	return []State{
 		state("", func(*caseload.Record) {}),
-		state("-worse", func(r *caseload.Record) {
+		with("-worse", shownAlerts()[:1], func(r *caseload.Record) {
 			r.Line.OpenAlerts, r.Line.Worse = 1, []string{"PHQ-9"}
 			r.Line.Next.State, r.Line.Next.On = caseload.NextLate, now.AddDate(0, 0, -4)
 			rescore(r, 0, 14, 15, 17, 19, 22)
+		}),
+		state("-losing", func(r *caseload.Record) { rescore(r, 0, 24, 3, 1, 2, 13) }),
+		with("-lost", takenAlerts(), func(r *caseload.Record) {
+			rescore(r, 0, 24, 1, 2, 13, 14)
+			rescore(r, 1, 15, 4, 3, 4, 5)
+		}),
+		state("-ended", func(r *caseload.Record) { end(r) }),
+		state("-all-missed", func(r *caseload.Record) {
+			for i := range r.Trend.Scales[1].Points {
+				r.Trend.Scales[1].Points[i] = care.TrendPoint{Day: r.Trend.Scales[1].Points[i].Day, Visit: r.Trend.Scales[1].Points[i].Visit, State: care.PointMissed}
+			}
+			r.Trend.Scales[1].Points[2].State = care.PointUnscored
+			r.Trend.Scales[1].Baseline = nil
+			r.Trend.Scales[1].Benefit = nil
+			r.Scales[1] = caseload.ScaleReadings{Changes: make([]*instrument.Change, len(r.Trend.Scales[1].Points))}
 		}),
 		state("-five-scales", func(r *caseload.Record) {
 			r.Trend.Scales = append(r.Trend.Scales, rating("nrs-mood", "Mood, 0 to 10 (NRS mood)", false), rating("nrs-anxiety", "Anxiety, 0 to 10 (NRS anxiety)", true))
@@ -118,12 +179,13 @@ func patientPageStates() []State {
 		state("-start", func(r *caseload.Record) {
 			r.Trend.Scales, r.Scales = r.Trend.Scales[:1], r.Scales[:1]
 			r.Trend.Scales[0].Points = r.Trend.Scales[0].Points[:1]
+			r.Safety = nil
 			rescore(r, 0, 18)
 			r.Trend.Sessions, r.Trend.LastDay, r.Line.Plan.Given, r.NextSession = nil, 0, 0, nil
 			r.Started, r.Today = daysAgo(0), 0
 		}),
 		state("-no-scores", func(r *caseload.Record) {
-			r.Trend.Scales, r.Scales, r.Line.Next = nil, nil, nil
+			r.Trend.Scales, r.Scales, r.Line.Next, r.Safety = nil, nil, nil, nil
 		}),
 		state("-bare", func(r *caseload.Record) {
 			*r = caseload.Record{Line: caseload.Line{Patient: r.Line.Patient, Course: 1}, Others: []int64{2}}
@@ -151,6 +213,12 @@ func record() caseload.Record {
 		Started: daysAgo(recordStarted), Today: recordStarted,
 		Trend: care.Trend{LastDay: recordStarted},
 	}
+	today := recordStarted
+	r.Trend.Today = &today
+	r.Safety = []caseload.SafetyHistory{{Definition: shipped("phq-9"), Item: "9", Answers: []caseload.SafetyAnswer{
+		{Occasion: 1, Day: 0, Visit: care.BaselineVisit, Value: pointer(1), Flag: &instrument.Flag{Level: instrument.LevelAmber}},
+		{Occasion: 2, Day: 9, Visit: "session 1, +7 d", Value: pointer(0)}, {Occasion: 3, Day: 16, Visit: "session 2, +7 d"},
+		{Occasion: 5, Day: 38, Visit: "session 5, +7 d", Value: pointer(0)}}}}
 	next := now.AddDate(0, 0, 4)
 	r.NextSession = &next
 	for i, day := range []int{2, 9, 17, 30} {
@@ -201,7 +269,7 @@ func scale(id, name string, maximum, reliable float64, bands ...string) care.Sca
 		if i > 0 {
 			visit = fmt.Sprintf("session %d, +7 d", i)
 		}
-		s.Points = append(s.Points, care.TrendPoint{Day: day, Visit: visit, State: care.PointScored, AnsweredAt: now.AddDate(0, 0, day-recordStarted)})
+		s.Points = append(s.Points, care.TrendPoint{Day: day, Visit: visit, Occasion: int64(i + 1), State: care.PointScored, AnsweredAt: now.AddDate(0, 0, day-recordStarted)})
 	}
 	s.Points[3].State, s.Points[3].AnsweredAt = care.PointMissed, time.Time{}
 	return s
@@ -243,7 +311,53 @@ func rescore(r *caseload.Record, scale int, scores ...float64) {
 		r.Scales = append(r.Scales, caseload.ScaleReadings{})
 	}
 	r.Scales[scale] = readings
+	addBenefit(r, scale)
 }
+
+// addBenefit tells the benefit by the scale's own definition, as the service does.
+func addBenefit(r *caseload.Record, scale int) {
+	s := &r.Trend.Scales[scale]
+	if s.Baseline == nil || s.ReliableChange == nil {
+		return
+	}
+	var scores []caseload.Scored
+	for _, p := range s.Points[1:] {
+		if p.Score != nil {
+			scores = append(scores, caseload.Scored{Day: p.Day, Score: *p.Score})
+		}
+	}
+	s.Benefit = caseload.BenefitOf(shipped(s.Instrument), *s.Baseline, scores)
+	if s.Benefit.IsGoing() {
+		r.Line.Going = append(r.Line.Going, caseload.Going{Short: s.Short, Benefit: *s.Benefit})
+	}
+}
+
+// end makes a course that ended long ago, after boosters.
+func end(r *caseload.Record) {
+	last := now.AddDate(0, 0, -60)
+	r.Ended, r.NextSession, r.Line.Next = &last, nil, nil
+	r.Started, r.Today, r.Trend.Today = daysAgo(260), 260, nil
+	r.Line.Plan.Given, r.Line.Plan.Planned, r.Line.Plan.Boosters = 4, 4, 2
+	for i := range r.Trend.Sessions {
+		r.Trend.Sessions[i].StartedAt = now.AddDate(0, 0, r.Trend.Sessions[i].Day-260)
+	}
+	for i, day := range []int{58, 86} {
+		booster := session(5+i, day)
+		booster.Booster, booster.Setting, booster.StartedAt = true, nil, now.AddDate(0, 0, day-260)
+		r.Trend.Sessions = append(r.Trend.Sessions, booster)
+	}
+	r.Trend.LastDay = 200
+	for s := range r.Trend.Scales {
+		points := r.Trend.Scales[s].Points
+		for i, day := range []int{0, 37, 72, 114, 156, 200} {
+			points[i].Day, points[i].AnsweredAt = day, now.AddDate(0, 0, day-260)
+		}
+		points[3].AnsweredAt = time.Time{}
+	}
+	rescore(r, 0, 24, 2, 0, 12, 14)
+}
+
+func pointer[T any](v T) *T { return &v }
 
 func change(s care.ScaleTrend, score float64) *instrument.Change {
 	improvement := *s.Baseline - score

@@ -5,6 +5,7 @@
 package gallery
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -43,7 +44,8 @@ var now = time.Date(2026, 3, 14, 10, 42, 0, 0, time.UTC)
 
 var navigation = []page.NavEntry{
 	{Label: "Patients", Path: "/clinic-patients", Purpose: "Who is in care, who is due, late or worse; one patient's course over time.", Permission: access.PermissionSeePatients},
-	{Label: "Alerts", Path: "/clinic-alerts", Purpose: "Answers that need a person today, the oldest first.", Permission: access.PermissionWorkAlerts},
+	{Label: "Alerts", Path: "/clinic-alerts", Purpose: "Answers that need a person, the most urgent first.", Permission: access.PermissionWorkAlerts,
+		Count: func(context.Context) (int, error) { return 4, nil }},
 	{Label: "Does it last?", Path: "/research-study", Purpose: "Ask the question of a study; read the answer with its uncertainty.", Permission: access.PermissionAskQuestions},
 	{Label: "Status", Path: "/admin-status", Purpose: "How this installation is doing.", Permission: access.PermissionSeeStatus},
 }

@@ -29,7 +29,7 @@ const Canary = `</script><script>window.escaped=1</script><img src=x onerror="wi
 // States lists every page in every state it can be in.
 func States(contacts page.Contacts) []State {
 	var all []State
-	for _, part := range [][]State{patientStates(contacts), accountStates(), alertStates(), caseloadStates(), patientPageStates(), researchStates(), adminStates(), tourStates(), errorStates()} {
+	for _, part := range [][]State{patientStates(contacts), accountStates(), alertStates(), caseloadStates(), patientPageStates(), answersStates(), researchStates(), adminStates(), tourStates(), errorStates()} {
 		all = append(all, part...)
 	}
 	return all

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -18,12 +19,22 @@ type Sessions struct {
 // Identify sets who calls. A cookie that is not, or no longer, a session is
 // anonymous: whether that is enough is the route's permission to say.
 func (s Sessions) Identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return s.identify(next, s.Access.Resolve)
+}
+
+// IdentifyUnattended is Identify for what an open page asks by itself, which does
+// not keep a session alive.
+func (s Sessions) IdentifyUnattended(next echo.HandlerFunc) echo.HandlerFunc {
+	return s.identify(next, s.Access.Look)
+}
+
+func (s Sessions) identify(next echo.HandlerFunc, resolve func(context.Context, string) (access.Caller, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		cookie, err := c.Request().Cookie(string(s.Cookie))
 		if err != nil || cookie.Value == "" {
 			return next(c)
 		}
-		caller, err := s.Access.Resolve(c.Request().Context(), cookie.Value)
+		caller, err := resolve(c.Request().Context(), cookie.Value)
 		if err != nil {
 			return err
 		}

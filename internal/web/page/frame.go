@@ -83,6 +83,11 @@ type NavItem struct {
 	Label   string
 	Path    string
 	Current bool
+	// Within is true on the pages below this one.
+	Within bool
+	// Count is how many wait there, where Counted.
+	Count   int
+	Counted bool
 }
 
 func (f *Frame) frame() *Frame { return f }

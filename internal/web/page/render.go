@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -50,6 +51,9 @@ type NavEntry struct {
 	Path       string
 	Purpose    string
 	Permission access.Permission
+	// Count is a number beside the label, how many wait there; nil where nothing is
+	// counted. An error shows no number: a page is not lost for it.
+	Count func(context.Context) (int, error)
 }
 
 // Renderer renders pages into memory first, so that a failing template sends an
@@ -159,14 +163,21 @@ func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Nav = nil
 	for _, entry := range r.site.Nav {
 		if entry.Permission.Grants(f.Caller.Role) {
-			f.Nav = append(f.Nav, NavItem{Label: entry.Label, Path: entry.Path, Current: isWithin(c.Request().URL.Path, entry.Path)})
+			f.Nav = append(f.Nav, navItem(c, entry))
 		}
 	}
 }
 
-// isWithin reports whether a page is an entry's own or lies below it.
-func isWithin(path, entry string) bool {
-	return path == entry || strings.HasPrefix(path, strings.TrimSuffix(entry, "/")+"/")
+// navItem marks the page itself and the pages below it.
+func navItem(c echo.Context, entry NavEntry) NavItem {
+	path := c.Request().URL.Path
+	item := NavItem{Label: entry.Label, Path: entry.Path, Current: path == entry.Path, Within: strings.HasPrefix(path, entry.Path+"/")}
+	if entry.Count == nil {
+		return item
+	}
+	n, err := entry.Count(c.Request().Context())
+	item.Counted, item.Count = err == nil, n
+	return item
 }
 
 // Local reports whether a redirect's target is a path of this site: it starts
