@@ -195,7 +195,7 @@ func (h *house) shipper(w *warehouse.Warehouse) (*intake.Shipper, error) {
 }
 
 func (h *house) asker() *durability.Asker {
-	return durability.New(durability.Config{Warehouse: h.warehouse, Library: h.library, Software: software(), Now: time.Now})
+	return durability.New(durability.Config{Warehouse: h.warehouse, Library: h.library, Protocols: h.store.Protocols, Software: software(), Now: time.Now})
 }
 
 // openCommand opens what a command needs that works beside a running server or

@@ -99,6 +99,12 @@ const (
 	SettingHigh   = "high"
 )
 
+// The mean index from which a setting is middle, and from which it is high.
+const (
+	SettingMiddleFrom = 60.0
+	SettingHighFrom   = 80.0
+)
+
 // SettingLevels are the levels in order; the first is the reference.
 var SettingLevels = []string{SettingLow, SettingMiddle, SettingHigh}
 
@@ -106,9 +112,9 @@ var SettingLevels = []string{SettingLow, SettingMiddle, SettingHigh}
 // high from 80.
 func SettingLevel(index float64) string {
 	switch {
-	case index < 60:
+	case index < SettingMiddleFrom:
 		return SettingLow
-	case index < 80:
+	case index < SettingHighFrom:
 		return SettingMiddle
 	}
 	return SettingHigh

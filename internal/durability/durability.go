@@ -22,6 +22,9 @@ import (
 type Config struct {
 	Warehouse *warehouse.Warehouse
 	Library   *instrument.Library
+	// Protocols lists the clinic's protocols, every version, oldest first: what they
+	// are called and plan. Nil where there is no clinic.
+	Protocols func(ctx context.Context) ([]care.Protocol, error)
 	Software  string
 	Now       func() time.Time
 }
@@ -30,13 +33,14 @@ type Config struct {
 type Asker struct {
 	warehouse *warehouse.Warehouse
 	library   *instrument.Library
+	protocols func(ctx context.Context) ([]care.Protocol, error)
 	software  string
 	now       func() time.Time
 }
 
 // New makes an Asker.
 func New(c Config) *Asker {
-	return &Asker{warehouse: c.Warehouse, library: c.Library, software: c.Software, now: c.Now}
+	return &Asker{warehouse: c.Warehouse, library: c.Library, protocols: c.Protocols, software: c.Software, now: c.Now}
 }
 
 // question is one of the domain's questions: it takes its settings, then

@@ -22,10 +22,24 @@ type frame struct {
 	snapshot   warehouse.Snapshot
 	level      float64
 	firstVisit int
+	reference  care.Visit // study.Visits[firstVisit]
 	completion completion
+	// groups are those of the answer, in the order of the factor's levels; one group
+	// of everyone where the question is asked about all together.
+	groups     []finding.Group
 	unusedArms []string
-	// ungrouped: everyone is asked about together.
+	// withoutGroup are the patients of whom the compared factor's level is not known.
+	withoutGroup int
+	// ungrouped: everyone is asked about together. study.Arm is then the zero value.
 	ungrouped bool
+	// asked are the names of all visits, also of those that an answer leaves out.
+	asked []string
+	// ownArm is the name of the study's own arm, whatever is compared here.
+	ownArm    string
+	protocols protocols
+	happened  []warehouse.EventRow
+	events    []finding.Event
+	hasItems  bool
 }
 
 func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, error) {
@@ -33,7 +47,7 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if err != nil {
 		return nil, err
 	}
-	f := &frame{study: study, level: s.level()}
+	f := &frame{study: study, level: s.level(), asked: study.VisitNames()}
 	totals := []string{}
 	for _, m := range study.Measures {
 		totals = append(totals, m.Total)
@@ -46,7 +60,7 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	first := s.choice("first-visit", defaultFirst(study)...)
 	for i, v := range study.Visits {
 		if v.Name == first {
-			f.firstVisit = i
+			f.firstVisit, f.reference = i, v
 		}
 	}
 	f.groupBy(s)
@@ -65,11 +79,21 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if err != nil {
 		return nil, err
 	}
-	f.completion = completion{rows: rows}
-	if f.completion.subjects(study) == 0 {
+	f.completion = newCompletion(rows, f.ungrouped)
+	if f.completion.subjects() == 0 {
 		return nil, fault.NotFound("study", "study %s has no patients yet, so there is nothing to ask", id)
 	}
+	if f.hasItems, err = a.warehouse.HasItems(ctx, id, f.measure.Instrument, f.snapshot.Sequence); err != nil {
+		return nil, err
+	}
+	if f.protocols, err = a.clinicProtocols(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.countEvents(ctx, f, f.lastReached()); err != nil {
+		return nil, err
+	}
 	f.dropUnusedArms()
+	f.describeGroups()
 	return f, nil
 }
 
@@ -90,15 +114,24 @@ func defaultFirst(study care.Study) []string {
 	return names
 }
 
-// groupBy makes any factor of the study the one that is compared.
+// groupBy makes any factor of the study the one that is compared, or takes
+// everyone together: as asked, or because the study has no arms.
 func (f *frame) groupBy(s *settings) {
 	names := []string{}
+	if !f.study.HasArms() {
+		names = append(names, everyone)
+	}
+	f.ownArm = f.study.Arm.Name
 	for _, factor := range f.study.Factors() {
 		names = append(names, factor.Name)
 	}
-	chosen := s.choice("group", append(names, everyone)...)
+	if f.study.HasArms() {
+		names = append(names, everyone)
+	}
+	chosen := s.choice("group", names...)
 	if chosen == everyone {
 		f.ungrouped = true
+		f.study.Covariates, f.study.Arm = f.study.Factors(), care.Factor{}
 		return
 	}
 	if regrouped, ok := f.study.GroupedBy(chosen); ok {
@@ -109,6 +142,9 @@ func (f *frame) groupBy(s *settings) {
 // dropUnusedArms takes arms without a patient out of the question: they have
 // nothing to say, and would keep the others from being asked.
 func (f *frame) dropUnusedArms() {
+	if f.ungrouped {
+		return
+	}
 	used := []string{}
 	for _, level := range f.study.Arm.Levels {
 		if expected, _ := f.completion.at(level, care.BaselineVisit); expected > 0 {
@@ -117,6 +153,7 @@ func (f *frame) dropUnusedArms() {
 			f.unusedArms = append(f.unusedArms, level)
 		}
 	}
+	f.withoutGroup = f.completion.ungrouped(f.study.Arm.Levels)
 	f.study.Arm.Levels = used
 }
 
@@ -124,14 +161,24 @@ func (f *frame) dropUnusedArms() {
 func (f *frame) finding(a *Asker, name, title string) finding.Finding {
 	return finding.Finding{
 		Question: name, Study: f.study.ID, Title: title, Software: a.software,
-		Estimates: []finding.Estimate{}, Tables: []finding.Table{}, Caveats: []finding.Caveat{},
+		Groups: f.groups, Events: f.events, Estimates: []finding.Estimate{}, Tables: []finding.Table{}, Caveats: []finding.Caveat{},
 		Snapshot:  finding.Snapshot{Sequence: f.snapshot.Sequence, Hash: f.snapshot.Checksum, TakenAt: a.now().UTC()},
 		Simulated: f.study.Simulated || f.completion.simulated(),
 	}
 }
 
-// completion is who answered at which visit, by arm.
+// completion is who answered at which visit, by the levels of the factor that is
+// compared; of everyone together where there is none.
 type completion struct{ rows []warehouse.CompletionRow }
+
+func newCompletion(rows []warehouse.CompletionRow, together bool) completion {
+	if together {
+		for i := range rows {
+			rows[i].Group = everyone
+		}
+	}
+	return completion{rows: rows}
+}
 
 func (c completion) at(group, visit string) (expected, answered int) {
 	for _, r := range c.rows {
@@ -152,13 +199,43 @@ func (c completion) answered(visit string) int {
 	return n
 }
 
-// subjects counts everyone in the study's arms, answered or not: the
+func (c completion) anyAnswered() bool {
+	return slices.ContainsFunc(c.rows, func(r warehouse.CompletionRow) bool { return r.Answered > 0 })
+}
+
+// analysable counts those of a group whom a model can take at the visit: with a
+// score there and, where the model needs one, at baseline.
+func (c completion) analysable(group, visit string, needsBaseline bool) int {
+	for _, r := range c.rows {
+		if r.Group == group && r.Visit == visit {
+			if needsBaseline {
+				return r.WithBaseline
+			}
+			return r.Answered
+		}
+	}
+	return 0
+}
+
+// subjects counts everyone of the study, in a group or not, answered or not: the
 // denominator of everything.
-func (c completion) subjects(study care.Study) int {
+func (c completion) subjects() int {
 	n := 0
-	for _, level := range study.Arm.Levels {
-		expected, _ := c.at(level, care.BaselineVisit)
-		n += expected
+	for _, r := range c.rows {
+		if r.Visit == care.BaselineVisit {
+			n += r.Expected
+		}
+	}
+	return n
+}
+
+// ungrouped counts those of whom the factor's level is not known.
+func (c completion) ungrouped(levels []string) int {
+	n := 0
+	for _, r := range c.rows {
+		if r.Visit == care.BaselineVisit && !slices.Contains(levels, r.Group) {
+			n += r.Expected
+		}
 	}
 	return n
 }
@@ -173,7 +250,7 @@ func (c completion) simulated() bool {
 }
 
 // first is t*: the visit whose benefit the later ones are held against.
-func (f *frame) first() care.Visit { return f.study.Visits[f.firstVisit] }
+func (f *frame) first() care.Visit { return f.reference }
 
 func (f *frame) visit(name string) care.Visit {
 	for _, v := range f.study.Visits {
@@ -182,6 +259,17 @@ func (f *frame) visit(name string) care.Visit {
 		}
 	}
 	return care.Visit{Name: name}
+}
+
+// lastReached is the last visit at which anybody answered; the first one where
+// nobody has.
+func (f *frame) lastReached() care.Visit {
+	for i := len(f.study.Visits) - 1; i > 0; i-- {
+		if f.completion.answered(f.study.Visits[i].Name) > 0 {
+			return f.study.Visits[i]
+		}
+	}
+	return f.study.Visits[0]
 }
 
 // last is the study's last visit.
@@ -201,11 +289,17 @@ func (f *frame) timeWords() string {
 
 // notEstimable is the finding that nothing can be said, and why.
 func (f *frame) notEstimable(a *Asker, name, title string, estimand finding.Estimand, reason string) finding.Finding {
+	return f.refuse(a, name, title, estimand, reason, map[string]any{})
+}
+
+// refuse is notEstimable with the numbers that decided it.
+func (f *frame) refuse(a *Asker, name, title string, estimand finding.Estimand, reason string, numbers map[string]any) finding.Finding {
 	out := f.finding(a, name, title)
 	out.Estimand = estimand
-	out.NMissing = f.completion.subjects(f.study) - f.completion.answered(f.first().Name)
+	out.NMissing = f.completion.subjects()
 	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
 	out.Method = "No estimate is given."
-	out.Caveats = append(out.Caveats, finding.Caveat{Code: "not-estimable", Text: reason})
+	out.Refused = &finding.Refused{Reason: reason, Numbers: numbers}
+	out.Caveats = append([]finding.Caveat{{Code: "not-estimable", Text: capital(reason) + "."}}, f.sharedCaveats()...)
 	return out
 }

@@ -78,6 +78,25 @@ func (i inference) words(unit string, level float64) string {
 	return signed(i.estimate, d) + " " + unit + " (" + levelWords(level) + " " + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
 }
 
+// signedWords is words with a plus before what is above 0, since a change has a
+// direction; the level is named where told.
+func (i inference) signedWords(unit string, level float64, named bool) string {
+	plus := func(v float64, digits int) string {
+		if s := signed(v, digits); v > 0 && s != signed(0, digits) {
+			return "+" + s
+		}
+		return signed(v, digits)
+	}
+	if i.lower == nil || i.upper == nil {
+		return plus(i.estimate, 1) + " " + unit
+	}
+	d, ci := digitsFor(*i.upper-*i.lower), ""
+	if named {
+		ci = levelWords(level) + " "
+	}
+	return plus(i.estimate, d) + " " + unit + " (" + ci + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
+}
+
 // unfit sorts what a method could not do: what a person asked wrongly is an
 // invalid fault; what the data cannot answer is a reason, in words that name the
 // column or cell.

@@ -8,49 +8,105 @@ import (
 	"strings"
 
 	"afterglow/internal/finding"
+	"afterglow/internal/instrument"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
 )
 
-const retainedTitle = "How much of the benefit remains, and for how long?"
+const (
+	retainedName  = "retained-benefit"
+	retainedTitle = "How much of the benefit remains, and for how long?"
+)
 
-// retainedBenefit is the question's settings.
+// retainedBenefit is the question's settings. See docs/methods/retained-benefit.md.
 type retainedBenefit struct {
-	fixed      string
+	// fixed is the model's right side; empty for the one that the groups and visits
+	// analysed ask for.
+	fixed    string
+	adjusted bool
+	// covariance; chosen says that a person asked for it, so that no other is fitted.
 	covariance mixed.Structure
+	chosen     bool
 	method     mixed.Method
 	df         string
-	// times are where the visits stand for a covariance that decays with time;
-	// nil means the visits' days.
+	// times are where all visits stand for a covariance that decays with time; nil
+	// means the visits' days.
 	times []float64
 }
 
 // defaultFixed is the model that is fitted when none is given. Adjusted, the
 // baseline may act differently at each visit; unadjusted, groups are compared as
-// they came, whoever was put into them.
+// they came, whoever was put into them. A visit or a group alone has no term.
 func (f *frame) defaultFixed(adjusted bool) string {
-	arm := f.study.Arm.Name + "*" + f.study.VisitName
-	if f.measure.Baseline == "" || !adjusted {
-		return arm
+	byVisit := ""
+	if len(f.study.Visits) > 1 {
+		byVisit = "*" + f.study.VisitName
 	}
-	return f.measure.Baseline + "*" + f.study.VisitName + "+" + arm
+	terms := []string{}
+	if f.measure.Baseline != "" && adjusted {
+		terms = append(terms, f.measure.Baseline+byVisit)
+	}
+	switch {
+	case f.compares():
+		terms = append(terms, f.study.Arm.Name+byVisit)
+	case len(terms) == 0 && byVisit != "":
+		terms = append(terms, f.study.VisitName)
+	case len(terms) == 0:
+		terms = append(terms, "1")
+	}
+	return strings.Join(terms, "+")
+}
+
+// fixedIn is the model's right side for what is analysed.
+func (q retainedBenefit) fixedIn(f *frame) string {
+	if q.fixed != "" {
+		return q.fixed
+	}
+	return f.defaultFixed(q.adjusted)
 }
 
 // answerRetainedBenefit fits the MMRM on ClickHouse's sums and reads from it the
-// model means over time, the arms' differences, and the share of the benefit at
+// model means over time, the groups' differences, and the share of the benefit at
 // t* that is left at each later visit.
 func answerRetainedBenefit(ctx context.Context, a *Asker, f *frame, s *settings) (finding.Finding, error) {
+	q, err := readRetained(f, s)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	fitted, err := a.fitWhatCanBe(ctx, f, q)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	if fitted.fit == nil {
+		out := f.refuse(a, retainedName, retainedTitle, q.estimand(f), fitted.reason, fitted.reach.numbers())
+		out.Events = f.eventsAs(treatmentPolicy)
+		out.Caveats = append(out.Caveats, fitted.reach.caveats()...)
+		return out, nil
+	}
+	last := fitted.frame.last()
+	if last.Name != f.lastReached().Name {
+		if err := a.countEvents(ctx, fitted.frame, last); err != nil {
+			return finding.Finding{}, err
+		}
+	}
+	r, err := newRetained(f, fitted)
+	if err != nil {
+		return finding.Finding{}, err
+	}
+	return r.finding(a)
+}
+
+func readRetained(f *frame, s *settings) (retainedBenefit, error) {
 	structures := []string{}
 	for _, structure := range mixed.Structures() {
 		structures = append(structures, string(structure))
 	}
-	if f.ungrouped {
-		s.fail("group", "this question compares groups; name a factor of the study")
-	}
-	adjusted := s.choice("adjust", "baseline", "none") == "baseline"
+	_, chosen := s.given["covariance"]
 	q := retainedBenefit{
-		fixed:      s.text("fixed", f.defaultFixed(adjusted)),
+		adjusted:   s.choice("adjust", "baseline", "none") == "baseline",
+		fixed:      s.text("fixed", ""),
 		covariance: mixed.Structure(s.choice("covariance", structures...)),
+		chosen:     chosen,
 		method:     mixed.Method(s.choice("method", string(mixed.REML), string(mixed.ML))),
 		df:         s.choice("df", dfMethods...),
 		times:      s.numbers("times", len(f.study.Visits)),
@@ -58,80 +114,80 @@ func answerRetainedBenefit(ctx context.Context, a *Asker, f *frame, s *settings)
 	if q.method == mixed.ML && q.df != dfMethods[0] {
 		s.fail("df", "Kenward-Roger needs REML; with ML choose %s", dfMethods[0])
 	}
-	if parsed, err := formula.Parse(f.measure.Total + "~" + q.fixed); err == nil && !slices.Contains(parsed.Columns(), f.study.Arm.Name) {
-		s.fail("fixed", "leaves %s out, so its groups cannot be compared; add %s*%s", f.study.Arm.Name, f.study.Arm.Name, f.study.VisitName)
-	}
-	if err := s.done(); err != nil {
-		return finding.Finding{}, err
-	}
-	fit, err := a.fit(ctx, f, q)
-	if err != nil {
-		reason, err := unfit(err)
-		if err != nil {
-			return finding.Finding{}, err
+	if q.fixed != "" && f.compares() {
+		if parsed, err := formula.Parse(f.measure.Total + "~" + q.fixed); err == nil && !slices.Contains(parsed.Columns(), f.study.Arm.Name) {
+			s.fail("fixed", "leaves %s out, so its groups cannot be compared; add %s*%s", f.study.Arm.Name, f.study.Arm.Name, f.study.VisitName)
 		}
-		return f.notEstimable(a, "retained-benefit", retainedTitle, q.estimand(f), reason), nil
 	}
-	r, err := newRetained(f, q, fit)
-	if err != nil {
-		return finding.Finding{}, err
-	}
-	return r.finding(a)
+	return q, s.done()
 }
 
-func (a *Asker) fit(ctx context.Context, f *frame, q retainedBenefit) (*mixed.Fit, error) {
-	design, err := f.model(f.measure.Total + "~" + q.fixed).Design()
-	if err != nil {
-		return nil, err
+// needsBaseline says whether the model leaves out who has no score before treatment.
+func (q retainedBenefit) needsBaseline(f *frame) bool {
+	if q.fixed == "" {
+		return q.adjusted && f.measure.Baseline != ""
 	}
-	sums, err := a.sums(ctx, f, design)
-	if err != nil {
-		return nil, err
-	}
-	if q.times == nil {
-		for _, v := range f.study.Visits {
-			q.times = append(q.times, float64(v.Day))
-		}
-	}
-	return mixed.FitSums(design, sums, mixed.Options{Covariance: q.covariance, Method: q.method, Times: q.times, Level: f.level})
+	parsed, err := formula.Parse(f.measure.Total + "~" + q.fixed)
+	return err == nil && f.measure.Baseline != "" && slices.Contains(parsed.Columns(), f.measure.Baseline)
 }
 
 func (q retainedBenefit) estimand(f *frame) finding.Estimand {
+	summary := "model means by visit"
+	if f.compares() {
+		summary = "model means by " + f.study.Arm.Name + " and visit"
+	}
+	if q.needsBaseline(f) {
+		summary += " at the mean baseline"
+	}
+	if f.compares() {
+		summary += ", their differences"
+	}
+	if q.needsBaseline(f) {
+		summary += ", and the share of the benefit at " + f.first().Name + " that is left"
+	}
 	return finding.Estimand{
-		Population: fmt.Sprintf("all %s of study %s with a score at one visit or more and no covariate of the model missing",
-			patients(f.completion.subjects(f.study)), f.study.ID),
-		Treatment:          f.study.Arm.Name + ": " + list(f.study.Arm.Levels),
+		Population: fmt.Sprintf("all %s of %s with a score at one visit or more and no covariate of the model missing",
+			patients(f.completion.subjects()), f.studyName()),
+		Treatment:          f.treatment(),
 		Variable:           f.scale() + " total score",
 		Time:               f.timeWords(),
-		IntercurrentEvents: []string{"none were recorded; scores count as observed, whatever happened before (treatment policy)"},
-		Summary:            "model means by " + f.study.Arm.Name + " and visit at the mean baseline, their differences, and the share of the benefit at " + f.first().Name + " that is left",
+		IntercurrentEvents: f.eventWords("scores count as observed (" + treatmentPolicy + ")"),
+		Summary:            summary,
 	}
 }
 
-// retained is a fit on its way to a finding.
+// retained is a fit on its way to a finding. f is the frame of what the model
+// takes, whole that of everything that was asked about.
 type retained struct {
-	f        *frame
-	q        retainedBenefit
-	fit      *mixed.Fit
+	f, whole *frame
+	fitted
 	result   mixed.Result
 	baseline *float64 // b0; nil where the model has no baseline
 	means    map[[2]string]inference
+	benefits map[string]benefit
 	shares   []share
 }
 
-func newRetained(f *frame, q retainedBenefit, fit *mixed.Fit) (*retained, error) {
-	result, err := fit.Result()
+func newRetained(whole *frame, from fitted) (*retained, error) {
+	result, err := from.fit.Result()
 	if err != nil {
 		return nil, fmt.Errorf("report the mixed model: %w", err)
 	}
-	r := &retained{f: f, q: q, fit: fit, result: result, means: map[[2]string]inference{}}
-	if b, ok := result.CovariatesAt[f.measure.Baseline]; ok {
+	r := &retained{f: from.frame, whole: whole, fitted: from, result: result, means: map[[2]string]inference{}, benefits: map[string]benefit{}}
+	if b, ok := result.CovariatesAt[r.f.measure.Baseline]; ok {
 		r.baseline = &b
 	}
 	for _, m := range result.LSMeans {
-		r.means[[2]string{m.Arm, m.Visit}] = choose(m.Inference, q.df)
+		group := m.Arm
+		if !r.f.compares() {
+			group = r.f.groups[0].Name
+		}
+		r.means[[2]string{group, m.Visit}] = choose(m.Inference, r.q.df)
 	}
 	if r.baseline != nil {
+		for _, g := range r.f.groups {
+			r.benefits[g.Name] = r.benefitOf(g.Name)
+		}
 		if r.shares, err = r.shareAll(); err != nil {
 			return nil, err
 		}
@@ -139,13 +195,37 @@ func newRetained(f *frame, q retainedBenefit, fit *mixed.Fit) (*retained, error)
 	return r, nil
 }
 
+// lowerIsBetter is the instrument's direction.
+func (f *frame) lowerIsBetter() bool {
+	return f.definition.Direction != instrument.DirectionHigherIsBetter
+}
+
+// change is the model mean's change from baseline.
+func (r *retained) change(group, visit string) (inference, bool) {
+	mean, ok := r.means[[2]string{group, visit}]
+	if !ok || r.baseline == nil {
+		return inference{}, false
+	}
+	change := mean.shifted(-*r.baseline)
+	change.p = nil // the model tests the mean against 0, which is not this question
+	return change, true
+}
+
 func (r *retained) finding(a *Asker) (finding.Finding, error) {
-	out := r.f.finding(a, "retained-benefit", retainedTitle)
+	out := r.f.finding(a, retainedName, retainedTitle)
 	out.Estimand = r.q.estimand(r.f)
 	out.N = r.result.NSubjects
-	out.NMissing = r.f.completion.subjects(r.f.study) - r.result.NSubjects
+	out.NMissing = r.whole.completion.subjects() - r.result.NSubjects
+	out.Groups = r.verdicts()
+	out.Events = r.f.eventsAs(treatmentPolicy)
 	out.Estimates = r.estimates()
-	out.Tables = []finding.Table{r.visitTable(), r.differenceTable(), r.retainedTable()}
+	out.Tables = []finding.Table{r.visitTable()}
+	if len(r.result.Differences) > 0 {
+		out.Tables = append(out.Tables, r.differenceTable())
+	}
+	if len(r.shares) > 0 {
+		out.Tables = append(out.Tables, r.retainedTable())
+	}
 	out.Answer = r.answer()
 	out.Method = r.method()
 	out.Caveats = r.caveats()
@@ -157,44 +237,50 @@ func (r *retained) finding(a *Asker) (finding.Finding, error) {
 	return out, nil
 }
 
-// answeredInContrast counts the scores of the two arms of a difference.
-func (f *frame) answeredInContrast(d mixed.Difference) int {
-	n := 0
-	for _, arm := range f.study.Arm.Levels {
-		if strings.HasPrefix(d.Contrast, arm+" - ") || strings.HasSuffix(d.Contrast, " - "+arm) {
-			_, answered := f.completion.at(arm, d.Visit)
-			n += answered
+// sides are the two groups of a difference of the model.
+func (r *retained) sides(d mixed.Difference) (of, minus string) {
+	for _, a := range r.f.groups {
+		for _, b := range r.f.groups {
+			if d.Contrast == a.Name+" - "+b.Name {
+				return a.Name, b.Name
+			}
 		}
 	}
-	return n
+	return d.Contrast, ""
+}
+
+// answeredInContrast counts the scores of the two groups of a difference.
+func (r *retained) answeredInContrast(d mixed.Difference) int {
+	of, minus := r.sides(d)
+	_, n := r.f.completion.at(of, d.Visit)
+	_, m := r.f.completion.at(minus, d.Visit)
+	return n + m
 }
 
 func (r *retained) estimates() []finding.Estimate {
 	f, out := r.f, []finding.Estimate{}
-	each := func(add func(arm string, v int)) {
-		for _, arm := range f.study.Arm.Levels {
+	each := func(add func(group string, v int)) {
+		for _, g := range f.groups {
 			for v := range f.study.Visits {
-				add(arm, v)
+				add(g.Name, v)
 			}
 		}
 	}
-	each(func(arm string, v int) {
+	each(func(group string, v int) {
 		visit := f.study.Visits[v]
-		_, n := f.completion.at(arm, visit.Name)
-		out = append(out, r.means[[2]string{arm, visit.Name}].at("ls_mean", arm, visit.Name, visit.Day, f.level, n))
+		_, n := f.completion.at(group, visit.Name)
+		out = append(out, r.means[[2]string{group, visit.Name}].at("ls_mean", group, visit.Name, visit.Day, f.level, n))
 	})
-	if r.baseline != nil {
-		each(func(arm string, v int) {
-			visit := f.study.Visits[v]
-			_, n := f.completion.at(arm, visit.Name)
-			change := r.means[[2]string{arm, visit.Name}].shifted(-*r.baseline)
-			change.p = nil // the model tests the mean against 0, which is not this question
-			out = append(out, change.at("change", arm, visit.Name, visit.Day, f.level, n))
-		})
-	}
+	each(func(group string, v int) {
+		visit := f.study.Visits[v]
+		_, n := f.completion.at(group, visit.Name)
+		if change, ok := r.change(group, visit.Name); ok {
+			out = append(out, change.at("change", group, visit.Name, visit.Day, f.level, n))
+		}
+	})
 	for _, d := range r.result.Differences {
 		visit := f.visit(d.Visit)
-		out = append(out, choose(d.Inference, r.q.df).at("difference", d.Contrast, d.Visit, visit.Day, f.level, f.answeredInContrast(d)))
+		out = append(out, choose(d.Inference, r.q.df).at("difference", d.Contrast, d.Visit, visit.Day, f.level, r.answeredInContrast(d)))
 	}
 	for _, s := range r.shares {
 		out = append(out, s.estimate(f))

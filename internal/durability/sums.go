@@ -12,14 +12,30 @@ import (
 )
 
 // model gives the study's names a meaning in a formula: the arm and covariates
-// are factors, the baseline is a number, the visit is the visit.
+// are factors, the baseline is a number, the visit is the visit. With one group
+// there is no arm.
 func (f *frame) model(formulaText string) mixed.Model {
-	m := mixed.Model{Formula: formulaText, Visit: f.study.VisitName, Visits: f.study.VisitNames(),
-		Arm: f.study.Arm.Name, Factors: map[string][]string{}}
+	m := mixed.Model{Formula: formulaText, Visit: f.study.VisitName, Visits: f.study.VisitNames(), Factors: map[string][]string{}}
 	for _, factor := range f.study.Factors() {
 		m.Factors[factor.Name] = factor.Levels
 	}
+	if f.compares() {
+		m.Arm = f.study.Arm.Name
+	} else {
+		delete(m.Factors, f.study.Arm.Name)
+	}
 	return m
+}
+
+// compares says whether there is more than one group.
+func (f *frame) compares() bool { return len(f.groups) > 1 }
+
+// modelGroup is the name of a group in the model: empty where it has no arm.
+func (f *frame) modelGroup(group string) string {
+	if f.compares() {
+		return group
+	}
+	return ""
 }
 
 // sums asks ClickHouse for the cross-products that the design needs.
@@ -67,7 +83,7 @@ func (f *frame) plan(design *mixed.Design) (sumPlan, error) {
 	scale := math.Exp2(math.Round(math.Log2((total.Maximum.Float() - total.Minimum.Float()) / 2)))
 	plan := sumPlan{
 		params: warehouse.PatternParams{Study: f.study.ID, Instrument: f.measure.Instrument, Sequence: f.snapshot.Sequence,
-			Visits: f.study.VisitNames(), YShift: middle, YScale: scale},
+			Group: f.study.Arm.Name, Levels: f.study.Arm.Levels, Visits: f.study.VisitNames(), YShift: middle, YScale: scale},
 		origin: mixed.PlainOrigin(len(design.Columns)),
 	}
 	plan.origin.ResponseShift, plan.origin.ResponseScale = middle, scale
@@ -111,7 +127,7 @@ func (f *frame) atom(a formula.Atom) (warehouse.Atom, error) {
 		return warehouse.Atom{Factor: a.Column, Level: a.Level}, nil
 	}
 	if a.Column != f.measure.Baseline || f.measure.Baseline == "" {
-		return warehouse.Atom{}, fault.Invalid("fixed", "%s is not a variable of study %s; there are %s", a.Column, f.study.ID, list(f.variables()))
+		return warehouse.Atom{}, fault.Invalid("fixed", "%s is not a variable of this study; there are %s", a.Column, list(f.variables()))
 	}
 	return warehouse.Atom{}, nil
 }

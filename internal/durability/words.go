@@ -51,7 +51,7 @@ func patients(n int) string {
 // anchorWords says what days are counted from.
 func anchorWords(a care.Anchor) string {
 	if a == care.AnchorLastSession {
-		return "the last session"
+		return "the last session of the series"
 	}
 	return "the start of the course"
 }
@@ -70,4 +70,23 @@ func list(items []string) string {
 		return strings.Join(items, "")
 	}
 	return strings.Join(items[:len(items)-1], ", ") + " and " + items[len(items)-1]
+}
+
+// courses writes a count of courses with its word.
+func courses(n int) string { return counted(n, "course") }
+
+// counted writes a count with a word that takes an s.
+func counted(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// span writes a number of days, in weeks where they are whole weeks.
+func span(days int) string {
+	if days > 0 && days%7 == 0 {
+		return counted(days/7, "week")
+	}
+	return counted(days, "day")
 }

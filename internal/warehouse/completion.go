@@ -19,13 +19,15 @@ type CompletionParams struct {
 }
 
 // CompletionRow counts the subjects of a group and those with a score at the
-// visit; the baseline is a visit of its own.
+// visit; the baseline is a visit of its own. WithBaseline are those who answered
+// and have a score at baseline too.
 type CompletionRow struct {
-	Group     string
-	Visit     string
-	Expected  int
-	Answered  int
-	Simulated bool
+	Group        string
+	Visit        string
+	Expected     int
+	Answered     int
+	WithBaseline int
+	Simulated    bool
 }
 
 // Completion counts answers by group and visit.
@@ -37,13 +39,13 @@ func (w *Warehouse) Completion(ctx context.Context, p CompletionParams) ([]Compl
 	}, func(rows driver.Rows) error {
 		var group string
 		var expected uint64
-		var answered []uint64
+		var answered, withBaseline []uint64
 		var simulated uint8
-		if err := rows.Scan(&group, &expected, &answered, &simulated); err != nil {
+		if err := rows.Scan(&group, &expected, &answered, &withBaseline, &simulated); err != nil {
 			return err
 		}
 		for i, place := range places {
-			found = append(found, CompletionRow{Group: group, Visit: place, Expected: int(expected), Answered: int(answered[i]), Simulated: simulated == 1})
+			found = append(found, CompletionRow{Group: group, Visit: place, Expected: int(expected), Answered: int(answered[i]), WithBaseline: int(withBaseline[i]), Simulated: simulated == 1})
 		}
 		return nil
 	})

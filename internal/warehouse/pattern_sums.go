@@ -22,11 +22,14 @@ type Atom struct {
 // PatternParams asks for the MMRM's sums. Columns lists, for each column of x,
 // the places in Atoms (from 0) whose product it is; an empty list is the
 // intercept. XShift, XScale (one a column) and YShift, YScale are applied before
-// products are taken: (value - shift) / scale.
+// products are taken: (value - shift) / scale. Where Group is not empty, only
+// subjects whose level of that factor is among Levels are summed.
 type PatternParams struct {
 	Study      string
 	Instrument string
 	Sequence   uint64
+	Group      string
+	Levels     []string
 	Visits     []string
 	Atoms      []Atom
 	Columns    [][]int
@@ -64,6 +67,7 @@ func (w *Warehouse) PatternSums(ctx context.Context, p PatternParams) ([]Pattern
 	err := w.queryShaped(ctx, "pattern_sums", shapeOf(p), map[string]any{
 		"study": p.Study, "instrument": p.Instrument, "sequence": p.Sequence,
 		"places":       append(slices.Clone(p.Visits), care.BaselineVisit),
+		"group": p.Group, "group_levels": append([]string{}, p.Levels...),
 		"atom_factors": factors, "atom_levels": levels,
 		"x_shift": p.XShift, "x_scale": p.XScale, "y_shift": p.YShift, "y_scale": p.YScale,
 	}, func(rows driver.Rows) error {

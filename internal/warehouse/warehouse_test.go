@@ -180,8 +180,8 @@ func TestCompletionCountsEveryoneOfTheArm(t *testing.T) {
 	got, err := w.Completion(ctx, warehouse.CompletionParams{Study: "trial", Instrument: "bdi-ii", Sequence: 9, Group: "arm", Visits: []string{"2m"}})
 	require.NoError(t, err)
 	require.Equal(t, []warehouse.CompletionRow{
-		{Group: "A", Visit: care.BaselineVisit, Expected: 2, Answered: 1},
-		{Group: "A", Visit: "2m", Expected: 2, Answered: 1},
+		{Group: "A", Visit: care.BaselineVisit, Expected: 2, Answered: 1, WithBaseline: 1},
+		{Group: "A", Visit: "2m", Expected: 2, Answered: 1, WithBaseline: 1},
 		{Group: "B", Visit: care.BaselineVisit, Expected: 1},
 		{Group: "B", Visit: "2m", Expected: 1},
 	}, got)
