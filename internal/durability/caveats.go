@@ -60,12 +60,16 @@ func (f *frame) sharedCaveats() []finding.Caveat {
 	if n := f.withoutGroup; n > 0 {
 		add("no-group", "%s of %d left out: no %s is on record for them that the study knows.", capital(patients(n)), f.completion.subjects(), f.study.Arm.Name)
 	}
+	if usual := usualFirst(f.whole); !f.firstAsked && usual.Name != f.first().Name {
+		add("first-visit", "This measure is hardly answered at %s (by %d of %s), so %s is what later visits are compared with.",
+			usual.Name, f.completion.answered(usual.Name), patients(f.completion.subjects()), f.first().Name)
+	}
 	switch {
 	case f.study.Anchor != care.AnchorCourseStart:
 	case f.recordsSessions():
 		add("from-course-start", "Days count from the start of the course, as the study's definition says, and not from a session.")
 	default:
-		add("no-sessions", "This study records no sessions, so days count from the start of the course and the first follow-up stands in for 'after the last session'.")
+		add("no-sessions", "This study records no sessions, so days count from the start of the course and the first follow-up visit is what later ones are compared with unless another is asked for.")
 	}
 	if !f.hasItems && f.completion.anyAnswered() {
 		add("totals-only", "Only total scores are on record for this measure, so the scoring of single items cannot be checked here.")
