@@ -122,8 +122,8 @@ func researchStates() []State {
 			a.Loss.Finding.Answer, a.Loss.Finding.Tables, a.Loss.Finding.Estimates = "Nobody was in response at visit 2m, so there is no response to lose.", nil, nil
 			a.Loss.Finding.Caveats = nil
 		}),
-		list("studies", research.NewStudiesPage([]care.Study{demoStudy}, nil, research.Freshness{AsOf: now})),
-		list("studies-empty", research.NewStudiesPage(nil, nil, research.Freshness{AsOf: now})),
-		list("studies-unavailable", research.NewStudiesPage(nil, unavailable, research.Freshness{AsOf: now.Add(-40 * time.Minute), Waiting: 37})),
+		list("studies", research.NewStudiesPage([]care.Study{demoStudy}, nil, nil, research.Freshness{AsOf: now})),
+		list("studies-empty", research.NewStudiesPage(nil, nil, nil, research.Freshness{AsOf: now})),
+		list("studies-unavailable", research.NewStudiesPage(nil, nil, unavailable, research.Freshness{AsOf: now.Add(-40 * time.Minute), Waiting: 37})),
 	}
 }

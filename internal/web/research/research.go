@@ -70,11 +70,19 @@ func (p Pages) ShowStudies(c echo.Context) error {
 	if err != nil && !fault.Is(err, fault.KindUnavailable) {
 		return err
 	}
+	protocols, titlesErr := p.Service.Protocols(ctx)
+	if titlesErr != nil {
+		return titlesErr
+	}
+	titles := map[string]string{}
+	for _, protocol := range protocols {
+		titles[protocol.ID] = protocol.Title // the newest version comes last
+	}
 	fresh, freshErr := p.Service.DataAsOf(ctx)
 	if freshErr != nil {
 		return freshErr
 	}
-	return p.Renderer.HTML(c, statusOf(c, err), "research/studies", NewStudiesPage(studies, err, fresh))
+	return p.Renderer.HTML(c, statusOf(c, err), "research/studies", NewStudiesPage(studies, titles, err, fresh))
 }
 
 // ShowStudy asks a study whether its benefit lasts.
@@ -118,14 +126,6 @@ func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
 		return err
 	}
 	asked.Scale.Anchor = asked.Study.Anchor
-	protocols, err := p.Service.Protocols(ctx)
-	if err != nil {
-		return err
-	}
-	asked.Protocols = map[string]string{}
-	for _, protocol := range protocols {
-		asked.Protocols[protocol.ID] = protocol.Title // the newest version comes last
-	}
 	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
 	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, lossSettings))
 	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {

@@ -115,30 +115,100 @@ func attribute(n *html.Node, name string) string {
 
 const path = "/research/studies/btheb"
 
-func TestAPanelIsSentenceThenPictureThenTableThenMethod(t *testing.T) {
+// section finds a part of the page by the id of its heading.
+func section(t testing.TB, tree *html.Node, id string) *html.Node {
+	t.Helper()
+	for _, s := range all(tree, "section") {
+		if attribute(s, "aria-labelledby") == id {
+			return s
+		}
+	}
+	require.Failf(t, "the page lacks a section", "%s", id)
+	return nil
+}
+
+// table finds a table of a section by its caption's beginning.
+func table(t testing.TB, part *html.Node, caption string) *html.Node {
+	t.Helper()
+	for _, found := range all(part, "table") {
+		if strings.HasPrefix(words(all(found, "caption")[0]), caption) {
+			return found
+		}
+	}
+	require.Failf(t, "the section lacks a table", "%s", caption)
+	return nil
+}
+
+func TestTheAnswerStandsFirstThenPicturesThenTablesBehindThem(t *testing.T) {
 	status, _, tree := get(t, working(t), path)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "Does the benefit last?", words(all(tree, "h1")[0]))
-
 	var headings []string
-	for _, section := range all(tree, "section") {
-		headings = append(headings, words(all(section, "h2")[0]))
-		var order []string
-		for c := range section.Descendants() {
-			switch {
-			case c.Type != html.ElementNode:
-			case c.Data == "figcaption":
-				order = append(order, "sentence")
-			case c.Data == "div" && attribute(c, "role") == "img", c.Data == "summary":
-				order = append(order, map[string]string{"div": "picture"}[c.Data])
-			case c.Data == "table" && (len(order) == 0 || order[len(order)-1] != "table"):
-				order = append(order, "table")
+	for _, part := range all(tree, "section") {
+		headings = append(headings, words(all(part, "h2")[0]))
+		for _, shown := range all(part, "table") {
+			folded := false
+			for up := shown.Parent; up != nil; up = up.Parent {
+				folded = folded || up.Data == "details"
+			}
+			require.True(t, folded, "every table stands behind a summary: %s", words(shown))
+		}
+		if len(all(part, "figure")) > 0 {
+			require.NotEmpty(t, all(part, "details"), "every picture has its numbers in a table")
+		}
+	}
+	require.Equal(t, []string{"Answer", "Share of the benefit that is left", "Scores over time", "Difference between groups", "To be careful about",
+		"How long do responders keep their response?", "Who is missing", "How it is computed"}, headings)
+
+	var contents []string
+	for _, nav := range all(tree, "nav") {
+		if attribute(nav, "aria-label") == "On this page" {
+			for _, a := range all(nav, "a") {
+				contents = append(contents, words(a))
+				require.NotNil(t, section(t, tree, strings.TrimPrefix(attribute(a, "href"), "#")))
 			}
 		}
-		require.GreaterOrEqual(t, len(order), 3, "%v", order)
-		require.Equal(t, []string{"sentence", "picture", "table"}, order[:3])
 	}
-	require.Equal(t, []string{"Benefit over days", "Difference between groups", "How long do responders keep their response?", "Who is missing"}, headings)
+	require.Equal(t, headings, contents, "the contents name every part")
+}
+
+func TestEachGroupHasACardWithItsShareAndItsDefinition(t *testing.T) {
+	s := working(t)
+	low, middle := 12, 20
+	f := finding.Finding{Question: "retained-benefit", Title: "How much remains?",
+		Answer: "Partly: 24 weeks later 59 % (95 % CI 45 to 74) of the benefit is left where the setting was rated high. The groups differ in more than this.",
+		Groups: []finding.Group{
+			{Name: "high", Label: "setting high", Definition: "Setting high: the index is 80 or more.", N: middle, Verdict: "partly"},
+			{Name: "low", Label: "setting low", Definition: "Setting low: the index is below 60.", N: low, Verdict: "cannot be said"},
+		},
+		Estimates: []finding.Estimate{{Name: "retained_share", Level: 0.95}},
+		Tables: []finding.Table{{Name: "retained", Caption: "Share", Columns: []finding.Column{{Name: "group"}, {Name: "visit"}, {Name: "day"},
+			{Name: "estimate"}, {Name: "ci_lower"}, {Name: "ci_upper"}, {Name: "n_answered"}, {Name: "note"}},
+			Rows: [][]finding.Cell{
+				{finding.Text("high"), finding.Text("+14 d"), finding.Number(14), finding.Number(100), {}, {}, finding.Count(19), {}},
+				{finding.Text("high"), finding.Text("+168 d"), finding.Number(168), finding.Number(59), finding.Number(45), finding.Number(74), finding.Count(11), {}},
+				{finding.Text("low"), finding.Text("+168 d"), finding.Number(168), {}, {}, {}, finding.Count(6), finding.Text("patients were worse than before at +14 d")},
+			}}},
+	}
+	s.Ask = func(_ context.Context, question, _ string, _ map[string]string) (finding.Finding, error) {
+		if question == "retained-benefit" {
+			return f, nil
+		}
+		return canned(t, question), nil
+	}
+	_, _, tree := get(t, s, path)
+	answer := section(t, tree, "answer")
+	require.Equal(t, "Partly: 24 weeks later 59 % (95 % CI 45 to 74) of the benefit is left where the setting was rated high.", words(all(answer, "p")[0]), "the first sentence stands alone")
+	cards := all(answer, "li")
+	require.Len(t, cards, 2)
+	require.Equal(t, "Setting high partly 59 % is left 95 % CI 45 to 74 0 50 % 100 % 24 weeks after the start of the course 11 of 20 patients answered then Setting high: the index is 80 or more.", words(cards[0]))
+	require.Equal(t, "Setting low cannot be said patients were worse than before at +14 d 12 patients Setting low: the index is below 60.", words(cards[1]), "no share, and why")
+	bar := all(cards[0], "rect")[0]
+	require.Equal(t, "90", attribute(bar, "x"), "two units a percent")
+	require.Equal(t, "58", attribute(bar, "width"))
+	require.Equal(t, "118", attribute(all(cards[0], "circle")[0], "cx"))
+	require.Empty(t, all(cards[1], "svg"))
+	require.Contains(t, words(table(t, section(t, tree, "share"), "Share")), "Setting low \u2013 \u2013", "a group without a share keeps its row")
 }
 
 func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
@@ -146,47 +216,49 @@ func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
 	text := words(tree)
 	for _, sentence := range []string{
 		"100 patients: 48 TAU and 52 BtheB. Answered: 97 at 2m (day 61), 73 at 3m (day 91), 58 at 5m (day 152) and 52 at 8m (day 243). Days count from the start of the course.",
-		"At the last visit (8m, day 243) the answer is missing from 23 of 48 in TAU and 25 of 52 in BtheB.",
-		"Yes: 243 days after the start of the course 239 % (95 % CI 154 to 540) of the day-61 benefit is left in TAU and 140 % (107 to 188) in BtheB; above 100 % the benefit grew after day 61. At 8m the difference BtheB minus TAU was −1.5 points (95 % CI −5.7 to 2.7)",
-		"At 8m the difference BtheB − TAU was −1.5 points (95 % CI −5.7 to 2.7; 52 answered), so these data do not tell the groups apart.",
+		"At the last visit that was analysed (8m, day 243) the answer is missing from 23 of 48 in TAU and 25 of 52 in BtheB.",
+		"At 8m the difference BtheB minus TAU was \u22121.5 points (95 % CI \u22125.7 to 2.7)",
+		"At 8m the difference BtheB \u2212 TAU was \u22121.5 points (95 % CI \u22125.7 to 2.7; 52 answered), so these data do not tell the groups apart.",
 		"Data as of 14 Mar 2026, 14:02 UTC ; 3 answers are on their way.",
 		"48 of 100 patients did not answer at 8m.",
-		"Checksum of the data 9f8e7d6c5b4a3928",
+		"Boosters: sessions after the planned series not recorded",
 	} {
 		require.Contains(t, text, sentence)
 	}
+	require.Equal(t, "Does the benefit last? Beat the Blues \u00b7 Clinic", words(all(tree, "title")[0]), "the title names the study")
 }
 
-func TestBothBoundsOfAnIntervalShareAColumn(t *testing.T) {
+func TestTablesHaveGroupsDownAndVisitsAcross(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
-	table := all(tree, "table")[0]
+	means := table(t, section(t, tree, "scores"), "Model means")
 	var header []string
-	for _, th := range all(all(table, "thead")[0], "th") {
+	for _, th := range all(all(means, "thead")[0], "th") {
 		header = append(header, words(th))
 	}
-	require.Equal(t, []string{"Treatment", "Visit", "Day", "Answered", "Model mean", "95 % CI", "Change from baseline", "95 % CI"}, header)
-	first := all(all(table, "tbody")[0], "tr")[0]
-	require.Equal(t, "TAU 2m 61 45 18.9 16.5 to 21.4 −4.1 −6.5 to −1.6", words(first))
+	require.Equal(t, []string{"Group", "2m", "3m", "5m", "8m"}, header)
+	first := all(all(means, "tbody")[0], "tr")[0]
+	require.Equal(t, "TAU 18.9 (16.5 to 21.4) 17.3 (14.3 to 20.3) 15.7 (12.6 to 18.8) 13.3 (10.3 to 16.3)", words(first))
 	require.Equal(t, "row", attribute(all(first, "th")[0], "scope"))
+	require.Contains(t, words(table(t, section(t, tree, "missing"), "Answered")), "TAU 45 of 48 36 of 48 29 of 48 25 of 48")
 }
 
 func TestNumbersAtRiskRunAcross(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
-	table := all(all(tree, "section")[2], "table")[0]
-	require.Equal(t, "Numbers at risk Group Day 0 Day 30 Day 91 Day 182 TAU 9 8 5 5 BtheB 16 14 11 9", words(table))
+	risk := table(t, section(t, tree, "time"), "Numbers at risk")
+	require.Equal(t, "Numbers at risk Group Day 0 Day 30 Day 91 Day 182 TAU 9 8 5 5 BtheB 16 14 11 9", words(risk))
 }
 
 func TestTheTimeInResponseIsToldForRespondersAndForEveryone(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
-	section := all(tree, "section")[2]
-	text := words(all(section, "table")[1])
+	part := section(t, tree, "time")
+	text := words(table(t, part, "How long the response lasted"))
 	for _, row := range []string{
 		"TAU Median, days – from 30 9", "BtheB Mean of responders, days 143 110 to 176 16",
 		"BtheB − TAU Difference of these means, days −1 −57 to 55 25", "TAU Mean of everyone assessed, days 29 10 to 48 45",
 	} {
 		require.Contains(t, text, row)
 	}
-	require.Contains(t, words(section), "Median (TAU and BtheB): not reached: fewer than half lost their response while they were followed.")
+	require.Contains(t, words(part), "Median (TAU and BtheB): not reached: fewer than half lost their response while they were followed.")
 }
 
 func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
@@ -198,17 +270,17 @@ func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
 	}
 	_, _, tree := get(t, s, path+"?adjust=none")
 	require.Equal(t, map[string]string{"retained-benefit": "none", "time-to-loss": "none"}, given)
-	section := all(tree, "section")[2]
+	part := section(t, tree, "time")
 	require.Equal(t, "Hazard of losing the response Treatment Hazard ratio, adjusted by baseline 95 % CI p Hazard ratio, unadjusted 95 % CI p "+
 		"Responders assessed again Lost Mean baseline TAU 1.00 \u2013 \u2013 1.00 \u2013 \u2013 8 2 23.9 BtheB 1.78 0.36 to 8.80 0.4814 1.70 0.34 to 8.38 0.5154 14 6 25.6",
-		words(all(section, "table")[2]))
-	require.Contains(t, words(section), "compare groups as they came")
+		words(table(t, part, "Hazard of losing")))
+	require.Contains(t, words(part), "compare groups as they came")
 }
 
 func TestAFigureCarriesItsOptionsAsData(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
 	figures := all(tree, "figure")
-	require.Len(t, figures, 4)
+	require.Len(t, figures, 5)
 	for _, f := range figures {
 		script := all(f, "script")[0]
 		require.Equal(t, "application/json", attribute(script, "type"))
@@ -314,7 +386,7 @@ func TestOneQuestionDownLeavesTheOthers(t *testing.T) {
 	}
 	status, _, tree := get(t, s, path)
 	require.Equal(t, http.StatusOK, status)
-	require.Len(t, all(tree, "figure"), 3)
+	require.Len(t, all(tree, "figure"), 4)
 	require.Contains(t, words(tree), "Has no published response.")
 }
 
@@ -430,4 +502,38 @@ func TestSimulatedStudiesSaySo(t *testing.T) {
 	}
 	_, _, tree := get(t, s, path)
 	require.Contains(t, words(tree), "Simulated.")
+}
+
+func TestAMinusIsAMinusInEveryTable(t *testing.T) {
+	_, _, tree := get(t, working(t), path)
+	for _, shown := range all(tree, "table") {
+		require.NotContains(t, words(shown), "BtheB - TAU")
+	}
+}
+
+func TestTheListNamesProtocolsByTheirTitle(t *testing.T) {
+	s := working(t)
+	study := btheb
+	study.Arm = care.Factor{Name: care.FactorProtocol, Levels: []string{"iv-series", "im-series", "at-home"}}
+	s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+	s.Protocols = func(context.Context) ([]care.Protocol, error) {
+		return []care.Protocol{{ProtocolRef: care.ProtocolRef{ID: "iv-series", Version: 1}, Title: "Intravenous series as it was"},
+			{ProtocolRef: care.ProtocolRef{ID: "iv-series", Version: 2}, Title: "Intravenous series"}, {ProtocolRef: care.ProtocolRef{ID: "im-series", Version: 1}, Title: "Intramuscular series"}}, nil
+	}
+	_, _, tree := get(t, s, "/research")
+	require.Contains(t, words(tree), "Intravenous series, Intramuscular series and at-home; 4 visits", "by the newest version")
+}
+
+func TestAStudyWithoutArmsIsAskedAboutAsAWhole(t *testing.T) {
+	s := working(t)
+	study := btheb
+	study.Arm = care.Factor{}
+	s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+	status, _, tree := get(t, s, path)
+	require.Equal(t, http.StatusOK, status)
+	for _, nav := range all(tree, "nav") {
+		require.NotEqual(t, "Compare by", attribute(nav, "aria-label"))
+	}
+	_, _, tree = get(t, s, "/research")
+	require.Contains(t, words(tree), "Everyone together; 4 visits")
 }

@@ -2,7 +2,6 @@ package research
 
 import (
 	"fmt"
-	"strings"
 
 	"afterglow/internal/care"
 	"afterglow/internal/web/page"
@@ -23,9 +22,10 @@ type StudyLine struct {
 	Words string
 }
 
-// NewStudiesPage lists studies; err is why there is no list.
-func NewStudiesPage(studies []care.Study, err error, fresh Freshness) *StudiesPage {
-	p := &StudiesPage{Heading: "Studies"}
+// NewStudiesPage lists studies; titles name the protocols by their id, and err is
+// why there is no list.
+func NewStudiesPage(studies []care.Study, titles map[string]string, err error, fresh Freshness) *StudiesPage {
+	p := &StudiesPage{Heading: "Does it last? Choose a study"}
 	p.Title = p.Heading
 	p.DataAsOf, p.Waiting = fresh.AsOf, fresh.Waiting
 	if err != nil {
@@ -33,7 +33,7 @@ func NewStudiesPage(studies []care.Study, err error, fresh Freshness) *StudiesPa
 		return p
 	}
 	for _, s := range studies {
-		line := StudyLine{Path: "/research/studies/" + s.ID, Title: s.Title, Words: designWords(s)}
+		line := StudyLine{Path: "/research/studies/" + s.ID, Title: s.Title, Words: designWords(s, titles)}
 		if line.Title == "" {
 			line.Title = s.ID
 		}
@@ -43,10 +43,21 @@ func NewStudiesPage(studies []care.Study, err error, fresh Freshness) *StudiesPa
 }
 
 // designWords says what was planned.
-func designWords(s care.Study) string {
+func designWords(s care.Study, titles map[string]string) string {
+	groups := "Everyone together"
+	if s.HasArms() {
+		var arms []string
+		for _, level := range s.Arm.Levels {
+			if title := titles[level]; title != "" && s.Arm.Name == care.FactorProtocol {
+				level = title
+			}
+			arms = append(arms, level)
+		}
+		groups = join(arms)
+	}
 	first, last := s.Visits[0], s.Visits[len(s.Visits)-1]
 	words := fmt.Sprintf("%s; %d visits from day %d to day %d since %s",
-		strings.Join(s.Arm.Levels, " and "), len(s.Visits), first.Day, last.Day, anchorWords(s.Anchor))
+		groups, len(s.Visits), first.Day, last.Day, anchorWords(s.Anchor))
 	if s.Simulated {
 		words += "; simulated"
 	}

@@ -70,6 +70,7 @@ func showTable(f finding.Finding, name string, without ...string) (Table, bool) 
 		}
 		t.Columns = append(t.Columns, Column{Label: heading(c.Label), Numeric: numeric})
 	}
+	names := labels(f)
 	for _, cells := range source.Rows {
 		var shown []Cell
 		for i, c := range source.Columns {
@@ -84,8 +85,8 @@ func showTable(f finding.Finding, name string, without ...string) (Table, bool) 
 				text += " to " + source.Columns[upper].Words(cells[upper])
 			}
 			switch c.Name {
-			case "contrast":
-				text = chart.ContrastWords(text)
+			case "contrast", "group":
+				text = names.of(cells[i].Text)
 			case "visit":
 				text = chart.VisitWords(text)
 			}
@@ -148,7 +149,7 @@ func riskTable(f finding.Finding) (Table, bool) {
 		t.Columns = append(t.Columns, Column{Label: "Day " + day, Numeric: true})
 	}
 	for _, group := range groups {
-		shown := []Cell{{Text: group, Header: true}}
+		shown := []Cell{{Text: labels(f).of(group), Header: true}}
 		for _, day := range days {
 			text := number[[2]string{group, day}]
 			if text == "" {
@@ -193,7 +194,7 @@ func timeTable(f finding.Finding) (Table, bool) {
 		var notes []string
 		groups := map[string][]string{}
 		for _, e := range f.Named(q.name) {
-			group := chart.ContrastWords(e.Group)
+			group := labels(f).of(e.Group)
 			t.Rows = append(t.Rows, []Cell{
 				{Text: group, Header: true}, {Text: q.label},
 				{Text: optional(e.Estimate), Numeric: true}, {Text: bounds(e), Numeric: true},

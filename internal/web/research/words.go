@@ -33,6 +33,22 @@ func (r row) words(column string) string {
 	return ""
 }
 
+// text is the cell's text as it is stored.
+func (r row) text(column string) string {
+	if i := r.table.Column(column); i >= 0 {
+		return r.cells[i].Text
+	}
+	return ""
+}
+
+// value is the cell's number; nil where there is none.
+func (r row) value(column string) *float64 {
+	if i := r.table.Column(column); i >= 0 {
+		return r.cells[i].Number
+	}
+	return nil
+}
+
 func (r row) count(column string) int {
 	if i := r.table.Column(column); i >= 0 && r.cells[i].Number != nil {
 		return int(*r.cells[i].Number)
@@ -42,40 +58,92 @@ func (r row) count(column string) int {
 
 // studyWords says who is in the study and how many answered at each visit.
 func studyWords(s care.Study, f finding.Finding) string {
-	var groups []string
-	answered := map[string]int{}
-	total := 0
-	for _, level := range s.Arm.Levels {
-		n := 0
-		for _, r := range rows(f, "visits") {
-			if r.words("group") != level {
-				continue
-			}
-			n = r.count("n_expected")
-			answered[r.words("visit")] += r.count("n_answered")
+	var visits []string
+	answered, expected, first := map[string]int{}, 0, ""
+	for _, r := range rows(f, "visits") {
+		visit := r.text("visit")
+		if first == "" {
+			first = visit
 		}
-		total += n
-		groups = append(groups, fmt.Sprintf("%d %s", n, level))
+		if !has(visits, visit) {
+			visits = append(visits, visit)
+		}
+		answered[visit] += r.count("n_answered")
+		if visit == first {
+			expected += r.count("n_expected")
+		}
 	}
-	if total == 0 {
+	if expected == 0 {
 		return ""
 	}
-	var visits []string
-	for _, v := range s.Visits {
-		visits = append(visits, fmt.Sprintf("%d at %s (day %d)", answered[v.Name], chart.VisitWords(v.Name), v.Day))
+	var groups, said []string
+	for _, g := range f.Groups {
+		groups = append(groups, fmt.Sprintf("%d %s", g.N, g.Label))
 	}
-	return fmt.Sprintf("%s: %s. Answered: %s. Days count from %s.",
-		people(total), join(groups), join(visits), anchorWords(s.Anchor))
+	for _, v := range s.Visits {
+		if has(visits, v.Name) {
+			said = append(said, fmt.Sprintf("%d at %s (day %d)", answered[v.Name], chart.VisitWords(v.Name), v.Day))
+		}
+	}
+	who := people(expected)
+	if len(groups) > 1 {
+		who += ": " + join(groups)
+	}
+	return fmt.Sprintf("%s. Answered: %s. Days count from %s.", who, join(said), anchorWords(s.Anchor))
+}
+
+// lastRows are the rows of a table at its last visit that has a value.
+func lastRows(f finding.Finding, table, column string) []row {
+	var found []row
+	for _, r := range rows(f, table) {
+		switch {
+		case r.value(column) == nil || r.value("ci_lower") == nil:
+		case len(found) > 0 && found[0].text("visit") == r.text("visit"):
+			found = append(found, r)
+		case len(found) == 0 || r.count("day") > found[0].count("day"):
+			found = []row{r}
+		}
+	}
+	return found
+}
+
+// shareWords is the sentence above the picture of the shares: the last visit's.
+func shareWords(f finding.Finding) string {
+	shares := lastRows(f, "retained", "estimate")
+	if len(shares) == 0 {
+		return "No share of a benefit can be given: the table says why for each group."
+	}
+	names := labels(f)
+	var said []string
+	for _, r := range shares {
+		said = append(said, fmt.Sprintf("%s %% (%s to %s) in %s", r.words("estimate"), r.words("ci_lower"), r.words("ci_upper"), names.within(r.text("group"))))
+	}
+	return fmt.Sprintf("At %s, of the benefit at the reference visit there is left: %s (%s).", shares[0].text("visit"), join(said), intervalLabel(f))
+}
+
+// scoresWords is the sentence above the scores: the last visit's means.
+func scoresWords(f finding.Finding) string {
+	means := lastRows(f, "visits", "ls_mean")
+	if len(means) == 0 {
+		return ""
+	}
+	names := labels(f)
+	var said []string
+	for _, r := range means {
+		said = append(said, fmt.Sprintf("%s points (%s to %s) in %s", r.words("ls_mean"), r.words("ci_lower"), r.words("ci_upper"), names.within(r.text("group"))))
+	}
+	return fmt.Sprintf("At %s the model mean is %s.", means[0].text("visit"), join(said))
 }
 
 // differenceWords is the sentence above the differences: the last visit's.
 func differenceWords(f finding.Finding, scale chart.Scale) string {
 	var words []string
-	all := f.Named("difference")
+	all, names := f.Named("difference"), labels(f)
 	for _, e := range all {
 		if e.Visit != all[len(all)-1].Visit {
 			continue
 		}
+		e.Group = names.within(e.Group)
 		words = append(words, differenceSentence(e, scale))
 	}
 	return strings.Join(words, " ")
@@ -101,17 +169,25 @@ func differenceSentence(e finding.Estimate, scale chart.Scale) string {
 
 // missingWords is the sentence above the completion chart: the last visit's.
 func missingWords(s care.Study, f finding.Finding) string {
-	last := s.Visits[len(s.Visits)-1]
+	var last care.Visit
+	for _, v := range s.Visits {
+		for _, r := range rows(f, "visits") {
+			if r.text("visit") == v.Name {
+				last = v
+			}
+		}
+	}
+	names := labels(f)
 	var groups []string
 	for _, r := range rows(f, "visits") {
-		if r.words("visit") == last.Name {
-			groups = append(groups, fmt.Sprintf("%s of %s in %s", r.words("n_missing"), r.words("n_expected"), r.words("group")))
+		if r.text("visit") == last.Name {
+			groups = append(groups, fmt.Sprintf("%s of %s in %s", r.words("n_missing"), r.words("n_expected"), names.within(r.text("group"))))
 		}
 	}
 	if len(groups) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("At the last visit (%s, day %d) the answer is missing from %s.", last.Name, last.Day, join(groups))
+	return fmt.Sprintf("At the last visit that was analysed (%s, day %d) the answer is missing from %s.", last.Name, last.Day, join(groups))
 }
 
 func because(note string) string {
