@@ -54,7 +54,7 @@ func (s Scale) axis() string {
 // days names the axis of days since the anchor.
 func (s Scale) days() string {
 	if s.Anchor == care.AnchorLastSession {
-		return "days since the last session"
+		return "days since the last session of the series"
 	}
 	return "days since the start of the course"
 }

@@ -18,7 +18,8 @@ func RetainedBenefit(f finding.Finding, scale Scale) (Figure, bool) {
 	var lines []line
 	var days []float64
 	for _, group := range groupsOf(table, "group") {
-		l := line{label: group}
+		label := labelOf(f, group)
+		l := line{label: label}
 		for _, r := range rowsOf(table, "group", group) {
 			day := r.number("day")
 			if day == nil {
@@ -28,7 +29,7 @@ func RetainedBenefit(f finding.Finding, scale Scale) (Figure, bool) {
 			l.points = append(l.points, point{
 				x: *day, y: r.number("ls_mean"), lower: r.number("ci_lower"), upper: r.number("ci_upper"),
 				words: fmt.Sprintf("%s, day %s (%s)\n%s points (%s to %s)\n%s of %s answered",
-					group, finding.NumberWords(*day, 0), r.text("visit"), r.words("ls_mean"), r.words("ci_lower"), r.words("ci_upper"),
+					label, finding.NumberWords(*day, 0), r.text("visit"), r.words("ls_mean"), r.words("ci_lower"), r.words("ci_upper"),
 					r.words("n_answered"), r.words("n_expected")),
 			})
 		}
@@ -65,7 +66,7 @@ func Differences(f finding.Finding, scale Scale) (Figure, bool) {
 	var lines []line
 	var days []float64
 	for i, contrast := range groupsOf(table, "contrast") {
-		l := line{label: ContrastWords(contrast), zero: i == 0}
+		l := line{label: contrastOf(f, contrast), zero: i == 0}
 		for _, r := range rowsOf(table, "contrast", contrast) {
 			day := r.number("day")
 			if day == nil {
@@ -103,7 +104,8 @@ func Completion(f finding.Finding, scale Scale) (Figure, bool) {
 	var lines []line
 	var days []float64
 	for _, group := range groupsOf(table, "group") {
-		l := line{label: group}
+		label := labelOf(f, group)
+		l := line{label: label}
 		for _, r := range rowsOf(table, "group", group) {
 			day, expected, answered := r.number("day"), r.number("n_expected"), r.number("n_answered")
 			if day == nil || expected == nil || answered == nil {
@@ -111,7 +113,7 @@ func Completion(f finding.Finding, scale Scale) (Figure, bool) {
 			}
 			days = append(days, *day)
 			p := point{x: *day, words: fmt.Sprintf("%s, day %s (%s)\n%s of %s answered",
-				group, finding.NumberWords(*day, 0), r.text("visit"), r.words("n_answered"), r.words("n_expected"))}
+				label, finding.NumberWords(*day, 0), r.text("visit"), r.words("n_answered"), r.words("n_expected"))}
 			if *expected > 0 {
 				p.y = at(100 * *answered / *expected)
 			}
@@ -122,6 +124,18 @@ func Completion(f finding.Finding, scale Scale) (Figure, bool) {
 	x := axis{name: scale.days(), min: at(0), max: lastDay(days), ticks: distinct(days)}
 	y := axis{name: "answered, of all who started", min: at(0), max: at(100), percent: true}
 	return figure(x, y, lines), true
+}
+
+// contrastOf is a contrast with the groups' labels.
+func contrastOf(f finding.Finding, contrast string) string {
+	for _, a := range f.Groups {
+		for _, b := range f.Groups {
+			if contrast == a.Name+" - "+b.Name {
+				return ContrastWords(labelOf(f, a.Name) + " - " + labelOf(f, b.Name))
+			}
+		}
+	}
+	return ContrastWords(contrast)
 }
 
 // ContrastWords writes a contrast as "A − B" with a real minus sign.

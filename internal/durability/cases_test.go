@@ -2,6 +2,7 @@ package durability
 
 import (
 	"encoding/csv"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,8 @@ type trial struct {
 	arms       []string
 	assignment care.Assignment
 	title      string
+	// instrument is the measure's; bdi-ii where it is empty.
+	instrument string
 	lines      [][]string // of subject, treatment, visit, bdi, bdi_pre
 }
 
@@ -54,6 +57,11 @@ func (c trial) load(t testing.TB) *fixture {
 	f := newFixture(t)
 	study := care.Study{ID: "trial", Title: c.title, Anchor: care.AnchorCourseStart, VisitName: "visit", Visits: c.visits,
 		Measures: []care.Measure{{Instrument: "bdi-ii", Version: bdi(t, f.asker).Version, Total: "bdi", Baseline: "bdi_pre"}}}
+	if c.instrument != "" {
+		d, err := f.asker.library.Latest(c.instrument)
+		require.NoError(t, err)
+		study.Measures[0].Instrument, study.Measures[0].Version = d.ID, d.Version
+	}
 	if c.arms != nil {
 		study.Arm = care.Factor{Name: "treatment", Levels: c.arms, Assignment: c.assignment}
 	}
@@ -79,6 +87,9 @@ func (c trial) load(t testing.TB) *fixture {
 		if line[3] != "" {
 			f.answer("trial", n, line[2], day[line[2]], number(t, line[3]))
 		}
+	}
+	for i := range f.rows {
+		f.rows[i].Instrument, f.rows[i].InstrumentVersion = study.Measures[0].Instrument, study.Measures[0].Version
 	}
 	f.ship(study, subjects)
 	return f
@@ -210,4 +221,63 @@ func TestWorseIsNoBenefit(t *testing.T) {
 	table, ok := got.Table("retained")
 	require.True(t, ok)
 	require.Len(t, table.Rows, 2, "no row says 100 % of nothing")
+}
+
+// mood is a trial on a scale from 0 to 10 on which higher is better; by is how far
+// each arm's scores move at the two visits.
+func mood(by map[string][2]int) trial {
+	c := trial{visits: w4w12, arms: []string{"usual", "new"}, instrument: "nrs-mood"}
+	for n := range 24 {
+		arm := c.arms[n%2]
+		before := 4 + n%3
+		for v, visit := range c.visits {
+			score := before + by[arm][v] + (7*n+3*(n/4)+v*(n/5))%5/2
+			c.lines = append(c.lines, []string{fmt.Sprint(n), arm, visit.Name, fmt.Sprint(max(0, min(10, score))), fmt.Sprint(before)})
+		}
+	}
+	return c
+}
+
+// Which way is better is the instrument's: on a scale on which higher is better a
+// rise is the benefit, and a fall is worse.
+func TestABenefitFollowsTheInstrumentsDirection(t *testing.T) {
+	better := mood(map[string][2]int{"usual": {2, 1}, "new": {3, 2}}).ask(t, nil)
+	for _, group := range []string{"usual", "new"} {
+		e := named(t, better, "retained_share", group, "w12")
+		require.NotNil(t, e.Estimate, e.Note)
+		require.Positive(t, *e.Estimate)
+		require.Less(t, *e.Estimate, 1.0)
+		require.Positive(t, *named(t, better, "change", group, "w4").Estimate)
+	}
+	table, _ := better.Table("retained")
+	require.Contains(t, table.Notes[0], "Benefit is the rise from baseline")
+	require.NotContains(t, strings.Join(append(sentences(better), better.Method), " "), "fall")
+
+	worse := mood(map[string][2]int{"usual": {-3, -2}, "new": {-2, -1}}).ask(t, nil)
+	require.Contains(t, worse.Answer, "There is no benefit to keep: patients were worse than before treatment at w4: \u22122.2 points")
+	for _, e := range worse.Named("retained_share") {
+		require.Nil(t, e.Estimate)
+		require.Equal(t, "no benefit at w4: patients were worse than before", e.Note)
+	}
+
+	// Each group for itself: one better, one worse, one neither.
+	mixed := mood(map[string][2]int{"usual": {-3, -2}, "new": {3, 2}}).ask(t, nil)
+	require.NotNil(t, named(t, mixed, "retained_share", "new", "w12").Estimate)
+	require.Nil(t, named(t, mixed, "retained_share", "usual", "w12").Estimate)
+	require.Contains(t, mixed.Answer, "benefit is left in new.")
+	require.Contains(t, mixed.Answer, "Patients were worse than before treatment at w4: \u22122.2 points (")
+	require.Equal(t, "no benefit: worse than before", mixed.Groups[0].Verdict)
+	require.NotContains(t, mixed.Groups[1].Verdict, "no benefit")
+
+	// A change that may be none is no benefit either.
+	none := mood(map[string][2]int{"usual": {-1, 0}, "new": {3, 2}})
+	for i := range none.lines { // as many a point up as down
+		if none.lines[i][1] == "usual" && none.lines[i][2] == "w4" {
+			none.lines[i][3] = fmt.Sprint(number(t, none.lines[i][4]) + float64(1-2*(i/4%2)))
+		}
+	}
+	unclear := none.ask(t, nil)
+	require.Equal(t, "not estimable: the change at w4 does not differ from 0", named(t, unclear, "retained_share", "usual", "w12").Note)
+	require.Contains(t, unclear.Answer, "No benefit is shown at w4: the change from before treatment was ")
+	require.Equal(t, "cannot be said: no benefit is shown", unclear.Groups[0].Verdict)
 }

@@ -65,7 +65,7 @@ func (f *frame) sharedCaveats() []finding.Caveat {
 	case f.recordsSessions():
 		add("from-course-start", "Days count from the start of the course, as the study's definition says, and not from a session.")
 	default:
-		add("no-sessions", "This study records no sessions, so days count from the start of the course and the first follow-up stands in for 'after the last session'.")
+		add("no-sessions", "This study records no sessions, so days count from the start of the course and the first follow-up visit is what later ones are compared with unless another is asked for.")
 	}
 	if !f.hasItems && f.completion.anyAnswered() {
 		add("totals-only", "Only total scores are on record for this measure, so the scoring of single items cannot be checked here.")

@@ -63,7 +63,7 @@ func (f *frame) labelOf(level string) string {
 	return level
 }
 
-var modeWords = map[care.Mode]string{care.ModeInPerson: "sessions in person", care.ModeRemoteSupported: "sessions at a distance, supported"}
+var modeWords = map[care.Mode]string{care.ModeInPerson: "sessions in person", care.ModeRemoteSupported: "remote sessions with support"}
 
 // saysWhat is false for a level that means nothing without its factor, such as 0,
 // f or yes.
@@ -79,7 +79,6 @@ func saysWhat(level string) bool {
 
 // definitionOf says in a sentence who is in the group. The cuts are care's.
 func (f *frame) definitionOf(level string) string {
-	name := capital(f.study.Arm.Name)
 	if title, ok := f.protocolTitle(level); ok {
 		return fmt.Sprintf("%s: the course followed this protocol.", title)
 	}
@@ -99,10 +98,10 @@ func (f *frame) definitionOf(level string) string {
 	case f.byMode():
 		return map[care.Mode]string{
 			care.ModeInPerson:        "Sessions in person: most sessions of the series were held in person.",
-			care.ModeRemoteSupported: "Sessions at a distance, supported: most sessions of the series were held at a distance, with support.",
+			care.ModeRemoteSupported: "Remote sessions with support: most sessions of the series were held at a distance, with support.",
 		}[care.Mode(level)]
 	}
-	return fmt.Sprintf("%s: the study's data give %s as %s.", name, level, f.study.Arm.Name)
+	return fmt.Sprintf("Patients whose %s is %s in the study's data.", f.study.Arm.Name, level)
 }
 
 // group is a group of the answer by its name.
@@ -135,7 +134,7 @@ func (f *frame) labels() []string {
 // among puts a group into a sentence: 'where the setting was rated high', 'in TAU'.
 func (f *frame) among(level string) string {
 	if _, ok := f.protocolTitle(level); ok {
-		return "under \u2018" + f.labelOf(level) + "\u2019"
+		return "under " + f.quoted(level)
 	}
 	switch {
 	case f.ungrouped:
@@ -151,8 +150,14 @@ func (f *frame) among(level string) string {
 }
 
 // contrast writes a difference of two levels with the groups' labels.
-func (f *frame) contrast(of, minus string) string {
-	return f.labelOf(of) + " minus " + f.labelOf(minus)
+func (f *frame) contrast(of, minus string) string { return f.quoted(of) + " minus " + f.quoted(minus) }
+
+// quoted is a label that stands in a sentence: a title of several words in marks.
+func (f *frame) quoted(level string) string {
+	if _, ok := f.protocolTitle(level); ok {
+		return "\u2018" + f.labelOf(level) + "\u2019"
+	}
+	return f.labelOf(level)
 }
 
 // grouping names the factor that is compared, for captions and columns.

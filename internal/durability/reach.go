@@ -6,6 +6,7 @@ import (
 
 	"afterglow/internal/care"
 	"afterglow/internal/finding"
+	"afterglow/internal/stats"
 )
 
 // reach says which groups and visits a model of all of them can take. What it
@@ -154,22 +155,33 @@ func (r *reach) dropSmall() {
 	}
 }
 
+// dropConstant leaves out a visit at which the model explains every score, which
+// has no error to estimate; false where the failure is another.
+func (r *reach) dropConstant(failure *stats.Failure) bool {
+	i := slices.IndexFunc(r.visits, func(v care.Visit) bool { return failure.Kind == stats.Constant && v.Name == failure.Where })
+	if i < 0 {
+		return false
+	}
+	r.dropVisit(r.visits[i], "the scores there do not vary beyond what the model explains, so they have no error to estimate")
+	return true
+}
+
 // dropFewest leaves out the visit with fewest scores, the later of equals, if they
-// are fewer than half of those at the best-answered visit.
-func (r *reach) dropFewest() bool {
-	var fewest, most int
-	var at *care.Visit
+// are fewer than half of those at the best-answered visit; whatever lets it go
+// however many they are, as long as another stays.
+func (r *reach) dropFewest(whatever bool) bool {
+	fewest, most, at := 0, 0, -1
 	for i, v := range r.visits {
 		n := r.atVisit(v)
 		most = max(most, n)
-		if at == nil || n <= fewest {
-			fewest, at = n, &r.visits[i]
+		if at < 0 || n <= fewest {
+			fewest, at = n, i
 		}
 	}
-	if at == nil || 2*fewest >= most || len(r.visits) == 1 {
+	if len(r.visits) < 2 || 2*fewest >= most && !whatever {
 		return false
 	}
-	r.dropVisit(*at, fmt.Sprintf("with only %s there the model could not be fitted", counted(fewest, "score")))
+	r.dropVisit(r.visits[at], fmt.Sprintf("with its %s the model could not be fitted", counted(fewest, "score")))
 	return true
 }
 

@@ -146,7 +146,7 @@ func (q retainedBenefit) estimand(f *frame) finding.Estimand {
 		summary += ", and the share of the benefit at " + f.first().Name + " that is left"
 	}
 	return finding.Estimand{
-		Population: fmt.Sprintf("all %s of %s with a score at one visit or more and no covariate of the model missing",
+		Population: fmt.Sprintf("those of the %s of %s who have a score at one visit or more and no covariate of the model missing",
 			patients(f.completion.subjects()), f.studyName()),
 		Treatment:          f.treatment(),
 		Variable:           f.scale() + " total score",

@@ -2,9 +2,11 @@ package durability
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"afterglow/internal/care"
+	"afterglow/internal/stats"
 	"afterglow/internal/stats/formula"
 	"afterglow/internal/stats/mixed"
 )
@@ -23,35 +25,33 @@ type fitted struct {
 }
 
 // fitWhatCanBe leaves out what no model can take, fits, and where that fails tries
-// what is written down in docs/methods/retained-benefit.md: first without the
-// visits that few have reached, then, unless a covariance was asked for, with
-// compound symmetry. The reason of a refusal is that of the first fit.
+// what is written down in docs/methods/retained-benefit.md. The reason of a refusal
+// is that of the first fit.
 func (a *Asker) fitWhatCanBe(ctx context.Context, f *frame, q retainedBenefit) (fitted, error) {
 	first := fitted{}
-	for i, covariance := range q.covariances() {
-		q.covariance = covariance
+	for i, try := range q.attempts() {
+		q.covariance = try.covariance
 		reach := f.reached(q.needsBaseline(f))
 		if i == 0 {
 			first = fitted{q: q, frame: f, reach: reach, reason: reach.reason()}
 		}
 		for len(reach.visits) > 0 && len(reach.groups) > 0 {
 			got := fitted{q: q, frame: reach.narrowed(), reach: reach}
-			reason, err := q.unanswerable(got.frame), error(nil)
-			if reason == "" {
-				if got.fit, err = a.fit(ctx, got.frame, q); err == nil {
-					if i > 0 {
-						got.simplified = first.reason
-					}
-					return got, nil
+			fit, failure, err := a.tryFit(ctx, got.frame, q)
+			if err != nil {
+				return fitted{}, err
+			}
+			if fit != nil {
+				got.fit = fit
+				if try.covariance != first.q.covariance {
+					got.simplified = first.reason
 				}
-				if reason, err = unfit(err); err != nil {
-					return fitted{}, err
-				}
+				return got, nil
 			}
 			if first.reason == "" {
-				first.reason = reason
+				first.reason = failure.Error()
 			}
-			if !reach.dropFewest() {
+			if !reach.dropConstant(failure) && !reach.dropFewest(try.whatever) {
 				break
 			}
 		}
@@ -59,12 +59,37 @@ func (a *Asker) fitWhatCanBe(ctx context.Context, f *frame, q retainedBenefit) (
 	return first, nil
 }
 
-// covariances are those to try, in order.
-func (q retainedBenefit) covariances() []mixed.Structure {
+// attempt is a covariance to try; whatever lets visits go however many scores they
+// have.
+type attempt struct {
+	covariance mixed.Structure
+	whatever   bool
+}
+
+// attempts are the ways to a fit, in their order.
+func (q retainedBenefit) attempts() []attempt {
 	if q.chosen {
-		return []mixed.Structure{q.covariance}
+		return []attempt{{q.covariance, false}, {q.covariance, true}}
 	}
-	return []mixed.Structure{q.covariance, mixed.CompoundSymmetry}
+	return []attempt{{q.covariance, false}, {mixed.CompoundSymmetry, false}, {q.covariance, true}, {mixed.CompoundSymmetry, true}}
+}
+
+// tryFit gives the fit or why there is none; the error is of a wrong question or of
+// the program.
+func (a *Asker) tryFit(ctx context.Context, f *frame, q retainedBenefit) (*mixed.Fit, *stats.Failure, error) {
+	if reason := q.unanswerable(f); reason != "" {
+		return nil, &stats.Failure{Kind: stats.OneLevel, Message: reason}, nil
+	}
+	fit, err := a.fit(ctx, f, q)
+	if err == nil {
+		return fit, nil, nil
+	}
+	if _, asked := unfit(err); asked != nil {
+		return nil, nil, asked
+	}
+	var failure *stats.Failure
+	errors.As(err, &failure) // unfit saw that it is one
+	return nil, failure, nil
 }
 
 // reason says why nothing is left to fit; empty where something is.

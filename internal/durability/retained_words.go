@@ -85,6 +85,7 @@ func (r *retained) leftWords(groups []string) []string {
 		}
 		return 0
 	})
+	byGroup := len(verdicts) > 1 || len(shares) < len(f.groups)
 	sentences, parts := []string{}, []string{}
 	above, below := false, false
 	for i, s := range shares {
@@ -92,7 +93,7 @@ func (r *retained) leftWords(groups []string) []string {
 		if i == 0 {
 			level, of = levelWords(f.level)+" ", fmt.Sprintf(" of the day-%d benefit is left", f.first().Day)
 		}
-		if len(verdicts) > 1 {
+		if byGroup {
 			verdict = "; " + verdictOf(s.lower, s.upper)
 		}
 		parts = append(parts, fmt.Sprintf("%s (%s%s to %s%s)%s %s", percent(*s.value), level, signed(100**s.lower, 0), signed(100**s.upper, 0), verdict, of, f.among(s.group)))
@@ -100,7 +101,7 @@ func (r *retained) leftWords(groups []string) []string {
 	}
 	if len(parts) > 0 {
 		lead := "By group"
-		if len(verdicts) == 1 {
+		if !byGroup {
 			lead = capital(verdictOf(shares[0].lower, shares[0].upper))
 			if verdicts[verdictUnknown] {
 				lead = "It cannot be said"
@@ -166,7 +167,7 @@ func (r *retained) differenceWords() string {
 		of, minus = r.sides(d)
 		differences = append(differences, fmt.Sprintf("%s was %s", f.contrast(of, minus), i.words("points", f.level)))
 		if i.lower != nil && i.upper != nil && (*i.lower > 0 || *i.upper < 0) {
-			apart = append(apart, f.labelOf(of)+" and "+f.labelOf(minus))
+			apart = append(apart, f.quoted(of)+" and "+f.quoted(minus))
 		}
 	}
 	if len(differences) == 0 {
@@ -181,7 +182,11 @@ func (r *retained) differenceWords() string {
 	case len(apart) > 0:
 		verdict = "so the data tell apart " + strings.Join(apart, ", and ")
 	}
-	return fmt.Sprintf("At %s, %s after %s, the difference %s, %s.", last.Name, span(last.Day), anchorWords(f.study.Anchor), list(differences), verdict)
+	when := last.Name + " "
+	if len(r.groupsWith(benefitHad)) == 0 { // no sentence before has said when that is
+		when = fmt.Sprintf("%s, %s after %s, ", last.Name, span(last.Day), anchorWords(f.study.Anchor))
+	}
+	return fmt.Sprintf("At %sthe difference %s, %s.", when, list(differences), verdict)
 }
 
 func (r *retained) method() string {

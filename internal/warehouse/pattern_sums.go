@@ -66,8 +66,8 @@ func (w *Warehouse) PatternSums(ctx context.Context, p PatternParams) ([]Pattern
 	var found []PatternRow
 	err := w.queryShaped(ctx, "pattern_sums", shapeOf(p), map[string]any{
 		"study": p.Study, "instrument": p.Instrument, "sequence": p.Sequence,
-		"places":       append(slices.Clone(p.Visits), care.BaselineVisit),
-		"group": p.Group, "group_levels": append([]string{}, p.Levels...),
+		"places": append(slices.Clone(p.Visits), care.BaselineVisit),
+		"group":  p.Group, "group_levels": append([]string{}, p.Levels...),
 		"atom_factors": factors, "atom_levels": levels,
 		"x_shift": p.XShift, "x_scale": p.XScale, "y_shift": p.YShift, "y_scale": p.YScale,
 	}, func(rows driver.Rows) error {

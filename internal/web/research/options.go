@@ -34,11 +34,18 @@ var lossSettings = []string{"group", "measure", "adjust"}
 // choices lists the settings with their defaults first. What a study does not
 // leave open is not asked.
 func choices(study care.Study, settings map[string]string) []Choice {
-	group := Choice{Name: "group", Label: "Compare by", Hint: "Groups were not drawn by lot: they differ in more than this."}
+	group := Choice{Name: "group", Label: "Compare by", Hint: assignmentHint(study, settings["group"])}
+	together := Option{Value: everyone, Label: "Everyone together"}
+	if !study.HasArms() {
+		group.Options = append(group.Options, together)
+	}
 	for i, factor := range study.Factors() {
-		if i == 0 || len(factor.Levels) > 1 {
+		if i == 0 && study.HasArms() || len(factor.Levels) > 1 {
 			group.Options = append(group.Options, Option{Value: factor.Name, Label: capital(factor.Name)})
 		}
+	}
+	if study.HasArms() {
+		group.Options = append(group.Options, together)
 	}
 	measure := Choice{Name: "measure", Label: "Scale", Hint: "Which total score is followed."}
 	for _, m := range study.Measures {
@@ -49,7 +56,7 @@ func choices(study care.Study, settings map[string]string) []Choice {
 			{Value: "baseline", Label: "By the score before treatment"},
 			{Value: "none", Label: "None"},
 		}},
-		{Name: "covariance", Label: "Covariance of the visits", Hint: "How scores of one patient hang together.", Options: []Option{
+		{Name: "covariance", Label: "Covariance of the visits", Hint: "How the scores of one patient at different visits are related.", Options: []Option{
 			{Value: "un", Label: "Unstructured"},
 			{Value: "cs", Label: "Compound symmetry"},
 			{Value: "csh", Label: "Compound symmetry, variances differ"},
@@ -74,6 +81,31 @@ func choices(study care.Study, settings map[string]string) []Choice {
 		}
 	}
 	return all
+}
+
+// everyone is the value of the setting group that compares nothing.
+const everyone = "all"
+
+// assignmentHint says how patients came to the groups that are compared, as the
+// study's definition has it; the first factor's where none is chosen.
+func assignmentHint(study care.Study, chosen string) string {
+	factors := study.Factors()
+	if chosen == "" && !study.HasArms() || chosen == everyone || len(factors) == 0 {
+		return "Nothing is compared."
+	}
+	factor := factors[0]
+	for _, f := range factors {
+		if f.Name == chosen {
+			factor = f
+		}
+	}
+	switch factor.Assignment {
+	case care.AssignmentRandomised:
+		return capital(factor.Name) + " was drawn at random, as the study's definition says."
+	case care.AssignmentNotRandomised:
+		return capital(factor.Name) + " was not drawn at random: the groups can differ in more than this."
+	}
+	return "How patients came to their " + factor.Name + " is not recorded: the groups can differ in more than this."
 }
 
 // Quick is one choice that is made with one press at the head of the page.

@@ -338,7 +338,7 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a study with one factor and one scale leaves neither to choose")
+	require.Equal(t, []string{"baseline", "csh", "REML", "kenward-roger"}, chosen, "a factor that the study does not have is not chosen, and one scale leaves none to choose")
 }
 
 // TestWhatIsComparedIsOnePressAway: the factors and the scales of a study stand at the head of its page, and
@@ -362,10 +362,37 @@ func TestWhatIsComparedIsOnePressAway(t *testing.T) {
 	require.Equal(t, []link{
 		{"Treatment", "?covariance=csh&group=treatment", ""},
 		{"Drug", "?covariance=csh&group=drug", "true"},
+		{"Everyone together", "?covariance=csh&group=all", ""},
 	}, links, "a factor with one level compares nothing")
 	_, _, tree = get(t, working(t), path)
 	for _, nav := range all(tree, "nav") {
-		require.NotContains(t, []string{"Compare by", "Scale"}, attribute(nav, "aria-label"), "one factor and one scale leave nothing to choose")
+		require.NotEqual(t, "Scale", attribute(nav, "aria-label"), "one scale leaves nothing to choose")
+	}
+}
+
+// How groups came about is what the study's definition says of the factor that is
+// compared, and nothing where nothing is.
+func TestTheHintSaysHowGroupsCameAbout(t *testing.T) {
+	for _, c := range []struct {
+		assignment care.Assignment
+		query      string
+		says       string
+	}{
+		{care.AssignmentRandomised, "", "Treatment was drawn at random, as the study's definition says."},
+		{care.AssignmentNotRandomised, "", "Treatment was not drawn at random: the groups can differ in more than this."},
+		{care.AssignmentUnknown, "", "How patients came to their treatment is not recorded"},
+		{"", "", "How patients came to their treatment is not recorded"},
+		{care.AssignmentRandomised, "?group=drug", "How patients came to their drug is not recorded"},
+		{care.AssignmentRandomised, "?group=all", "Nothing is compared."},
+	} {
+		s := working(t)
+		study := btheb
+		study.Arm.Assignment = c.assignment
+		study.Covariates = []care.Factor{{Name: "drug", Levels: []string{"no", "yes"}}}
+		s.Studies = func(context.Context) ([]care.Study, error) { return []care.Study{study}, nil }
+		_, _, tree := get(t, s, path+c.query)
+		require.Contains(t, words(tree), c.says)
+		require.NotContains(t, words(tree), "by lot")
 	}
 }
 

@@ -134,7 +134,7 @@ func people(n int) string {
 
 func anchorWords(a care.Anchor) string {
 	if a == care.AnchorLastSession {
-		return "the last session"
+		return "the last session of the series"
 	}
 	return "the start of the course"
 }
