@@ -92,6 +92,9 @@ func printTable(w io.Writer, t finding.Table) {
 			text := cell.Text
 			if cell.Number != nil {
 				text = strconv.FormatFloat(*cell.Number, 'f', t.Columns[i].Digits, 64)
+				if strings.HasSuffix(t.Columns[i].Name, "p_value") {
+					text = finding.PValueWords(*cell.Number)
+				}
 			}
 			line = append(line, text)
 		}

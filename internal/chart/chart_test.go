@@ -32,7 +32,7 @@ func drawings(retained, loss finding.Finding, scale chart.Scale) map[string]func
 		"retained-benefit": func() (chart.Figure, bool) { return chart.RetainedBenefit(retained, scale) },
 		"differences":      func() (chart.Figure, bool) { return chart.Differences(retained, scale) },
 		"completion":       func() (chart.Figure, bool) { return chart.Completion(retained, scale) },
-		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss) },
+		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss, scale) },
 	}
 }
 

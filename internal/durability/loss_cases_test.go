@@ -282,6 +282,35 @@ func TestTheTimeToLossUpToTheFirstBooster(t *testing.T) {
 	require.Equal(t, 1, curves.Groups[0].Events, "the field km ends there too")
 }
 
+// A scale that is first asked later than t* is followed from where it is asked.
+func TestAScaleAskedLaterBeginsWhereItIsAsked(t *testing.T) {
+	lines := [][]string{}
+	for _, line := range readTrial(t, "03-visit-nobody-reached/data.csv") {
+		lines = append(lines, line)
+	}
+	visits := append([]care.Visit{{Name: "w1", Day: 7}}, w4w12...)
+	arms := []string{"usual", "new"}
+	got := trial{visits: visits, arms: arms, lines: lines}.loss(t, nil)
+	require.Equal(t, trial{visits: w4w12, arms: arms, lines: lines}.loss(t, nil).Answer, got.Answer)
+	require.Contains(t, caveat(t, got, "first-visit-moved"), "Nobody answered this scale at w1, so a response is counted from w4")
+	asked := trial{visits: visits, arms: arms, lines: lines}.loss(t, map[string]string{"first-visit": "w1"})
+	require.Equal(t, "nobody with a score before treatment was assessed at week 1", asked.Refused.Reason)
+}
+
+func TestPhrasesOfGroupsAreJoinedOnce(t *testing.T) {
+	for want, phrases := range map[string][]string{
+		"where the setting was rated low":                   {"where the setting was rated low"},
+		"where the setting was rated low, middle or high":   {"where the setting was rated low", "where the setting was rated middle", "where the setting was rated high"},
+		"in TAU and BtheB":                                  {"in TAU", "in BtheB"},
+		"under \u2018In one\u2019 and \u2018In two\u2019":   {"under \u2018In one\u2019", "under \u2018In two\u2019"},
+		"where preparation was complete or partly left out": {"where preparation was complete", "where preparation was partly left out"},
+		"with sessions in person and in TAU":                {"with sessions in person", "in TAU"},
+		"":                                                  nil,
+	} {
+		require.Equal(t, want, alike(phrases))
+	}
+}
+
 // A group in which nobody lost the response has a mean without an error: that is said
 // wherever it is compared.
 func TestAMeanWithoutAnErrorIsSaid(t *testing.T) {

@@ -21,7 +21,7 @@ func (q *timeToLoss) caveats() []finding.Caveat {
 		"The restricted means date a loss to the assessment that found it, so they are longer than the true ones.")
 	add("censoring", "Patients who stopped answering are taken to be like those who went on answering. If the worse ones leave, the curve is too high.")
 	if e := q.f.event(eventBooster); q.untilBooster && e.Recorded && *e.Courses > 0 {
-		add("ended-at-booster", "Follow-up ends at a booster as if those who got one were like those who did not. Boosters are given because a response fades, or to those who can pay for them, so this need not hold.")
+		add("ended-at-booster", "Follow-up ends at a booster as if those who got one were like those who did not. If boosters went to those whose response was fading, the curve is too high.")
 	}
 	out = append(out, q.comparisonCaveats()...)
 	if !q.response.Confirmed {
@@ -36,6 +36,9 @@ func (q *timeToLoss) caveats() []finding.Caveat {
 		case g.inResponse() < 30:
 			add("few-patients", "Only %s in response %s: read the interval, not the line.", patients(g.inResponse()), q.f.among(g.group))
 		}
+	}
+	if q.planned()[0].Name != q.f.study.Visits[q.usual].Name {
+		add("first-visit-moved", "Nobody answered this scale at %s, so a response is counted from %s, the first later visit at which anybody did.", q.f.study.Visits[q.usual].Name, q.f.first().Name)
 	}
 	out = append(out, q.reachCaveats()...)
 	for _, m := range q.means() {

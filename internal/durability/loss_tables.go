@@ -131,13 +131,13 @@ func (q *timeToLoss) medianTable() finding.Table {
 func (q *timeToLoss) survivalTable() finding.Table {
 	first := q.f.first().Name
 	t := finding.Table{Name: "survival", Caption: "Share still in response, by visit",
-		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "time", Label: "days since " + first}, {Name: "n_risk", Label: "at risk"},
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "day", Label: "day"}, {Name: "time", Label: "days since " + first}, {Name: "n_risk", Label: "at risk"},
 			{Name: "n_event", Label: "loss found here"}, {Name: "n_censor", Label: "last seen here, in response"}, {Name: "surv", Label: "still in response", Digits: 2},
 			{Name: "lower", Label: "from", Digits: 2}, {Name: "upper", Label: "to", Digits: 2}},
 		Notes: []string{"Turnbull's estimate, read at the visits; pointwise intervals on the complementary log-log scale. Between two visits the curve is not known."}}
 	for i, curve := range q.visits {
 		for k, p := range curve.Points {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Number(p.Time), finding.Count(p.NRisk), finding.Count(p.NEvent),
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Count(q.planned()[k].Day), finding.Number(p.Time), finding.Count(p.NRisk), finding.Count(p.NEvent),
 				finding.Count(p.NCensor), finding.Optional(pointer(p.Surv)), finding.Optional(pointer(p.Lower)), finding.Optional(pointer(p.Upper))})
 		}
 	}
@@ -146,10 +146,10 @@ func (q *timeToLoss) survivalTable() finding.Table {
 
 func (q *timeToLoss) atRiskTable() finding.Table {
 	t := finding.Table{Name: "at_risk", Caption: "Numbers at risk",
-		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "time", Label: "days"}, {Name: "n_risk", Label: "at risk"}}}
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "day", Label: "day"}, {Name: "time", Label: "days since " + q.f.first().Name}, {Name: "n_risk", Label: "at risk"}}}
 	for i, curve := range q.visits {
 		for k, p := range curve.Points {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Number(p.Time), finding.Count(p.NRisk)})
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Count(q.planned()[k].Day), finding.Number(p.Time), finding.Count(p.NRisk)})
 		}
 	}
 	return t
@@ -195,7 +195,7 @@ func ratioColumns(name, label string, ratios []hazardRatio) []finding.Column {
 	digits := 1
 	for _, r := range ratios {
 		if r.lower != nil && r.upper != nil {
-			digits = max(digits, digitsFor(*r.upper-*r.lower))
+			digits = max(digits, r.digits())
 		}
 	}
 	return []finding.Column{{Name: name, Label: label, Digits: digits}, {Name: name + "_ci_lower", Label: "from", Digits: digits},

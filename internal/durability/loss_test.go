@@ -80,7 +80,7 @@ func TestTheCurveOfTheRealTrialIsThatOfR(t *testing.T) {
 			require.InEpsilon(t, pair[0], pair[1], 1e-6, "%s at %s, field %d", want.group, want.visit, i)
 		}
 	}
-	require.Equal(t, "Fewer than half of those who responded in TAU and in BtheB had lost their response by 8m (day 243). "+
+	require.Equal(t, "Fewer than half of those who responded in TAU and BtheB had lost their response by 8m (day 243). "+
 		"Still in response at 8m (day 243), as estimated: 75 % (95 % CI 31 to 93) of 9 in TAU and 56 % (26 to 77) of 16 in BtheB. "+
 		"The hazard of losing the response, at the same score before treatment, was 1.8 times as high in BtheB (95 % CI 0.4 to 8.9) as in TAU; the data do not tell these groups apart. "+
 		"25 of the 97 patients assessed at 2m (day 61) were in response; of 3 others this is not known. How patients came to their group is not recorded.", got.Answer)

@@ -116,12 +116,40 @@ func together(things, groups []string) []shared {
 	return out
 }
 
-// behind puts the groups behind a statement; everyone together has none.
+// behind puts the groups behind a statement, each as among words it; everyone
+// together has none.
 func (q *timeToLoss) behind(groups []string) string {
 	if q.f.ungrouped {
 		return ""
 	}
-	return " " + list(groups)
+	return " " + alike(groups)
+}
+
+// alike lists phrases without repeating the words that all begin with: 'where the
+// setting was rated middle or high', 'in TAU and BtheB'.
+func alike(phrases []string) string {
+	if len(phrases) < 2 {
+		return list(phrases)
+	}
+	words := make([][]string, len(phrases))
+	common := math.MaxInt
+	for i, p := range phrases {
+		words[i] = strings.Split(p, " ")
+		n := 0
+		for n < len(words[i])-1 && n < len(words[0])-1 && words[i][n] == words[0][n] && !strings.ContainsRune(words[i][n], '\u2018') {
+			n++
+		}
+		common = min(common, n)
+	}
+	rest := make([]string, len(phrases))
+	for i, w := range words {
+		rest[i] = strings.Join(w[common:], " ")
+	}
+	joined := list(rest)
+	if words[0][0] == "where" && common > 0 {
+		joined = strings.Join(rest[:len(rest)-1], ", ") + " or " + rest[len(rest)-1]
+	}
+	return strings.TrimSpace(strings.Join(words[0][:common], " ") + " " + joined)
 }
 
 // halfWords say when half of the responders had lost their response.
@@ -143,13 +171,13 @@ func (q *timeToLoss) halfWords() []string {
 		parts = append(parts, p.thing+q.behind(p.groups))
 	}
 	if len(parts) > 0 {
-		out = append(out, fmt.Sprintf("Half of those who responded had lost their response %s.", list(parts)))
+		out = append(out, fmt.Sprintf("Half of those who responded had lost their response %s.", strings.Join(parts, ", and ")))
 	}
 	for _, p := range together(below, belowBy) {
 		out = append(out, fmt.Sprintf("Fewer than half of those who responded%s had lost their response by %s.", q.behind(p.groups), p.thing))
 	}
 	if len(unseen) > 0 {
-		out = append(out, fmt.Sprintf("Of those who responded %s it cannot be said, because nobody was assessed again.", list(unseen)))
+		out = append(out, fmt.Sprintf("Of those who responded %s it cannot be said, because nobody was assessed again.", alike(unseen)))
 	}
 	return out
 }
@@ -195,7 +223,7 @@ func (q *timeToLoss) withoutResponders() string {
 	if len(none) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Nobody was in response %s. %s", list(words), q.changeWords(none))
+	return fmt.Sprintf("Nobody was in response %s. %s", alike(words), q.changeWords(none))
 }
 
 // boosterWords say where follow-up ended, if that was asked for.
@@ -231,7 +259,7 @@ func (q *timeToLoss) hazardWords() string {
 		if len(parts) == 0 {
 			level = levelWords(q.f.level) + " "
 		}
-		d := digitsFor(*r.upper - *r.lower)
+		d := r.digits()
 		parts = append(parts, fmt.Sprintf("%s times as high %s (%s%s to %s)", ratioWords(*r.value, d), q.f.among(g.group), level, ratioWords(*r.lower, d), ratioWords(*r.upper, d)))
 	}
 	if len(parts) == 0 {
@@ -242,6 +270,15 @@ func (q *timeToLoss) hazardWords() string {
 		verdict = "; the data do not tell these groups apart"
 	}
 	return fmt.Sprintf("The hazard of losing the response, %s, was %s as %s%s.", how, list(parts), q.f.among(q.comparison.groups[0].group), verdict)
+}
+
+// digits are the decimals that a ratio's interval supports: what matters below 1 is
+// its distance from 0.
+func (r hazardRatio) digits() int {
+	if *r.upper < 2 {
+		return 2
+	}
+	return digitsFor(*r.upper - *r.lower)
 }
 
 // ratioWords writes a ratio with as many decimals, and more where it would be 0.

@@ -171,8 +171,11 @@ func TestBothBoundsOfAnIntervalShareAColumn(t *testing.T) {
 
 func TestNumbersAtRiskRunAcross(t *testing.T) {
 	_, _, tree := get(t, working(t), path)
-	table := all(all(tree, "section")[2], "table")[0]
-	require.Equal(t, "Numbers at risk Group Day 0 Day 30 Day 91 Day 182 TAU 9 8 5 5 BtheB 16 14 11 9", words(table))
+	var captions []string
+	for _, table := range all(all(tree, "section")[2], "table") {
+		captions = append(captions, words(table))
+	}
+	require.Contains(t, captions, "Numbers at risk Group Day 61 Day 91 Day 152 Day 243 TAU 9 8 5 5 BtheB 16 14 11 9")
 }
 
 func TestTheTimeInResponseIsToldForRespondersAndForEveryone(t *testing.T) {
@@ -180,12 +183,12 @@ func TestTheTimeInResponseIsToldForRespondersAndForEveryone(t *testing.T) {
 	section := all(tree, "section")[2]
 	text := words(all(section, "table")[1])
 	for _, row := range []string{
-		"TAU Median, days – from 30 9", "BtheB Mean of responders, days 143 110 to 176 16",
-		"BtheB − TAU Difference of these means, days −1 −57 to 55 25", "TAU Mean of everyone assessed, days 29 10 to 48 45",
+		"TAU Mean of responders, days 144 83 to 172 9", "BtheB Mean of responders, days 143 101 to 167 16",
+		"BtheB − TAU Difference of these means, days −1 −57 to 55 25", "TAU Mean of everyone assessed, days 29 14 to 53 45",
 	} {
 		require.Contains(t, text, row)
 	}
-	require.Contains(t, words(section), "Median (TAU and BtheB): not reached: fewer than half lost their response while they were followed.")
+	require.Contains(t, words(all(section, "table")[0]), "TAU 9 not reached: fewer than half had lost it by 8m (day 243)")
 }
 
 func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
@@ -199,7 +202,7 @@ func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
 	require.Equal(t, map[string]string{"retained-benefit": "none", "time-to-loss": "none"}, given)
 	section := all(tree, "section")[2]
 	require.Equal(t, "Hazard of losing the response Treatment Hazard ratio, adjusted by baseline 95 % CI p Hazard ratio, unadjusted 95 % CI p "+
-		"Responders assessed again Lost Mean baseline TAU 1.00 \u2013 \u2013 1.00 \u2013 \u2013 8 2 23.9 BtheB 1.78 0.36 to 8.80 0.4814 1.70 0.34 to 8.38 0.5154 14 6 25.6",
+		"Responders assessed again Lost Mean baseline TAU 1.0 \u2013 \u2013 1.0 \u2013 \u2013 8 2 23.9 BtheB 1.8 0.4 to 8.9 0.483 1.7 0.3 to 8.4 0.517 14 6 25.6",
 		words(all(section, "table")[2]))
 	require.Contains(t, words(section), "compare groups as they came")
 }

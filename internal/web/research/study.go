@@ -227,13 +227,15 @@ func adjustmentTable(a Asked) (Table, bool) {
 func timePanel(a Asked) Panel {
 	f := a.Loss.Finding
 	p := Panel{ID: "time", Heading: f.Title, Sentence: f.Answer, Caveats: f.Caveats, Method: method(f)}
-	p.draw(chart.TimeToLoss(f))
-	p.add(riskTable(f))
+	p.draw(chart.TimeToLoss(f, a.Scale))
+	p.add(showTable(f, "medians"))
 	p.add(timeTable(f))
 	p.add(showTable(f, "hazards"))
 	p.add(showTable(f, "responders"))
-	if t, ok := showTable(f, "survival"); ok {
-		p.Folded = append(p.Folded, t)
+	for _, show := range []func() (Table, bool){func() (Table, bool) { return showTable(f, "survival") }, func() (Table, bool) { return riskTable(f) }} {
+		if t, ok := show(); ok {
+			p.Folded = append(p.Folded, t)
+		}
 	}
 	return p
 }
