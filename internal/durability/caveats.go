@@ -60,6 +60,10 @@ func (f *frame) sharedCaveats() []finding.Caveat {
 	if n := f.withoutGroup; n > 0 {
 		add("no-group", "%s of %d left out: no %s is on record for them that the study knows.", capital(patients(n)), f.completion.subjects(), f.study.Arm.Name)
 	}
+	if usual := usualFirst(f.whole); !f.firstAsked && usual.Name != f.first().Name {
+		add("first-visit", "This measure is hardly answered at %s (by %d of %s), so %s is what later visits are compared with.",
+			usual.Name, f.completion.answered(usual.Name), patients(f.completion.subjects()), f.first().Name)
+	}
 	switch {
 	case f.study.Anchor != care.AnchorCourseStart:
 	case f.recordsSessions():

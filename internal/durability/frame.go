@@ -22,7 +22,7 @@ type frame struct {
 	snapshot   warehouse.Snapshot
 	level      float64
 	firstVisit int
-	reference  care.Visit // study.Visits[firstVisit]
+	reference  care.Visit // whole.Visits[firstVisit]
 	completion completion
 	// groups are those of the answer, in the order of the factor's levels; one group
 	// of everyone where the question is asked about all together.
@@ -32,8 +32,9 @@ type frame struct {
 	withoutGroup int
 	// ungrouped: everyone is asked about together. study.Arm is then the zero value.
 	ungrouped bool
-	// asked are the names of all visits, also of those that an answer leaves out.
-	asked []string
+	// whole is the study with all its visits; firstAsked says that a person chose t*.
+	whole      care.Study
+	firstAsked bool
 	// ownArm is the name of the study's own arm, whatever is compared here.
 	ownArm    string
 	protocols protocols
@@ -47,7 +48,7 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if err != nil {
 		return nil, err
 	}
-	f := &frame{study: study, level: s.level(), asked: study.VisitNames()}
+	f := &frame{study: study, level: s.level()}
 	totals := []string{}
 	for _, m := range study.Measures {
 		totals = append(totals, m.Total)
@@ -57,12 +58,9 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	} else {
 		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(totals, ", "))
 	}
-	first := s.choice("first-visit", defaultFirst(study)...)
-	for i, v := range study.Visits {
-		if v.Name == first {
-			f.firstVisit, f.reference = i, v
-		}
-	}
+	first := s.choice("first-visit", append([]string{usualFirst(study).Name}, study.VisitNames()...)...)
+	_, f.firstAsked = s.given["first-visit"]
+	f.whole = study
 	f.groupBy(s)
 	if len(s.faults) > 0 {
 		return nil, s.done()
@@ -83,6 +81,14 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if f.completion.subjects() == 0 {
 		return nil, fault.NotFound("study", "study %s has no patients yet, so there is nothing to ask", id)
 	}
+	if !f.firstAsked {
+		first = f.defaultFirst().Name
+	}
+	for i, v := range study.Visits {
+		if v.Name == first {
+			f.firstVisit, f.reference = i, v
+		}
+	}
 	if f.hasItems, err = a.warehouse.HasItems(ctx, id, f.measure.Instrument, f.snapshot.Sequence); err != nil {
 		return nil, err
 	}
@@ -97,21 +103,36 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	return f, nil
 }
 
-// defaultFirst lists the visits, the usual t* first: the first visit 14 days or
-// more after the last session, when a two-week scale no longer looks back over
-// it; without sessions, the first follow-up visit.
-func defaultFirst(study care.Study) []string {
-	const recallDays = 14
-	names := study.VisitNames()
-	if study.Anchor != care.AnchorLastSession {
-		return names
-	}
-	for i, v := range study.Visits {
-		if v.Day >= recallDays {
-			return append([]string{v.Name}, slices.Delete(slices.Clone(names), i, i+1)...)
+// recallDays is how far a two-week scale looks back: before, it still asks about
+// days with sessions.
+const recallDays = 14
+
+// usualFirst is t* where nothing else is asked for: the first visit 14 days or more
+// after the last session of the series; where days count from the start of the
+// course, the first follow-up visit.
+func usualFirst(study care.Study) care.Visit {
+	for _, v := range study.Visits {
+		if study.Anchor != care.AnchorLastSession || v.Day >= recallDays {
+			return v
 		}
 	}
-	return names
+	return study.Visits[0]
+}
+
+// defaultFirst is usualFirst, or a later visit where the measure is hardly asked at
+// that one: answered by fewer than a tenth of those who did where most did. It is a
+// visit's place in the schedule that decides, never how the scores came out.
+func (f *frame) defaultFirst() care.Visit {
+	usual, most := usualFirst(f.study), 0
+	for _, v := range f.study.Visits {
+		most = max(most, f.completion.answered(v.Name))
+	}
+	for _, v := range f.study.Visits {
+		if n := f.completion.answered(v.Name); v.Day >= usual.Day && n > 0 && 10*n >= most {
+			return v
+		}
+	}
+	return usual
 }
 
 // groupBy makes any factor of the study the one that is compared, or takes

@@ -3,6 +3,7 @@ package durability
 import (
 	"errors"
 	"math"
+	"strings"
 
 	"afterglow/internal/fault"
 	"afterglow/internal/finding"
@@ -72,10 +73,18 @@ func (i inference) at(name, group, visit string, day int, level float64, n int) 
 // words writes 'x points (95 % CI a to b)'.
 func (i inference) words(unit string, level float64) string {
 	if i.lower == nil || i.upper == nil {
-		return signed(i.estimate, 1) + " " + unit
+		return withUnit(signed(i.estimate, 1), unit)
 	}
 	d := digitsFor(*i.upper - *i.lower)
-	return signed(i.estimate, d) + " " + unit + " (" + levelWords(level) + " " + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
+	return withUnit(signed(i.estimate, d), unit) + " (" + levelWords(level) + " " + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
+}
+
+// withUnit puts the unit after a number, without its s after one.
+func withUnit(number, unit string) string {
+	if strings.TrimLeft(number, "+\u2212") == "1" {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	return number + " " + unit
 }
 
 // signedWords is words with a plus before what is above 0, since a change has a
@@ -88,13 +97,13 @@ func (i inference) signedWords(unit string, level float64, named bool) string {
 		return signed(v, digits)
 	}
 	if i.lower == nil || i.upper == nil {
-		return plus(i.estimate, 1) + " " + unit
+		return withUnit(plus(i.estimate, 1), unit)
 	}
 	d, ci := digitsFor(*i.upper-*i.lower), ""
 	if named {
 		ci = levelWords(level) + " "
 	}
-	return plus(i.estimate, d) + " " + unit + " (" + ci + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
+	return withUnit(plus(i.estimate, d), unit) + " (" + ci + signed(*i.lower, d) + " to " + signed(*i.upper, d) + ")"
 }
 
 // unfit sorts what a method could not do: what a person asked wrongly is an

@@ -148,7 +148,7 @@ func (q retainedBenefit) timesOf(f *frame) []float64 {
 	times := []float64{}
 	for _, v := range f.study.Visits {
 		at := float64(v.Day)
-		if i := slices.Index(f.asked, v.Name); q.times != nil && i >= 0 {
+		if i := slices.Index(f.whole.VisitNames(), v.Name); q.times != nil && i >= 0 {
 			at = q.times[i]
 		}
 		times = append(times, at)
