@@ -53,7 +53,7 @@ func withRisk(o Options, t theme, rows []riskRow, end float64) Options {
 	y := map[string]any{"type": "category", "gridIndex": 1, "inverse": true, "data": places,
 		"axisLine": hidden, "axisTick": hidden, "axisLabel": hidden, "splitLine": hidden}
 	table := map[string]any{"type": "scatter", "xAxisIndex": 1, "yAxisIndex": 1, "symbolSize": 1, "silent": true, "clip": false,
-		"itemStyle": map[string]any{"color": "transparent"}, "labelLayout": map[string]any{"hideOverlap": true}, "data": data}
+		"itemStyle": map[string]any{"color": "transparent", "opacity": 1}, "labelLayout": map[string]any{"hideOverlap": true}, "data": data}
 	o["grid"] = []any{main, under}
 	o["xAxis"], o["yAxis"] = []any{o["xAxis"], x}, []any{o["yAxis"], y}
 	all := []any{}

@@ -37,7 +37,7 @@ func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 			}
 			l.points = append(l.points, p)
 			numbers.at = append(numbers.at, riskNumber{day: *day, n: r.words("n_risk")})
-			l.label = label + " " + strings.ReplaceAll(percentWords(surv), " ", "\u00a0")
+			l.label = shortLabel(label, group) + " " + strings.ReplaceAll(percentWords(surv), " ", "\u00a0")
 		}
 		if len(l.points) > 0 {
 			lines, risk = append(lines, l), append(risk, numbers)
@@ -51,6 +51,15 @@ func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 	y := axis{name: "still in response", min: at(0), max: at(100), percent: true}
 	drawn := figure(x, y, lines)
 	return Figure{Light: withRisk(drawn.Light, light, risk, *end), Dark: withRisk(drawn.Dark, dark, risk, *end)}, true
+}
+
+// shortLabel is the level alone where the label is the factor's name and the level:
+// the end of a line has little room.
+func shortLabel(label, group string) string {
+	if strings.HasSuffix(label, " "+group) {
+		return group
+	}
+	return label
 }
 
 func intervalWords(r reader) string {

@@ -349,7 +349,7 @@ func (q *timeToLoss) summaryWords() string {
 
 func (q *timeToLoss) method() string {
 	f := q.f
-	words := fmt.Sprintf("Turnbull's estimate from counts by pair of visits that ClickHouse made, read at the visits, with complementary log-log intervals at %s from the observed information. "+
+	words := fmt.Sprintf("Turnbull's estimate from counts, made by ClickHouse, of the visits between which a response was lost, read at the visits, with complementary log-log intervals at %s from the observed information. "+
 		"The clock starts at %s; a loss is known only to lie in (last assessment in response, first no longer in response], and a patient without one is censored at the last assessment. Visits stand at their planned days. "+
 		"Response is %s: %s. ", levelPercent(f.level), f.first().Name, q.definitionWords(), q.response.Citation)
 	if q.tau > 0 {

@@ -19,6 +19,12 @@ const (
 	everyone        = "all"
 )
 
+// How boosters are taken: what was answered after one counts, or ends the follow-up.
+const (
+	boostersObserved = "observed"
+	boostersCensor   = "censor"
+)
+
 // timeToLoss is the question's settings and what ClickHouse counted. See
 // docs/methods/time-to-loss.md.
 type timeToLoss struct {
@@ -54,7 +60,7 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 	q := newTimeToLoss(f, chosen)
 	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }, "a positive number of days")
 	q.adjusted = s.choice("adjust", "baseline", "none") == "baseline"
-	q.untilBooster = s.choice("boosters", "observed", "censor") == "censor"
+	q.untilBooster = s.choice("boosters", boostersObserved, boostersCensor) == boostersCensor
 	if chosen && f.firstVisit == len(f.study.Visits)-1 {
 		s.fail("first-visit", "no visit comes after %s, so no response can be lost later", f.first().Name)
 	}

@@ -331,6 +331,10 @@ func TestTheFormAsksTheQuestionItsWay(t *testing.T) {
 	model := map[string]string{"covariance": "csh", "method": "REML", "df": "kenward-roger", "group": "drug"}
 	require.Equal(t, model, given["retained-benefit"])
 	require.Equal(t, map[string]string{"group": "drug"}, given["time-to-loss"], "time to loss takes the group, the scale and the adjustment only")
+	get(t, s, path+"?boosters=censor")
+	require.Equal(t, map[string]string{"boosters": "censor"}, given["time-to-loss"])
+	require.Empty(t, given["retained-benefit"], "boosters are a setting of the time to loss")
+	get(t, s, path+"?covariance=csh&method=REML&df=kenward-roger&group=drug")
 	model["adjust"] = "none"
 	require.Equal(t, model, given["retained-benefit unadjusted"], "the unadjusted answer stands beside the adjusted one")
 	var chosen []string
