@@ -30,6 +30,7 @@ func read(t testing.TB, name string) finding.Finding {
 func drawings(retained, loss finding.Finding, scale chart.Scale) map[string]func() (chart.Figure, bool) {
 	return map[string]func() (chart.Figure, bool){
 		"retained-benefit": func() (chart.Figure, bool) { return chart.RetainedBenefit(retained, scale) },
+		"retained-share":   func() (chart.Figure, bool) { return chart.RetainedShare(retained, scale) },
 		"differences":      func() (chart.Figure, bool) { return chart.Differences(retained, scale) },
 		"completion":       func() (chart.Figure, bool) { return chart.Completion(retained, scale) },
 		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss, scale) },
@@ -133,6 +134,45 @@ func TestNoTableNoChart(t *testing.T) {
 			require.False(t, ok)
 		})
 	}
+}
+
+// The share left is drawn from 100 % at the reference visit, with the half, the
+// clinic's names and the last value; a group without a benefit has no line.
+func TestTheShareLeftIsDrawnFromTheWhole(t *testing.T) {
+	f := read(t, "retained-benefit-by-setting")
+	figure, ok := chart.RetainedShare(f, bdi)
+	require.True(t, ok)
+	b, err := json.Marshal(figure.Light)
+	require.NoError(t, err)
+	for _, words := range []string{`[14,100]`, "half is left", `setting high,\n59 %`, "59 % left (45 to 74)", "answered"} {
+		require.Contains(t, string(b), words)
+	}
+	var drawn struct {
+		YAxis struct{ Min, Max float64 }
+	}
+	require.NoError(t, json.Unmarshal(b, &drawn))
+	require.Equal(t, 0.0, drawn.YAxis.Min)
+	require.Equal(t, 125.0, drawn.YAxis.Max)
+
+	table, _ := f.Table("retained")
+	for _, row := range table.Rows {
+		for _, column := range []string{"estimate", "ci_lower", "ci_upper"} {
+			if row[0].Text == "low" {
+				row[table.Column(column)] = finding.Cell{}
+			}
+		}
+	}
+	figure, ok = chart.RetainedShare(f, bdi)
+	require.True(t, ok)
+	b, err = json.Marshal(figure.Light["series"])
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "setting low")
+
+	for _, row := range table.Rows {
+		row[table.Column("estimate")] = finding.Cell{}
+	}
+	_, ok = chart.RetainedShare(f, bdi)
+	require.False(t, ok, "without a benefit there is nothing to draw")
 }
 
 func TestGroupsCanBeToldWithoutColour(t *testing.T) {

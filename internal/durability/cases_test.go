@@ -24,6 +24,7 @@ type trial struct {
 	title      string
 	// instrument is the measure's; bdi-ii where it is empty.
 	instrument string
+	items      []string   // of each answer
 	lines      [][]string // of subject, treatment, visit, bdi, bdi_pre
 }
 
@@ -89,6 +90,9 @@ func (c trial) load(t testing.TB) *fixture {
 		}
 	}
 	for i := range f.rows {
+		if c.items != nil {
+			f.rows[i].Items, f.rows[i].Values = c.items, make([]*int32, len(c.items))
+		}
 		f.rows[i].Instrument, f.rows[i].InstrumentVersion = study.Measures[0].Instrument, study.Measures[0].Version
 	}
 	f.ship(study, subjects)

@@ -49,14 +49,14 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 		return nil, err
 	}
 	f := &frame{study: study, level: s.level()}
-	totals := []string{}
+	measures := []string{}
 	for _, m := range study.Measures {
-		totals = append(totals, m.Total)
+		measures = append(measures, m.Total)
 	}
-	if named, ok := study.Measure(s.text("measure", totals[0])); ok {
+	if named, ok := study.Measure(s.text("measure", measures[0])); ok {
 		f.measure = named
 	} else {
-		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(totals, ", "))
+		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(measures, ", "))
 	}
 	first := s.choice("first-visit", append([]string{usualFirst(study).Name}, study.VisitNames()...)...)
 	_, f.firstAsked = s.given["first-visit"]
@@ -89,7 +89,11 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 			f.firstVisit, f.reference = i, v
 		}
 	}
-	if f.hasItems, err = a.warehouse.HasItems(ctx, id, f.measure.Instrument, f.snapshot.Sequence); err != nil {
+	totals := 0
+	if f.definition.Entry == instrument.EntryTotal {
+		totals = 1
+	}
+	if f.hasItems, err = a.warehouse.HasItems(ctx, id, f.measure.Instrument, f.snapshot.Sequence, totals); err != nil {
 		return nil, err
 	}
 	if f.protocols, err = a.clinicProtocols(ctx); err != nil {

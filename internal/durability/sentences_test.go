@@ -86,6 +86,10 @@ func TestEverySentenceFollowsFromTheData(t *testing.T) {
 	t.Run("an import of which nobody said how groups came about", func(t *testing.T) {
 		said{compared: true, answered: 52, people: 100}.holds(t, ask(loadBeatTheBlues(t), "btheb", nil))
 	})
+	t.Run("an import whose total is the form's only item", func(t *testing.T) {
+		c := trial{visits: w4w12, arms: []string{"usual", "new"}, lines: readTrial(t, "03-visit-nobody-reached/data.csv"), items: []string{"total"}}
+		said{compared: true, answered: 7, people: 8}.holds(t, ask(c.load(t), "trial", nil))
+	})
 	t.Run("everybody with the same treatment", func(t *testing.T) {
 		f := trial{visits: w4w12, lines: readTrial(t, "06-one-arm/data.csv")}.load(t)
 		said{answered: 3, people: 4}.holds(t, ask(f, "trial", nil))

@@ -48,10 +48,11 @@ func (w *Warehouse) Events(ctx context.Context, p EventParams) ([]EventRow, erro
 	return found, err
 }
 
-// HasItems says whether any answer to the instrument came with its items.
-func (w *Warehouse) HasItems(ctx context.Context, study, instrument string, sequence uint64) (bool, error) {
+// HasItems says whether any answer to the instrument came with more items than so
+// many: 1 for an instrument whose only item is its total, else 0.
+func (w *Warehouse) HasItems(ctx context.Context, study, instrument string, sequence uint64, beside int) (bool, error) {
 	var found uint8
-	err := w.query(ctx, "has_items", map[string]any{"study": study, "instrument": instrument, "sequence": sequence}, func(rows driver.Rows) error {
+	err := w.query(ctx, "has_items", map[string]any{"study": study, "instrument": instrument, "sequence": sequence, "beside": uint64(beside)}, func(rows driver.Rows) error {
 		return rows.Scan(&found)
 	})
 	return found == 1, err

@@ -81,3 +81,48 @@ func TestTheChecksumSeesSessions(t *testing.T) {
 	two.ContentHash = "cd" + hash[2:]
 	require.NotEqual(t, reference, snapshot([]warehouse.Session{one, two}), "a changed session")
 }
+
+// Events are counted from the newest revision of each session: boosters after time
+// zero and up to the last day asked about, courses by their protocol and the length
+// of their series, deaths as adverse events of grade 5.
+func TestEventsCountBoostersAndTheLengthOfSeries(t *testing.T) {
+	w, ctx := warehousetest.Open(t), t.Context()
+	var rows []warehouse.Session
+	give := func(subject, number, day int, booster bool, revision uint32, grades ...int) {
+		one := session(uint64(len(rows)+1), number, revision)
+		one.Subject, one.Course = pseudonym(subject), uint64(subject)
+		one.Session.Day, one.Session.Booster, one.Session.AdverseEvents = day, booster, nil
+		for _, g := range grades {
+			one.Session.AdverseEvents = append(one.Session.AdverseEvents, care.AdverseEvent{Term: "event", Grade: g})
+		}
+		rows = append(rows, one)
+	}
+	// Subject 1: a series of two, the last on day 7; boosters 3, 30 and 200 days later.
+	give(1, 1, 0, false, 1)
+	give(1, 2, 7, false, 1)
+	give(1, 3, 10, true, 1, 1, 2)
+	give(1, 4, 37, true, 1)
+	give(1, 5, 207, true, 1)
+	// Subject 2: what was a booster is by a correction the last session of the series.
+	give(2, 1, 0, false, 1)
+	give(2, 2, 9, true, 1)
+	give(2, 2, 9, false, 2)
+	// Subject 3: one session, in which the patient died.
+	give(3, 1, 0, false, 1, 5)
+	for range 2 { // shipped twice
+		require.NoError(t, w.InsertSessions(ctx, "batch", rows))
+	}
+	count := func(fromLast bool, until int) []warehouse.EventRow {
+		found, err := w.Events(ctx, warehouse.EventParams{Study: "trial", FromLastSession: fromLast, Until: until})
+		require.NoError(t, err)
+		return found
+	}
+	of := care.ProtocolRef{ID: "im-series", Version: 2}
+	one := warehouse.EventRow{Protocol: of, InSeries: 1, Courses: 1, Died: 1}
+	require.Equal(t, []warehouse.EventRow{one, {Protocol: of, InSeries: 2, Courses: 2, Boosters: 2, Boosted: 1}}, count(true, 168))
+	require.Equal(t, []warehouse.EventRow{one, {Protocol: of, InSeries: 2, Courses: 2, Boosters: 3, Boosted: 1}}, count(true, 200), "the last day counts")
+	require.Equal(t, []warehouse.EventRow{one, {Protocol: of, InSeries: 2, Courses: 2, Boosters: 1, Boosted: 1}}, count(false, 10), "from the start of the course")
+	none, err := w.Events(ctx, warehouse.EventParams{Study: "another", Until: 100})
+	require.NoError(t, err)
+	require.Empty(t, none)
+}

@@ -146,7 +146,7 @@ func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
 	for _, sentence := range []string{
 		"100 patients: 48 TAU and 52 BtheB. Answered: 97 at 2m (day 61), 73 at 3m (day 91), 58 at 5m (day 152) and 52 at 8m (day 243). Days count from the start of the course.",
 		"At the last visit (8m, day 243) the answer is missing from 23 of 48 in TAU and 25 of 52 in BtheB.",
-		"At 8m, 243 days after the start of the course, the difference BtheB minus TAU was −1.5 points (95 % CI −5.7 to 2.7)",
+		"Yes: 243 days after the start of the course 239 % (95 % CI 154 to 540) of the day-61 benefit is left in TAU and 140 % (107 to 188) in BtheB; above 100 % the benefit grew after day 61. At 8m the difference BtheB minus TAU was −1.5 points (95 % CI −5.7 to 2.7)",
 		"At 8m the difference BtheB − TAU was −1.5 points (95 % CI −5.7 to 2.7; 52 answered), so these data do not tell the groups apart.",
 		"Data as of 14 Mar 2026, 14:02 UTC ; 3 answers are on their way.",
 		"48 of 100 patients did not answer at 8m.",
