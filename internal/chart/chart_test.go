@@ -33,7 +33,7 @@ func drawings(retained, loss finding.Finding, scale chart.Scale) map[string]func
 		"retained-share":   func() (chart.Figure, bool) { return chart.RetainedShare(retained, scale) },
 		"differences":      func() (chart.Figure, bool) { return chart.Differences(retained, scale) },
 		"completion":       func() (chart.Figure, bool) { return chart.Completion(retained, scale) },
-		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss) },
+		"time-to-loss":     func() (chart.Figure, bool) { return chart.TimeToLoss(loss, scale) },
 	}
 }
 
@@ -215,6 +215,58 @@ func TestALabelBreaksBetweenItsWords(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(drawn), `"name":"`+label+`","type":"line","showSymbol":true`)
 	}
+}
+
+// The last fall is seen, the end of a line says what the sentence says, and each
+// number at risk stands under its visit.
+func TestTheSurvivalPictureAgreesWithItsSentence(t *testing.T) {
+	f := read(t, "time-to-loss-by-setting")
+	figure, ok := chart.TimeToLoss(f, chart.Scale{Anchor: care.AnchorLastSession})
+	require.True(t, ok)
+	b, err := json.Marshal(figure.Light)
+	require.NoError(t, err)
+	var drawn struct {
+		XAxis []struct {
+			Max       float64
+			AxisLabel struct{ CustomValues []float64 }
+		}
+		Series []struct {
+			Name, Type, Step string
+			Stack            string
+			XAxisIndex       int
+			Data             []struct {
+				Name  string
+				Value []any
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(b, &drawn))
+	require.InDelta(t, 1.1*168, drawn.XAxis[0].Max, 1e-9)
+	require.InDelta(t, drawn.XAxis[0].Max, drawn.XAxis[1].Max, 1e-9, "both grids have the same days")
+	require.Equal(t, []float64{14, 28, 56, 84, 168}, drawn.XAxis[0].AxisLabel.CustomValues)
+	ends := []string{}
+	for _, s := range drawn.Series {
+		require.Empty(t, s.Step, "nothing says that a loss happened on the day of a visit")
+		switch {
+		case s.XAxisIndex == 1:
+			require.Equal(t, "Numbers at risk", s.Data[0].Name)
+			numbers := map[any]bool{}
+			for _, d := range s.Data {
+				numbers[d.Value[0]] = true
+			}
+			for _, day := range drawn.XAxis[0].AxisLabel.CustomValues {
+				require.True(t, numbers[day], "day %v", day)
+			}
+		case s.Stack == "":
+			ends = append(ends, s.Name)
+			last := s.Data[len(s.Data)-1]
+			require.EqualValues(t, 168, last.Value[0])
+			share := strings.ReplaceAll(s.Name[strings.LastIndex(s.Name, " ")+1:], "\u00a0", " ")
+			require.Contains(t, f.Answer, share+" (", "the sentence has the same number")
+			require.Contains(t, last.Name, share+" still in response")
+		}
+	}
+	require.Equal(t, []string{"low 7\u00a0%", "middle 16\u00a0%", "high 23\u00a0%"}, ends)
 }
 
 func TestAVisitStaysOnOneLine(t *testing.T) {

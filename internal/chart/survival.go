@@ -2,60 +2,72 @@ package chart
 
 import (
 	"fmt"
+	"strings"
 
 	"afterglow/internal/finding"
 )
 
-// TimeToLoss draws the Kaplan-Meier curve of each group with its band and a
-// tick where a patient was censored. Every curve starts at 100 % on day 0, as
-// the estimator does. It needs the table `survival` of the question
-// time-to-loss.
-func TimeToLoss(f finding.Finding) (Figure, bool) {
+// TimeToLoss draws the share of each group still in response at the visits, joined
+// by straight lines since between two visits the curve is not known, with its band,
+// the share at the last visit at the end of the line, and the numbers at risk under
+// the axis. The axis ends a tenth beyond the last visit, so that the last fall can be
+// seen. It needs the table `survival` of the question time-to-loss.
+func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 	table, ok := f.Table("survival")
 	if !ok || len(table.Rows) == 0 {
 		return Figure{}, false
 	}
 	var lines []line
 	var days []float64
+	var risk []riskRow
 	for _, group := range groupsOf(table, "group") {
-		l := line{label: group, step: true, bare: true}
+		label := labelOf(f, group)
+		l, numbers := line{label: label}, riskRow{label: label}
 		for _, r := range rowsOf(table, "group", group) {
-			time := r.number("time")
-			if time == nil {
+			day, surv := r.number("day"), r.number("surv")
+			if day == nil || surv == nil {
 				continue
 			}
-			if len(l.points) == 0 && *time > 0 {
-				l.points = append(l.points, point{x: 0, y: at(100), lower: at(100), upper: at(100)})
-			}
-			days = append(days, *time)
-			p := point{
-				x: *time, y: percentage(r.number("surv")), lower: percentage(r.number("lower")), upper: percentage(r.number("upper")),
-				words: fmt.Sprintf("%s, day %s\n%s still in response\n%s at risk, %s lost, %s censored",
-					group, finding.NumberWords(*time, 0), percentWords(r.number("surv")), r.words("n_risk"), r.words("n_event"), r.words("n_censor")),
+			days = append(days, *day)
+			p := point{x: *day, y: percentage(surv), lower: percentage(r.number("lower")), upper: percentage(r.number("upper")),
+				words: fmt.Sprintf("%s, day %s (%s)\n%s still in response%s\n%s at risk; %s found to have lost it, %s last seen here",
+					label, finding.NumberWords(*day, 0), r.text("visit"), percentWords(surv), intervalWords(r), r.words("n_risk"), r.words("n_event"), r.words("n_censor"))}
+			if len(l.points) == 0 { // everybody is in response where the curve begins
+				p.lower, p.upper = p.y, p.y
 			}
 			l.points = append(l.points, p)
-			if censored := r.number("n_censor"); censored != nil && *censored > 0 && p.y != nil {
-				l.ticks = append(l.ticks, p)
-			}
+			numbers.at = append(numbers.at, riskNumber{day: *day, n: r.words("n_risk")})
+			l.label = shortLabel(label, group) + " " + strings.ReplaceAll(percentWords(surv), " ", "\u00a0")
 		}
-		lines = append(lines, l)
+		if len(l.points) > 0 {
+			lines, risk = append(lines, l), append(risk, numbers)
+		}
 	}
-	x := axis{name: "days since the response was first seen", min: at(0), max: lastDay(days), ticks: riskTimes(f)}
+	if len(lines) == 0 {
+		return Figure{}, false
+	}
+	end := at(1.1 * *lastDay(days))
+	x := axis{name: scale.days(), min: at(0), max: end, ticks: distinct(days)}
 	y := axis{name: "still in response", min: at(0), max: at(100), percent: true}
-	return figure(x, y, lines), true
+	drawn := figure(x, y, lines)
+	return Figure{Light: withRisk(drawn.Light, light, risk, *end), Dark: withRisk(drawn.Dark, dark, risk, *end)}, true
 }
 
-// riskTimes are the days of the numbers at risk, so that the table below the
-// chart and its axis name the same days.
-func riskTimes(f finding.Finding) []float64 {
-	table, _ := f.Table("at_risk")
-	var times []float64
-	for _, row := range table.Rows {
-		if t := (reader{table: table, row: row}).number("time"); t != nil {
-			times = append(times, *t)
-		}
+// shortLabel is the level alone where the label is the factor's name and the level:
+// the end of a line has little room.
+func shortLabel(label, group string) string {
+	if strings.HasSuffix(label, " "+group) {
+		return group
 	}
-	return distinct(times)
+	return label
+}
+
+func intervalWords(r reader) string {
+	lower, upper := r.number("lower"), r.number("upper")
+	if lower == nil || upper == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s to %s)", percentWords(lower), percentWords(upper))
 }
 
 func percentage(share *float64) *float64 {

@@ -82,7 +82,7 @@ func TestTimeToLossOfARealTrial(t *testing.T) {
 	one, err := f.asker.Ask(t.Context(), "time-to-loss", "btheb", map[string]string{"group": "all", "tau": "91"})
 	require.NoError(t, err)
 	require.Equal(t, got.N, one.N)
-	require.Len(t, one.Named("median_time"), 1)
+	require.Len(t, one.Named("median_by"), 1)
 	require.Empty(t, one.Named("restricted_mean_difference"), "one group has nothing to be compared with")
 }
 
@@ -140,7 +140,7 @@ func TestAnEmptyGroupIsLeftOutWithACaveat(t *testing.T) {
 	f.ship(study, subjects)
 	loss, err := f.asker.Ask(t.Context(), "time-to-loss", "btheb", nil)
 	require.NoError(t, err)
-	require.Len(t, loss.Named("median_time"), 1, "BtheB has a curve")
+	require.Len(t, loss.Named("median_by"), 1, "BtheB has a curve")
 	require.NotEmpty(t, loss.KM)
 	require.Contains(t, codes(loss), "no-responders")
 	require.Contains(t, codes(loss), "empty-arm")

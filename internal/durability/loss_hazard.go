@@ -1,34 +1,24 @@
 package durability
 
 import (
-	"cmp"
-	"context"
-	"slices"
-
 	"afterglow/internal/stats/survival"
 	"afterglow/internal/warehouse"
 )
 
-// maxPairs bounds the intercepts of the hazard model: a study of 60 visits has
-// 1,770 pairs of them, most with nobody in.
-const maxPairs = 40
-
-// lossComparison holds responders' hazards of losing their response against the
+// lossComparison compares responders' hazards of losing their response with the
 // first group's.
 //
-// The model is that of grouped proportional hazards (Prentice & Gloeckler 1978,
-// Biometrics 34:57): log(-log(1 - h)) = a_pair + group + slope x baseline, where h
-// is the chance of no longer being in response at an assessment after having been
-// at the one before. It is chosen because a loss is known only to lie between two
-// assessments, which this likelihood takes as it is (a Cox model would need a date
-// for it), because exp(group) nevertheless is the hazard ratio of the underlying
-// time whatever the distance between visits, and because counts by group, pair of
-// visits and baseline point are all that it needs. See docs/methods/time-to-loss.md.
+// The model is that of grouped proportional hazards with interval censoring
+// (Prentice & Gloeckler 1978, Biometrics 34:57; Finkelstein 1986, Biometrics
+// 42:845): one intercept for each interval of the study's visits, and a loss that
+// lies anywhere between two assessments, however many visits lie between them. It is
+// chosen because it takes a loss as it is known (a Cox model would need a date for
+// it), because exp(group) is the hazard ratio of the underlying time, and because
+// its intercepts do not multiply where visits are missed. See
+// docs/methods/time-to-loss.md.
 type lossComparison struct {
 	groups               []comparedGroup
 	unadjusted, adjusted []hazardRatio // in the order of groups
-	// leftOut are assessments in pairs of visits beyond maxPairs.
-	leftOut int
 }
 
 // comparedGroup is who stands behind a ratio: responders with a later assessment,
@@ -46,90 +36,44 @@ type hazardRatio struct {
 	note                   string
 }
 
-// compare asks for the counts between assessments and fits both models.
-func (q *timeToLoss) compare(ctx context.Context, a *Asker) error {
-	if !q.byArm || len(q.drawn) < 2 {
+// compare fits both models to the drawn groups.
+func (q *timeToLoss) compare() error {
+	if len(q.drawn) < 2 {
 		return nil
 	}
-	rows, err := a.warehouse.LossIntervals(ctx, q.params())
-	if err != nil {
-		return err
-	}
-	groups := make([]string, len(q.drawn))
-	for i, g := range q.drawn {
-		groups[i] = g.group
-	}
-	q.comparison, err = compareLoss(rows, groups, q.f.first().Name, q.f.level, maxPairs)
+	var err error
+	q.comparison, err = q.compareLoss(q.drawn)
 	return err
 }
 
-func compareLoss(rows []warehouse.LossInterval, groups []string, first string, level float64, pairs int) (*lossComparison, error) {
+func (q *timeToLoss) compareLoss(groups []groupCounts) (*lossComparison, error) {
 	c := &lossComparison{}
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r warehouse.LossInterval) bool { return !slices.Contains(groups, r.Group) })
-	for _, group := range groups {
-		g := comparedGroup{group: group}
-		for _, r := range rows {
-			if r.Group != group {
-				continue
-			}
-			g.lost += r.Lost
-			if r.From == first {
-				g.baseline += float64(r.N * r.Baseline)
-				g.n += r.N
+	var times []survival.GroupedTime
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.group
+		compared := comparedGroup{group: g.group, n: g.assessedAgain()}
+		for _, t := range g.times {
+			if seenAgain(t) {
+				compared.baseline += float64(t.Count) * t.Covariate / float64(compared.n)
 			}
 		}
-		if g.n > 0 {
-			g.baseline /= float64(g.n)
-		}
-		c.groups = append(c.groups, g)
+		compared.lost = g.byStatus[warehouse.LossLost]
+		c.groups = append(c.groups, compared)
+		times = append(times, g.times...)
 	}
-	rows, c.leftOut = commonest(rows, pairs)
 	var err error
-	if c.unadjusted, err = hazardRatios(rows, groups, false, level); err != nil {
+	if c.unadjusted, err = q.hazardRatios(times, names, ""); err != nil {
 		return nil, err
 	}
-	c.adjusted, err = hazardRatios(rows, groups, true, level)
+	c.adjusted, err = q.hazardRatios(times, names, "baseline")
 	return c, err
-}
-
-// pair is two visits that followed each other in somebody's course.
-type pair struct{ from, to string }
-
-func pairOf(r warehouse.LossInterval) pair { return pair{r.From, r.To} }
-
-// commonest keeps the rows of the pairs that most went through, and counts the
-// assessments of the others.
-func commonest(rows []warehouse.LossInterval, limit int) (kept []warehouse.LossInterval, leftOut int) {
-	order, n := []pair{}, map[pair]int{}
-	for _, r := range rows {
-		if n[pairOf(r)] == 0 {
-			order = append(order, pairOf(r))
-		}
-		n[pairOf(r)] += r.N
-	}
-	slices.SortStableFunc(order, func(a, b pair) int { return cmp.Compare(n[b], n[a]) })
-	order = order[:min(limit, len(order))]
-	for _, r := range rows {
-		if slices.Contains(order, pairOf(r)) {
-			kept = append(kept, r)
-		} else {
-			leftOut += r.N
-		}
-	}
-	return kept, leftOut
 }
 
 // hazardRatios are the model's ratios of each group to the first, whose own is
 // empty, with words where there is none.
-func hazardRatios(rows []warehouse.LossInterval, groups []string, adjusted bool, level float64) ([]hazardRatio, error) {
-	counts, covariate := make([]survival.IntervalCounts, len(rows)), ""
-	for i, r := range rows {
-		counts[i] = survival.IntervalCounts{Group: r.Group, Interval: r.From + " to " + r.To, Covariate: float64(r.Baseline), N: r.N, Events: r.Lost}
-	}
-	if adjusted {
-		covariate = "baseline"
-	}
-	ratios, err := survival.CompareHazards(counts, groups, covariate, level)
+func (q *timeToLoss) hazardRatios(times []survival.GroupedTime, groups []string, covariate string) ([]hazardRatio, error) {
+	ratios, err := survival.CompareIntervals(times, groups, q.laterDays(), covariate, q.f.level)
 	failed := ""
 	if err != nil {
 		reason, err := unfit(err)
@@ -144,7 +88,7 @@ func hazardRatios(rows []warehouse.LossInterval, groups []string, adjusted bool,
 		switch {
 		case i == 0:
 		case r.Extreme != "":
-			out[i].note = "no ratio: in " + r.Extreme + " the response was lost by all or by none"
+			out[i].note = "no ratio: " + q.f.among(r.Extreme) + " none lost the response, or all so soon or so late that the data put no bound on the hazard"
 		default:
 			out[i].note = failed
 		}

@@ -6,57 +6,65 @@ import (
 
 	"afterglow/internal/finding"
 	"afterglow/internal/stats"
-	"afterglow/internal/stats/survival"
 	"afterglow/internal/warehouse"
 )
 
 func (q *timeToLoss) estimates() []finding.Estimate {
 	f, out := q.f, []finding.Estimate{}
-	for i, curve := range q.curves.Groups {
-		group, n := q.drawn[i].group, curve.N
-		for _, quantile := range curve.Quantiles {
-			if quantile.P == 0.5 {
-				e := estimate("median_time", group, quantile.Estimate, stats.Number{}, quantile.LowerLogLog, quantile.UpperLogLog, f.level, n)
-				if e.Estimate == nil {
-					e.Note = "not reached: fewer than half lost their response while they were followed"
-				}
-				out = append(out, e)
-			}
-		}
-		for j, point := range curve.At {
-			visit := f.study.Visits[f.firstVisit+j]
-			e := estimate("in_response", group, point.Surv, point.SE, point.LowerLogLog, point.UpperLogLog, f.level, point.NRisk)
+	for i, curve := range q.visits {
+		group := q.drawn[i].group
+		out = append(out, q.medianEstimates(i)...)
+		for k, point := range curve.Points {
+			visit := q.planned()[k]
+			e := estimate("in_response", group, point.Surv, point.SE, point.Lower, point.Upper, f.level, point.NRisk)
 			day := float64(visit.Day)
-			e.Visit, e.Day = visit.Name, &day
+			e.Visit, e.Day, e.Note = visit.Name, &day, q.pointNote(i, k)
 			out = append(out, e)
 		}
 	}
 	for _, m := range q.means() {
-		out = appendRMST(out, m.name, m.note, m.result, f.level)
+		out = append(out, q.meanEstimates(m)...)
 	}
 	return append(out, q.hazardEstimates()...)
 }
 
-// mean is one way to average the days in response: of whom, and what is to be known
-// about it.
-type mean struct {
-	name, caption, note string
-	result              survival.Result
+// pointNote says why a point of a curve, or its interval, is not known.
+func (q *timeToLoss) pointNote(drawn, k int) string {
+	point := q.visits[drawn].Points[k]
+	switch {
+	case k == 0:
+		return "1 by definition: these are the patients in response there"
+	case !point.Surv.Defined && k > q.lastKnown(drawn):
+		return "not known: nobody was followed so far"
+	case !point.Surv.Defined:
+		return "not known: no assessment there tells what was lost before it from what was lost after"
+	case !point.Lower.Defined && point.Surv.Value == 1:
+		return "no interval: no loss is known to lie before"
+	case !point.Lower.Defined:
+		return "no interval: everybody still followed had lost the response"
+	}
+	return ""
 }
 
-// means are of responders; of everyone assessed; and of everyone treated. The last
-// two do not select after treatment.
-func (q *timeToLoss) means() []mean {
-	first := q.f.first()
-	within := fmt.Sprintf("days in response within %g days of %s", q.tau, first.Name)
-	everyone := fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and who was not in response there has 0 days",
-		within, float64(first.Day)+q.tau, anchorWords(q.f.study.Anchor), first.Name)
-	return []mean{
-		{name: "restricted_mean", note: within, result: q.curves},
-		{name: "restricted_mean_assessed", caption: "Days in response of everyone assessed at " + first.Name, note: everyone, result: q.assessed},
-		{name: "restricted_mean_treated", caption: "Days in response of everyone treated", result: q.treated,
-			note: everyone + ", as has who was not assessed there, so that each mean is the least it can be"},
+// medianEstimates are the two visits between which half of a group had lost the
+// response, in days from t*: after the one and by the other. The interval of both is
+// where the limits of the curve pass one half.
+func (q *timeToLoss) medianEstimates(drawn int) []finding.Estimate {
+	curve, group := q.visits[drawn], q.drawn[drawn].group
+	note := q.medianWords(drawn)
+	if !curve.Median.Upper.Defined {
+		note = q.notReached(drawn)
 	}
+	out := []finding.Estimate{}
+	for _, end := range []struct {
+		name  string
+		value stats.Number
+	}{{"median_after", curve.Median.Lower}, {"median_by", curve.Median.Upper}} {
+		e := estimate(end.name, group, end.value, stats.Number{}, curve.MedianLower.Lower, curve.MedianUpper.Upper, q.f.level, curve.N)
+		e.Note = note
+		out = append(out, e)
+	}
+	return out
 }
 
 // hazardEstimates are the ratios of each group to the first; the error and the
@@ -85,50 +93,52 @@ func estimate(name, group string, value, se, lower, upper stats.Number, level fl
 	return finding.Estimate{Name: name, Group: group, Estimate: pointer(value), SE: pointer(se), CILower: pointer(lower), CIUpper: pointer(upper), Level: level, N: n}
 }
 
-// appendRMST adds the restricted mean of each group, then each one's difference to
-// the first.
-func appendRMST(out []finding.Estimate, name, note string, result survival.Result, level float64) []finding.Estimate {
-	if len(result.Groups) == 0 || result.Groups[0].RMST == nil {
-		return out
+func (q *timeToLoss) responderTable() finding.Table {
+	first := q.f.first().Name
+	t := finding.Table{Name: "responders", Caption: fmt.Sprintf("Who was in response at %s", first),
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "n_treated", Label: "patients"},
+			{Name: "n_with_baseline", Label: "with a score before treatment"}, {Name: "n_assessed", Label: "assessed at " + first}, {Name: "n_responders", Label: "in response"},
+			{Name: "n_worse", Label: "worse than before treatment"}, {Name: "change", Label: "mean change of those assessed", Unit: "points", Digits: 1}},
+		Notes: []string{"In response: " + q.definitionWords() + "."}}
+	if q.response.Percent != nil {
+		t.Columns[2].Label = "with a score above 0 before treatment"
 	}
-	for _, c := range result.Groups {
-		e := estimate(name, c.Level, c.RMST.Estimate, c.RMST.SE, c.RMST.Lower, c.RMST.Upper, level, c.N)
-		e.Note = note
-		out = append(out, e)
+	for _, g := range q.counts {
+		change := finding.Cell{}
+		if g.assessed() > 0 {
+			change = finding.Number(g.meanChange())
+		}
+		t.Rows = append(t.Rows, []finding.Cell{finding.Text(g.group), finding.Count(g.treated()),
+			finding.Count(g.treated() - g.byStatus[warehouse.LossNoBaseline]), finding.Count(g.assessed()), finding.Count(g.inResponse()), finding.Count(g.worse), change})
 	}
-	first := result.Groups[0]
-	for _, c := range result.Groups[1:] {
-		d, _ := survival.CompareRMST(first, c, level)
-		e := estimate(name+"_difference", d.Contrast, d.Estimate, d.SE, d.Lower, d.Upper, level, first.N+c.N)
-		e.P = pointer(d.PValue)
-		out = append(out, e)
-	}
-	return out
+	return t
 }
 
-func (q *timeToLoss) responderTable() finding.Table {
-	t := finding.Table{Name: "responders", Caption: fmt.Sprintf("Who was in response at %s", q.f.first().Name),
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n_treated", Label: "patients"},
-			{Name: "n_with_baseline", Label: "with a baseline above 0"}, {Name: "n_assessed", Label: "assessed at " + q.f.first().Name}, {Name: "n_responders", Label: "in response"}},
-		Notes: []string{"In response: " + q.responseWords() + "."}}
-	for _, g := range q.counts {
-		treated := g.treated()
-		t.Rows = append(t.Rows, []finding.Cell{finding.Text(g.group), finding.Count(treated),
-			finding.Count(treated - g.byStatus[warehouse.LossNoBaseline]), finding.Count(g.assessed()), finding.Count(g.inResponse())})
+func (q *timeToLoss) medianTable() finding.Table {
+	t := finding.Table{Name: "medians", Caption: "When half of the responders had lost their response",
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "n", Label: "responders"}, {Name: "half", Label: "half lost it"}, {Name: "interval", Label: levelWords(q.f.level)}},
+		Notes:   []string{"Known only up to the visits between which it lies; the interval is where the limits of the curve pass one half."}}
+	for i, curve := range q.visits {
+		words := q.medianWords(i)
+		if !curve.Median.Upper.Defined {
+			words = q.notReached(i)
+		}
+		t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Count(curve.N), finding.Text(words), finding.Text(q.medianLimits(i))})
 	}
 	return t
 }
 
 func (q *timeToLoss) survivalTable() finding.Table {
-	t := finding.Table{Name: "survival", Caption: "Share still in response, by days since " + q.f.first().Name,
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "time", Label: "days"}, {Name: "n_risk", Label: "at risk"},
-			{Name: "n_event", Label: "lost"}, {Name: "n_censor", Label: "last seen in response"}, {Name: "surv", Label: "still in response", Digits: 3},
-			{Name: "lower", Label: "from", Digits: 3}, {Name: "upper", Label: "to", Digits: 3}},
-		Notes: []string{"Pointwise intervals on the complementary log-log scale."}}
-	for i, curve := range q.curves.Groups {
-		for _, row := range curve.Table {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Number(row.Time), finding.Count(row.NRisk), finding.Count(row.NEvent),
-				finding.Count(row.NCensor), finding.Number(row.Surv), finding.Optional(pointer(row.LowerLogLog)), finding.Optional(pointer(row.UpperLogLog))})
+	first := q.f.first().Name
+	t := finding.Table{Name: "survival", Caption: "Share still in response, by visit",
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "day", Label: "day"}, {Name: "time", Label: "days since " + first}, {Name: "n_risk", Label: "at risk"},
+			{Name: "n_event", Label: "loss found here"}, {Name: "n_censor", Label: "last seen here, in response"}, {Name: "surv", Label: "still in response", Digits: 2},
+			{Name: "lower", Label: "from", Digits: 2}, {Name: "upper", Label: "to", Digits: 2}},
+		Notes: []string{"Turnbull's estimate, read at the visits; pointwise intervals on the complementary log-log scale. Between two visits the curve is not known."}}
+	for i, curve := range q.visits {
+		for k, p := range curve.Points {
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Count(q.planned()[k].Day), finding.Number(p.Time), finding.Count(p.NRisk), finding.Count(p.NEvent),
+				finding.Count(p.NCensor), finding.Optional(pointer(p.Surv)), finding.Optional(pointer(p.Lower)), finding.Optional(pointer(p.Upper))})
 		}
 	}
 	return t
@@ -136,44 +146,11 @@ func (q *timeToLoss) survivalTable() finding.Table {
 
 func (q *timeToLoss) atRiskTable() finding.Table {
 	t := finding.Table{Name: "at_risk", Caption: "Numbers at risk",
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "time", Label: "days"}, {Name: "n_risk", Label: "at risk"}}}
-	for i, curve := range q.curves.Groups {
-		for _, point := range curve.At {
-			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Number(point.Time), finding.Count(point.NRisk)})
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}, {Name: "visit", Label: "visit"}, {Name: "day", Label: "day"}, {Name: "time", Label: "days since " + q.f.first().Name}, {Name: "n_risk", Label: "at risk"}}}
+	for i, curve := range q.visits {
+		for k, p := range curve.Points {
+			t.Rows = append(t.Rows, []finding.Cell{finding.Text(q.drawn[i].group), finding.Text(q.planned()[k].Name), finding.Count(q.planned()[k].Day), finding.Number(p.Time), finding.Count(p.NRisk)})
 		}
-	}
-	return t
-}
-
-// meanTables set everyone beside responders: what a comparison of those who were
-// selected after treatment is held against.
-func (q *timeToLoss) meanTables() []finding.Table {
-	var out []finding.Table
-	for _, m := range q.means()[1:] {
-		if m.result.Groups[0].RMST != nil {
-			out = append(out, q.meanTable(m))
-		}
-	}
-	return out
-}
-
-func (q *timeToLoss) meanTable(m mean) finding.Table {
-	first := m.result.Groups[0]
-	t := finding.Table{Name: m.name, Caption: m.caption, Notes: []string{capital(m.note) + "."},
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}, {Name: "n", Label: "patients"},
-			{Name: "mean", Label: "mean days in response", Digits: 1}, {Name: "mean_ci_lower", Label: "from", Digits: 1}, {Name: "mean_ci_upper", Label: "to", Digits: 1},
-			{Name: "difference", Label: "difference to " + first.Level, Digits: 1}, {Name: "difference_ci_lower", Label: "from", Digits: 1},
-			{Name: "difference_ci_upper", Label: "to", Digits: 1}, {Name: "p_value", Label: "p", Digits: 4}}}
-	for i, c := range m.result.Groups {
-		row := []finding.Cell{finding.Text(c.Level), finding.Count(c.N), finding.Optional(pointer(c.RMST.Estimate)), finding.Optional(pointer(c.RMST.Lower)), finding.Optional(pointer(c.RMST.Upper))}
-		d := survival.RMSTDifference{}
-		if i > 0 {
-			d, _ = survival.CompareRMST(first, c, q.f.level)
-		}
-		t.Rows = append(t.Rows, append(row, finding.Optional(pointer(d.Estimate)), finding.Optional(pointer(d.Lower)), finding.Optional(pointer(d.Upper)), finding.Optional(pointer(d.PValue))))
-	}
-	if len(t.Rows) == 1 {
-		t.Columns, t.Rows[0] = t.Columns[:5], t.Rows[0][:5]
 	}
 	return t
 }
@@ -181,14 +158,15 @@ func (q *timeToLoss) meanTable(m mean) finding.Table {
 func (q *timeToLoss) hazardTable() finding.Table {
 	c := q.comparison
 	t := finding.Table{Name: "hazards", Caption: "Hazard of losing the response",
-		Columns: []finding.Column{{Name: "group", Label: q.f.study.Arm.Name}},
-		Notes:   []string{fmt.Sprintf("Each group against %s; above 1 the response is lost sooner. Wald intervals of the logarithm; a loss is taken to lie anywhere between two assessments.", c.groups[0].group)}}
+		Columns: []finding.Column{{Name: "group", Label: q.f.grouping()}},
+		Notes: []string{fmt.Sprintf("Each group compared with %s; above 1 the response is lost sooner. Wald intervals of the logarithm; a loss is taken to lie anywhere between two assessments.",
+			q.f.labelOf(c.groups[0].group))}}
 	shown := [][]hazardRatio{c.unadjusted}
 	if q.adjusted {
-		t.Columns = append(t.Columns, ratioColumns("adjusted", "hazard ratio, adjusted by baseline")...)
+		t.Columns = append(t.Columns, ratioColumns("adjusted", "hazard ratio, adjusted by baseline", c.adjusted)...)
 		shown = [][]hazardRatio{c.adjusted, c.unadjusted}
 	}
-	t.Columns = append(t.Columns, ratioColumns("unadjusted", "hazard ratio, unadjusted")...)
+	t.Columns = append(t.Columns, ratioColumns("unadjusted", "hazard ratio, unadjusted", c.unadjusted)...)
 	t.Columns = append(t.Columns, finding.Column{Name: "n", Label: "responders assessed again"}, finding.Column{Name: "n_lost", Label: "lost"},
 		finding.Column{Name: "baseline", Label: "mean baseline", Unit: "points", Digits: 1})
 	for i, g := range c.groups {
@@ -209,13 +187,17 @@ func (q *timeToLoss) hazardTable() finding.Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	if c.leftOut > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf("%d assessments after rare distances between visits are left out.", c.leftOut))
-	}
 	return t
 }
 
-func ratioColumns(name, label string) []finding.Column {
-	return []finding.Column{{Name: name, Label: label, Digits: 2}, {Name: name + "_ci_lower", Label: "from", Digits: 2},
-		{Name: name + "_ci_upper", Label: "to", Digits: 2}, {Name: name + "_p_value", Label: "p", Digits: 4}}
+// ratioColumns have as many decimals as the narrowest interval supports.
+func ratioColumns(name, label string, ratios []hazardRatio) []finding.Column {
+	digits := 1
+	for _, r := range ratios {
+		if r.lower != nil && r.upper != nil {
+			digits = max(digits, r.digits())
+		}
+	}
+	return []finding.Column{{Name: name, Label: label, Digits: digits}, {Name: name + "_ci_lower", Label: "from", Digits: digits},
+		{Name: name + "_ci_upper", Label: "to", Digits: digits}, {Name: name + "_p_value", Label: "p", Digits: 3}}
 }

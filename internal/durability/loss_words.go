@@ -2,60 +2,240 @@ package durability
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"afterglow/internal/care"
 	"afterglow/internal/finding"
-	"afterglow/internal/stats/survival"
-	"afterglow/internal/warehouse"
+	"afterglow/internal/stats"
 )
 
-// answer is what stands above the chart: the share still in response by group, each
-// of its own number, then how the hazards compare, then who was assessed.
-func (q *timeToLoss) answer() string {
-	f := q.f
-	last := len(q.laterDays()) - 1
-	known, unknown := []string{}, []string{}
-	for i, curve := range q.curves.Groups {
-		point := curve.At[last]
-		if !point.Surv.Defined {
-			unknown = append(unknown, q.groupWords(i))
-			continue
-		}
-		words := fmt.Sprintf("%s of %s", percent(point.Surv.Value), q.groupWords(i))
-		if point.LowerLogLog.Defined && point.UpperLogLog.Defined {
-			words += fmt.Sprintf(" (%s %s to %s)", levelWords(f.level), signed(100*point.LowerLogLog.Value, 0), signed(100*point.UpperLogLog.Value, 0))
-		}
-		known = append(known, words)
+// when says where a visit stands, in weeks or days from the anchor, with the
+// study's own name for it unless that says the same.
+func (f *frame) when(v care.Visit) string {
+	words, number := fmt.Sprintf("day %d", v.Day), v.Day
+	if v.Day > 0 && v.Day%7 == 0 {
+		words, number = fmt.Sprintf("week %d", v.Day/7), v.Day/7
 	}
-	sentences := []string{}
-	if len(known) > 0 {
-		sentences = append(sentences, fmt.Sprintf("Of those in response at %s, an estimated %s were still in response at %s, %g days later.",
-			f.first().Name, list(known), f.last().Name, q.laterDays()[last]))
+	digits := strings.FieldsFunc(v.Name, func(r rune) bool { return r < '0' || r > '9' })
+	if slices.Contains(digits, fmt.Sprint(v.Day)) || slices.Contains(digits, fmt.Sprint(number)) {
+		return words
 	}
-	if len(unknown) > 0 {
-		sentences = append(sentences, fmt.Sprintf("Of %s in response at %s it cannot be said how many were still so at %s, because nobody was followed so long.",
-			list(unknown), f.first().Name, f.last().Name))
-	}
-	if words := q.hazardWords(); words != "" {
-		sentences = append(sentences, words)
-	}
-	treated, missing := 0, 0
-	for _, g := range q.counts {
-		treated += g.assessed()
-		missing += g.byStatus[warehouse.LossNoBaseline] + g.byStatus[warehouse.LossNotAssessed]
-	}
-	return strings.Join(append(sentences, fmt.Sprintf("Assessed at %s: %s; not assessed there, and not counted as anything: %d.",
-		f.first().Name, patients(treated), missing)), " ")
+	return fmt.Sprintf("%s (%s)", v.Name, words)
 }
 
-// groupWords is a group's number of responders with its name.
-func (q *timeToLoss) groupWords(i int) string {
-	n := q.drawn[i].inResponse()
-	if !q.byArm {
-		return patients(n)
+// at is the visit that is so many days after t*.
+func (q *timeToLoss) at(days stats.Number) string {
+	for _, v := range q.planned() {
+		if float64(v.Day-q.f.first().Day) == days.Value {
+			return q.f.when(v)
+		}
 	}
-	return fmt.Sprintf("%d in %s", n, q.drawn[i].group)
+	return fmt.Sprintf("day %g", float64(q.f.first().Day)+days.Value)
+}
+
+// definitionWords say what a response is, by the instrument's direction.
+func (q *timeToLoss) definitionWords() string {
+	side := "below"
+	if q.higherIsBetter() {
+		side = "above"
+	}
+	if q.response.Percent != nil {
+		return fmt.Sprintf("at least %s %% %s the score before treatment", q.response.Percent, side)
+	}
+	return fmt.Sprintf("at least %s points %s the score before treatment", q.response.Points, side)
+}
+
+// medianWords say between which visits half of a group had lost the response; the
+// curve must have come down so far.
+func (q *timeToLoss) medianWords(drawn int) string {
+	m := q.visits[drawn].Median
+	return fmt.Sprintf("between %s and %s", q.at(m.Lower), q.at(m.Upper))
+}
+
+func (q *timeToLoss) notReached(drawn int) string {
+	last := q.lastKnown(drawn)
+	if last == 0 {
+		return "not known: nobody was assessed again"
+	}
+	return "not reached: fewer than half had lost it by " + q.f.when(q.planned()[last])
+}
+
+// medianLimits are the visits between which the limits of the curve pass one half.
+func (q *timeToLoss) medianLimits(drawn int) string {
+	lower, upper := q.visits[drawn].MedianLower.Lower, q.visits[drawn].MedianUpper.Upper
+	switch {
+	case lower.Defined && upper.Defined:
+		return fmt.Sprintf("between %s and %s", q.at(lower), q.at(upper))
+	case lower.Defined:
+		return "from " + q.at(lower) + " on"
+	case upper.Defined:
+		return "by " + q.at(upper)
+	}
+	return ""
+}
+
+// answer is what stands above the chart: when half had lost their response, by
+// group, how many still had it at the last visit, how the hazards compare, who was
+// assessed, and what is not known.
+func (q *timeToLoss) answer() string {
+	f := q.f
+	assessed, responders, unknown := 0, 0, 0
+	for _, g := range q.counts {
+		assessed, responders, unknown = assessed+g.assessed(), responders+g.inResponse(), unknown+g.unknown()
+	}
+	sentences := append(q.halfWords(), q.shareWords()...)
+	known := fmt.Sprintf("%d of the %s assessed at %s were in response", responders, patients(assessed), f.when(f.first()))
+	if unknown > 0 {
+		known += fmt.Sprintf("; of %d others this is not known", unknown)
+	}
+	sentences = append(sentences, q.withoutResponders(), q.hazardWords(), known+".")
+	sentences = append(sentences, q.boosterWords(), f.assigned())
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
+}
+
+// shared is a thing that several groups have in common.
+type shared struct {
+	thing  string
+	groups []string
+}
+
+// together gathers the groups that have the same thing, in the order in which they
+// come.
+func together(things, groups []string) []shared {
+	var out []shared
+	for i, thing := range things {
+		at := slices.IndexFunc(out, func(o shared) bool { return o.thing == thing })
+		if at < 0 {
+			at = len(out)
+			out = append(out, shared{thing: thing})
+		}
+		out[at].groups = append(out[at].groups, groups[i])
+	}
+	return out
+}
+
+// behind puts the groups behind a statement, each as among words it; everyone
+// together has none.
+func (q *timeToLoss) behind(groups []string) string {
+	if q.f.ungrouped {
+		return ""
+	}
+	return " " + alike(groups)
+}
+
+// alike lists phrases without repeating the words that all begin with: 'where the
+// setting was rated middle or high', 'in TAU and BtheB'.
+func alike(phrases []string) string {
+	if len(phrases) < 2 {
+		return list(phrases)
+	}
+	words := make([][]string, len(phrases))
+	common := math.MaxInt
+	for i, p := range phrases {
+		words[i] = strings.Split(p, " ")
+		n := 0
+		for n < len(words[i])-1 && n < len(words[0])-1 && words[i][n] == words[0][n] && !strings.ContainsRune(words[i][n], '\u2018') {
+			n++
+		}
+		common = min(common, n)
+	}
+	rest := make([]string, len(phrases))
+	for i, w := range words {
+		rest[i] = strings.Join(w[common:], " ")
+	}
+	joined := list(rest)
+	if words[0][0] == "where" && common > 0 {
+		joined = strings.Join(rest[:len(rest)-1], ", ") + " or " + rest[len(rest)-1]
+	}
+	return strings.TrimSpace(strings.Join(words[0][:common], " ") + " " + joined)
+}
+
+// halfWords say when half of the responders had lost their response.
+func (q *timeToLoss) halfWords() []string {
+	var reached, reachedBy, below, belowBy, unseen []string
+	for i, curve := range q.visits {
+		among := q.f.among(q.drawn[i].group)
+		switch {
+		case curve.Median.Upper.Defined:
+			reached, reachedBy = append(reached, q.medianWords(i)), append(reachedBy, among)
+		case q.lastKnown(i) > 0:
+			below, belowBy = append(below, q.f.when(q.planned()[q.lastKnown(i)])), append(belowBy, among)
+		default:
+			unseen = append(unseen, among)
+		}
+	}
+	var out, parts []string
+	for _, p := range together(reached, reachedBy) {
+		parts = append(parts, p.thing+q.behind(p.groups))
+	}
+	if len(parts) > 0 {
+		out = append(out, fmt.Sprintf("Half of those who responded had lost their response %s.", strings.Join(parts, ", and ")))
+	}
+	for _, p := range together(below, belowBy) {
+		out = append(out, fmt.Sprintf("Fewer than half of those who responded%s had lost their response by %s.", q.behind(p.groups), p.thing))
+	}
+	if len(unseen) > 0 {
+		out = append(out, fmt.Sprintf("Of those who responded %s it cannot be said, because nobody was assessed again.", alike(unseen)))
+	}
+	return out
+}
+
+// shareWords say how many are still in response at the last visit to which their
+// group was followed.
+func (q *timeToLoss) shareWords() []string {
+	var at, shares []string
+	named := false
+	for i, curve := range q.visits {
+		last := q.lastKnown(i)
+		if last == 0 {
+			continue
+		}
+		p := curve.Points[last]
+		words := percent(p.Surv.Value)
+		if p.Lower.Defined {
+			level := ""
+			if !named {
+				level, named = levelWords(q.f.level)+" ", true
+			}
+			words += fmt.Sprintf(" (%s%s to %s)", level, signed(100*p.Lower.Value, 0), signed(100*p.Upper.Value, 0))
+		}
+		at, shares = append(at, q.f.when(q.planned()[last])), append(shares, fmt.Sprintf("%s of %d%s", words, curve.N, q.behind([]string{q.f.among(q.drawn[i].group)})))
+	}
+	var out []string
+	for _, p := range together(at, shares) {
+		out = append(out, fmt.Sprintf("Still in response at %s, as estimated: %s.", p.thing, list(p.groups)))
+	}
+	return out
+}
+
+// withoutResponders say what happened in groups that had no response to lose.
+func (q *timeToLoss) withoutResponders() string {
+	var none []groupCounts
+	var words []string
+	for _, g := range q.counts {
+		if g.inResponse() == 0 && g.assessed() > 0 {
+			none = append(none, g)
+			words = append(words, q.f.among(g.group))
+		}
+	}
+	if len(none) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Nobody was in response %s. %s", alike(words), q.changeWords(none))
+}
+
+// boosterWords say where follow-up ended, if that was asked for.
+func (q *timeToLoss) boosterWords() string {
+	if !q.untilBooster {
+		return ""
+	}
+	e := q.f.event(eventBooster)
+	if !e.Recorded {
+		return "Follow-up was to end at the first booster, but this study records no session."
+	}
+	return fmt.Sprintf("Follow-up ends with the last assessment up to the first booster; %d of %s had one.", *e.Courses, courses(q.f.completion.subjects()))
 }
 
 // hazardWords is the sentence of the hazards: at the same baseline where it
@@ -64,9 +244,9 @@ func (q *timeToLoss) hazardWords() string {
 	if q.comparison == nil {
 		return ""
 	}
-	ratios, how := q.comparison.unadjusted, "Unadjusted"
+	ratios, how := q.comparison.unadjusted, "unadjusted"
 	if q.adjusted {
-		ratios, how = q.comparison.adjusted, "At the same baseline"
+		ratios, how = q.comparison.adjusted, "at the same score before treatment"
 	}
 	parts, apart := []string{}, false
 	for i, g := range q.comparison.groups {
@@ -75,21 +255,89 @@ func (q *timeToLoss) hazardWords() string {
 			continue
 		}
 		apart = apart || *r.lower > 1 || *r.upper < 1
-		parts = append(parts, fmt.Sprintf("%s in %s (%s %s to %s)", signed(*r.value, 2), g.group, levelWords(q.f.level), signed(*r.lower, 2), signed(*r.upper, 2)))
+		level := ""
+		if len(parts) == 0 {
+			level = levelWords(q.f.level) + " "
+		}
+		d := r.digits()
+		parts = append(parts, fmt.Sprintf("%s times as high %s (%s%s to %s)", ratioWords(*r.value, d), q.f.among(g.group), level, ratioWords(*r.lower, d), ratioWords(*r.upper, d)))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	verdict := ""
 	if !apart {
-		verdict = ", so the data do not tell these groups apart"
+		verdict = "; the data do not tell these groups apart"
 	}
-	return fmt.Sprintf("%s, the hazard of losing the response was, as a multiple of that in %s, %s%s.", how, q.comparison.groups[0].group, list(parts), verdict)
+	return fmt.Sprintf("The hazard of losing the response, %s, was %s as %s%s.", how, list(parts), q.f.among(q.comparison.groups[0].group), verdict)
+}
+
+// digits are the decimals that a ratio's interval supports: what matters below 1 is
+// its distance from 0.
+func (r hazardRatio) digits() int {
+	if *r.upper < 2 {
+		return 2
+	}
+	return digitsFor(*r.upper - *r.lower)
+}
+
+// ratioWords writes a ratio with as many decimals, and more where it would be 0.
+func ratioWords(v float64, digits int) string {
+	if v > 0 && v < 1 {
+		digits = max(digits, int(math.Ceil(-math.Log10(v))))
+	}
+	return signed(v, min(digits, 6))
+}
+
+func (q *timeToLoss) estimand() finding.Estimand {
+	f := q.f
+	out := finding.Estimand{
+		Population: fmt.Sprintf("patients in response at %s", f.when(f.first())),
+		Treatment:  f.treatment(),
+		Variable: fmt.Sprintf("days from %s to the loss of response: the event is the first later assessment of %s no longer in response, "+
+			"and is known only to lie in (last assessment in response, first no longer in response]", f.first().Name, f.scale()),
+		Time:               f.timeWords(),
+		IntercurrentEvents: append(q.eventWords(), "a patient who stops answering is censored at the last assessment"),
+		Summary:            q.summaryWords(),
+	}
+	if q.response.Percent != nil || q.response.Points != nil {
+		out.Population += fmt.Sprintf(" (%s: %s)", q.definitionWords(), q.response.Citation)
+	}
+	return out
+}
+
+// hypothetical is the strategy of follow-up that ends at the first booster.
+const hypothetical = "hypothetical"
+
+// events are those counted, with what this question does about them.
+func (q *timeToLoss) events() []finding.Event {
+	out := q.f.eventsAs(treatmentPolicy)
+	for i := range out {
+		if out[i].Kind == eventBooster && out[i].Recorded && q.untilBooster {
+			out[i].Strategy = hypothetical
+		}
+	}
+	return out
+}
+
+func (q *timeToLoss) eventWords() []string {
+	const observed = "assessments count as observed (treatment policy)"
+	if !q.untilBooster {
+		return q.f.eventWords(observed)
+	}
+	rest := *q.f
+	rest.events = slices.DeleteFunc(slices.Clone(q.f.events), func(e finding.Event) bool { return e.Kind == eventBooster && e.Recorded })
+	words := rest.eventWords(observed)
+	if e := q.f.event(eventBooster); e.Recorded {
+		words = append([]string{fmt.Sprintf("%s in %d of %s; follow-up ends with the last assessment up to a course's first, as if none had been given (hypothetical)",
+			counted(*e.Events, "booster"), *e.Courses, courses(q.f.completion.subjects()))}, words...)
+	}
+	return words
 }
 
 func (q *timeToLoss) summaryWords() string {
-	words := "Kaplan-Meier curve, its median, and the restricted mean time in response among responders, everyone assessed and everyone treated"
-	if !q.byArm {
+	words := "share still in response at each visit, the visits between which half had lost it, and the restricted mean time in response among responders, everyone assessed and everyone treated"
+	if !q.f.compares() {
 		return words
 	}
 	words += ", with each group's difference to the first; the ratio of each group's hazard of losing the response to the first's, unadjusted"
@@ -101,83 +349,19 @@ func (q *timeToLoss) summaryWords() string {
 
 func (q *timeToLoss) method() string {
 	f := q.f
-	words := fmt.Sprintf("Kaplan-Meier estimate from counts by day that ClickHouse made, with complementary log-log intervals at %s. "+
-		"The clock starts at %s and stops at the first later assessment no longer in response, or is censored at the last assessment; the curve steps at the assessment that found the loss, "+
-		"which is known only to lie in (last assessment in response, first no longer in response]. "+
-		"Response is %s. Restricted means are areas under the curve to day %g after %s; among everyone assessed, a patient not in response at %s has 0 days, and among everyone treated also one who was not assessed there.",
-		levelPercent(f.level), f.first().Name, q.responseWords(), q.tau, f.first().Name, f.first().Name)
-	if q.comparison == nil {
-		return words
+	words := fmt.Sprintf("Turnbull's estimate from counts, made by ClickHouse, of the visits between which a response was lost, read at the visits, with complementary log-log intervals at %s from the observed information. "+
+		"The clock starts at %s; a loss is known only to lie in (last assessment in response, first no longer in response], and a patient without one is censored at the last assessment. Visits stand at their planned days. "+
+		"Response is %s: %s. ", levelPercent(f.level), f.first().Name, q.definitionWords(), q.response.Citation)
+	if q.tau > 0 {
+		words += fmt.Sprintf("Restricted means are areas under the Kaplan-Meier curve, which dates a loss to the assessment that found it, to day %g after %s; "+
+			"among everyone assessed, a patient not in response at %s has 0 days, and among everyone treated also one who was not assessed there.", q.tau, f.first().Name, f.first().Name)
 	}
-	words += " Hazard ratios are of a grouped proportional hazards model (binomial, complementary log-log link) for each assessment after one in response, with an intercept for each pair of visits that followed each other"
+	if q.comparison == nil {
+		return strings.TrimSpace(words)
+	}
+	words += " Hazard ratios are of a grouped proportional hazards model with an intercept for each interval between visits, in which a loss may lie anywhere between two assessments"
 	if q.adjusted {
 		words += "; adjusted, with the baseline score as a covariate, straight on the logarithm of the hazard"
 	}
-	return words + "; fitted to counts by group, pair of visits and baseline point that ClickHouse made; Wald intervals."
-}
-
-func (q *timeToLoss) caveats() []finding.Caveat {
-	out := []finding.Caveat{
-		{Code: "selected-after-treatment", Text: "Responders are selected after treatment, so the groups compared here need not be alike; the restricted means among everyone assessed and everyone treated stand beside it for that reason."},
-		{Code: "known-only-at-visits", Text: "A loss is known only to lie in (last assessment in response, first no longer in response]. The curve and the restricted means date it to the assessment that found it, so the true times are earlier than drawn; the hazard ratios take it as lying anywhere between the two."},
-		{Code: "censoring", Text: "Patients who stopped answering are taken to be like those who went on answering. If the worse ones leave, the curve is too high."},
-	}
-	out = append(out, q.comparisonCaveats()...)
-	if !q.response.Confirmed {
-		out = append(out, finding.Caveat{Code: "definition-unconfirmed", Text: "The definition of response used here is unconfirmed for this instrument; a site can set its own."})
-	}
-	for _, g := range q.counts {
-		if g.inResponse() == 0 {
-			out = append(out, finding.Caveat{Code: "no-responders", Text: fmt.Sprintf("Nobody of group %s was in response at %s, so it has no curve.", g.group, q.f.first().Name)})
-			continue
-		}
-		if g.inResponse() < 30 {
-			out = append(out, finding.Caveat{Code: "few-patients", Text: fmt.Sprintf("Only %s in response in group %s: read the interval, not the line.", patients(g.inResponse()), g.group)})
-		}
-	}
-	if last := shortest(q.curves); last < q.laterDays()[len(q.laterDays())-1] {
-		out = append(out, finding.Caveat{Code: "follow-up", Text: fmt.Sprintf("One group was followed for %g days only; nothing is said beyond.", last)})
-	}
-	return append(out, q.f.sharedCaveats()...)
-}
-
-// comparisonCaveats are those of groups held against each other.
-func (q *timeToLoss) comparisonCaveats() []finding.Caveat {
-	c, factor := q.comparison, q.f.study.Arm
-	if c == nil {
-		return nil
-	}
-	baselines := []string{}
-	for _, g := range c.groups {
-		if g.n > 0 {
-			baselines = append(baselines, fmt.Sprintf("%s points in %s", signed(g.baseline, 1), g.group))
-		}
-	}
-	text := fmt.Sprintf("The curves, medians and restricted means compare groups as they came. Before treatment the responders compared had a mean of %s.", list(baselines))
-	if factor.Assignment != care.AssignmentRandomised {
-		text += fmt.Sprintf(" If severity decided who got which %s, it shows in the curves as if it were the %s's doing.", factor.Name, factor.Name)
-	}
-	if q.adjusted {
-		text += " Only the adjusted hazard ratio compares patients of the same baseline, and of nothing else: whatever else decided stays in it."
-	} else {
-		text += " The hazard ratios, unadjusted as asked here, do the same."
-	}
-	out := []finding.Caveat{{Code: "curves-unadjusted", Text: text},
-		{Code: "proportional-hazards", Text: "One hazard ratio stands for the whole follow-up. Where the curves cross, it is an average that holds at no time."}}
-	if n := len(c.groups) - 1; n > 1 {
-		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("Each of %d groups is compared with %s, at %s; the comparisons are not corrected for being several.",
-			n, c.groups[0].group, levelPercent(q.f.level))})
-	}
-	return out
-}
-
-// shortest is the last time to which every group was followed.
-func shortest(r survival.Result) float64 {
-	out := -1.0
-	for _, c := range r.Groups {
-		if last := c.Table[len(c.Table)-1].Time; out < 0 || last < out {
-			out = last
-		}
-	}
-	return out
+	return words + "; Wald intervals from the observed information."
 }

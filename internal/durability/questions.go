@@ -54,6 +54,7 @@ func retainedSettings() []Setting {
 
 func lossSettings() []Setting {
 	return []Setting{
+		{Name: "boosters", Choices: []string{boostersObserved, boostersCensor}, Default: boostersObserved, Label: "Whether what was answered after a booster counts, or follow-up ends with the last answer up to a course's first booster"},
 		{Name: "tau", Choices: []string{}, Label: "To which day after the first visit the restricted means go; the last to which every group was followed where none is given"},
 	}
 }

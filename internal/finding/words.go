@@ -34,7 +34,7 @@ func (c Column) Words(cell Cell) string {
 		return "\u2013"
 	case cell.Number == nil:
 		return cell.Text
-	case c.Name == "p_value":
+	case strings.HasSuffix(c.Name, "p_value"):
 		return PValueWords(*cell.Number)
 	default:
 		return NumberWords(*cell.Number, c.Digits)

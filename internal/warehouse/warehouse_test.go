@@ -219,56 +219,126 @@ func responders(t *testing.T) *warehouse.Warehouse {
 }
 
 func halved(group string) warehouse.LossParams {
-	return warehouse.LossParams{Study: "trial", Instrument: "bdi-ii", Sequence: 99, Group: group, FirstVisit: "2m", Fraction: 0.5}
+	return warehouse.LossParams{Study: "trial", Instrument: "bdi-ii", Sequence: 99, Group: group, FirstVisit: "2m", Fraction: 0.5,
+		Later: []care.Visit{{Name: "3m", Day: 30}, {Name: "8m", Day: 182}}}
 }
 
+// A loss lies between two assessments that follow each other, however many visits
+// lie between them.
 func TestTimeToLoss(t *testing.T) {
 	got, err := responders(t).TimeToLoss(t.Context(), halved("arm"))
 	require.NoError(t, err)
 	require.Equal(t, []warehouse.LossRow{
-		{"A", warehouse.LossNoBaseline, 0, 3}, // subject 7, 8 with a baseline of 0, and 9 who never answered
-		{"A", warehouse.LossNotAssessed, 0, 1},
-		{"A", warehouse.LossNoResponse, 0, 1},
-		{"A", warehouse.LossHeld, 0, 1},
-		{"A", warehouse.LossHeld, 182, 1},
-		{"A", warehouse.LossLost, 30, 1},
-		{"A", warehouse.LossLost, 182, 1},
+		{Group: "A", Status: warehouse.LossNoBaseline, To: warehouse.NotFound, N: 3}, // subject 7, 8 with a baseline of 0, and 9 who never answered
+		{Group: "A", Status: warehouse.LossNotAssessed, To: warehouse.NotFound, N: 1},
+		{Group: "A", Status: warehouse.LossNoResponse, To: warehouse.NotFound, N: 1, Change: -14},
+		{Group: "A", Status: warehouse.LossHeld, To: warehouse.NotFound, Baseline: 30, N: 1, Change: -20},
+		{Group: "A", Status: warehouse.LossHeld, Days: 182, From: 182, To: warehouse.NotFound, Baseline: 30, N: 1, Change: -15},
+		{Group: "A", Status: warehouse.LossLost, Days: 30, To: 30, Baseline: 30, N: 1, Change: -25},
+		{Group: "A", Status: warehouse.LossLost, Days: 182, From: 30, To: 182, Baseline: 30, N: 1, Change: -15},
 	}, got)
 }
 
-// A loss lies between two assessments that follow each other, however many visits
-// lie between them; who was not assessed again adds nothing.
-func TestLossIntervals(t *testing.T) {
+// A correction counts, a score that is taken back does not; the baseline is told
+// apart by whole points. Planned days stand for the days of an answer, which may
+// come early or late; an answer outside the planned visits stands at its own.
+func TestTimeToLossGoesByTheNewestAnswerAndThePlannedDay(t *testing.T) {
 	w := responders(t)
-	got, err := w.LossIntervals(t.Context(), halved("arm"))
-	require.NoError(t, err)
-	require.Equal(t, []warehouse.LossInterval{
-		{Group: "A", From: "2m", To: "3m", Baseline: 30, N: 2, Lost: 1},
-		{Group: "A", From: "2m", To: "8m", Baseline: 30, N: 1},
-		{Group: "A", From: "3m", To: "8m", Baseline: 30, N: 1, Lost: 1},
-	}, got)
-
-	// A correction counts, a score that is taken back does not; the baseline is told
-	// apart by whole points.
 	more := []warehouse.Response{
-		response(101, 10, care.BaselineVisit, 0, score(20.4)), response(102, 10, "2m", 61, score(9)), response(103, 10, "3m", 91, score(19)),
+		response(101, 10, care.BaselineVisit, 0, score(20.4)), response(102, 10, "2m", 63, score(9)), response(103, 10, "3m", 88, score(19)),
 	}
 	corrected, withdrawn := more[2], response(104, 10, "8m", 243, score(19))
 	corrected.Sequence, corrected.Revision, corrected.Key, corrected.Score = 105, 2, "key-105", score(9)
 	taken := withdrawn
 	taken.Sequence, taken.Revision, taken.Key, taken.Score = 106, 2, "key-106", nil
-	require.NoError(t, w.InsertResponses(t.Context(), "more", append(more, withdrawn, corrected, taken)))
+	require.NoError(t, w.InsertResponses(t.Context(), "more", append(more, withdrawn, corrected, taken, response(107, 10, "between", 163, score(19)))))
 	require.NoError(t, w.InsertSubjects(t.Context(), "one more", []warehouse.Subject{subject(10, "B")}))
-	later := halved("arm")
-	later.Sequence = 106
-	got, err = w.LossIntervals(t.Context(), later)
+	for sequence, want := range map[uint64]warehouse.LossRow{
+		104: {Status: warehouse.LossLost, Days: 25, From: 0, To: 30, Baseline: 20},
+		106: {Status: warehouse.LossHeld, Days: 25, From: 30, To: warehouse.NotFound, Baseline: 20},
+		107: {Status: warehouse.LossLost, Days: 100, From: 30, To: 100, Baseline: 20},
+	} {
+		p := halved("arm")
+		p.Sequence = sequence
+		got, err := w.TimeToLoss(t.Context(), p)
+		require.NoError(t, err)
+		last := got[len(got)-1]
+		require.InDelta(t, -11.4, last.Change, 1e-9)
+		want.Group, want.N, want.Change = "B", 1, last.Change
+		require.Equal(t, want, last, "as of %d", sequence)
+		p.Group = ""
+		got, err = w.TimeToLoss(t.Context(), p)
+		require.NoError(t, err)
+		total := 0
+		for _, row := range got {
+			require.Empty(t, row.Group)
+			total += row.N
+		}
+		require.Equal(t, 10, total)
+	}
+}
+
+// Where higher is better a response is a rise by the fraction; in points it needs no
+// baseline above 0.
+func TestTimeToLossGoesBothWays(t *testing.T) {
+	w, ctx := warehousetest.Open(t), t.Context()
+	require.NoError(t, w.InsertResponses(ctx, "batch", []warehouse.Response{
+		response(1, 1, care.BaselineVisit, 0, score(4)), response(2, 1, "2m", 61, score(6)), response(3, 1, "8m", 243, score(5.9)),
+		response(4, 2, care.BaselineVisit, 0, score(0)), response(5, 2, "2m", 61, score(2)), response(6, 2, "8m", 243, score(2)),
+		response(7, 3, care.BaselineVisit, 0, score(4)), response(8, 3, "2m", 61, score(3)),
+	}))
+	require.NoError(t, w.InsertSubjects(ctx, "subjects", []warehouse.Subject{subject(1, "A"), subject(2, "A"), subject(3, "A")}))
+	states := func(p warehouse.LossParams) map[warehouse.LossStatus]int {
+		got, err := w.TimeToLoss(ctx, p)
+		require.NoError(t, err)
+		out := map[warehouse.LossStatus]int{}
+		for _, row := range got {
+			out[row.Status] += row.N
+			require.Equal(t, map[bool]int{true: 1}[row.Status == warehouse.LossNoResponse && p.HigherIsBetter], row.Worse, "only the fall from 4 to 3 is worse")
+		}
+		return out
+	}
+	p := halved("")
+	p.HigherIsBetter = true
+	require.Equal(t, map[warehouse.LossStatus]int{warehouse.LossLost: 1, warehouse.LossNoBaseline: 1, warehouse.LossNoResponse: 1}, states(p))
+	p.Fraction, p.Points = 0, 2
+	require.Equal(t, map[warehouse.LossStatus]int{warehouse.LossLost: 1, warehouse.LossHeld: 1, warehouse.LossNoResponse: 1}, states(p))
+}
+
+// What was answered after a course's first booster does not count where it ends the
+// course. Days of sessions count from the start of the course, those of answers from
+// the last session of the series.
+func TestTimeToLossEndsAtTheFirstBooster(t *testing.T) {
+	w := responders(t)
+	given := func(sequence, number, day int, booster bool) warehouse.Session {
+		return warehouse.Session{Study: "trial", Subject: subject(1, "A").Subject, Course: 1, Revision: 1, Sequence: uint64(sequence), ContentHash: hash,
+			Session: care.Session{Number: number, Day: day, Booster: booster, Protocol: care.ProtocolRef{ID: "iv-series", Version: 1}}}
+	}
+	require.NoError(t, w.InsertSessions(t.Context(), "sessions", []warehouse.Session{given(1, 1, 0, false), given(2, 2, 10, false), given(3, 4, 200, true), given(4, 3, 110, true)}))
+	one := func(change func(*warehouse.LossParams)) warehouse.LossRow {
+		p := halved("arm")
+		p.FromLastSession = true
+		change(&p)
+		got, err := w.TimeToLoss(t.Context(), p)
+		require.NoError(t, err)
+		return got[len(got)-1]
+	}
+	require.Equal(t, int64(182), one(func(*warehouse.LossParams) {}).To, "observed: subject 1 loses the response at 8m")
+	ended := one(func(p *warehouse.LossParams) { p.UntilBooster = true })
+	require.Equal(t, int64(30), ended.To, "only subject 6's loss is left; subject 1 was boosted on day 100 after the last session")
+	w2, err := w.TimeToLoss(t.Context(), func() warehouse.LossParams {
+		p := halved("arm")
+		p.UntilBooster, p.FromLastSession = true, true
+		return p
+	}())
 	require.NoError(t, err)
-	require.Equal(t, warehouse.LossInterval{Group: "B", From: "2m", To: "3m", Baseline: 20, N: 1}, got[len(got)-1])
-	before := halved("")
-	before.Sequence = 104
-	got, err = w.LossIntervals(t.Context(), before)
-	require.NoError(t, err)
-	require.Equal(t, warehouse.LossInterval{From: "2m", To: "3m", Baseline: 20, N: 1, Lost: 1}, got[0], "as it stood before the correction, in no group")
+	held := 0
+	for _, row := range w2 {
+		if row.Status == warehouse.LossHeld && row.From == 30 && row.Days == 30 {
+			held += row.N
+		}
+	}
+	require.Equal(t, 1, held, "censored at the last assessment before the booster, day 91")
 }
 
 func TestDeleteAndClear(t *testing.T) {

@@ -23,13 +23,16 @@ type Option struct {
 }
 
 // settingNames are the settings that the page's form offers, in its order.
-var settingNames = []string{"group", "measure", "adjust", "covariance", "method", "df"}
+var settingNames = []string{"group", "measure", "adjust", "boosters", "covariance", "method", "df"}
 
 // sharedSettings are those that every question on the page takes.
 var sharedSettings = []string{"group", "measure"}
 
+// retainedSettings are those that the retained benefit takes.
+var retainedSettings = []string{"group", "measure", "adjust", "covariance", "method", "df"}
+
 // lossSettings are those that the time to loss takes.
-var lossSettings = []string{"group", "measure", "adjust"}
+var lossSettings = []string{"group", "measure", "adjust", "boosters"}
 
 // choices lists the settings with their defaults first. What a study does not
 // leave open is not asked.
@@ -51,11 +54,16 @@ func choices(study care.Study, settings map[string]string) []Choice {
 	for _, m := range study.Measures {
 		measure.Options = append(measure.Options, Option{Value: m.Total, Label: strings.ToUpper(m.Instrument)})
 	}
+	boosters := Choice{Name: "boosters", Label: "Boosters", Hint: "How long a response lasts, with what was answered after a booster or up to the first one only."}
+	if study.Anchor == care.AnchorLastSession { // only such a study has sessions for sure
+		boosters.Options = []Option{{Value: "observed", Label: "Count what was answered after one"}, {Value: "censor", Label: "End follow-up at the first"}}
+	}
 	all := []Choice{group, measure,
 		{Name: "adjust", Label: "Adjustment", Hint: "Unadjusted compares groups as they came, whoever was put into them.", Options: []Option{
 			{Value: "baseline", Label: "By the score before treatment"},
 			{Value: "none", Label: "None"},
 		}},
+		boosters,
 		{Name: "covariance", Label: "Covariance of the visits", Hint: "How the scores of one patient at different visits are related.", Options: []Option{
 			{Value: "un", Label: "Unstructured"},
 			{Value: "cs", Label: "Compound symmetry"},

@@ -58,12 +58,13 @@ func carefulPanel(a Asked) Panel {
 func timePanel(a Asked) Panel {
 	f := a.Loss.Finding
 	p := Panel{ID: "time", Heading: f.Title, Sentence: f.Answer, Caveats: newCaveats(f, a.Retained.Finding)}
-	p.draw(chart.TimeToLoss(f))
-	p.fold(riskTable(f))
+	p.draw(chart.TimeToLoss(f, a.Scale))
+	p.fold(showTable(f, "medians"))
 	p.fold(timeTable(f))
 	for _, name := range []string{"hazards", "responders", "survival"} {
 		p.fold(showTable(f, name))
 	}
+	p.fold(riskTable(f))
 	return p
 }
 

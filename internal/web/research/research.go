@@ -126,10 +126,10 @@ func (p Pages) askStudy(ctx context.Context, asked *Asked) error {
 		return err
 	}
 	asked.Scale.Anchor = asked.Study.Anchor
-	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, settings)
+	asked.Retained.Finding, asked.Retained.Err = p.Service.Ask(ctx, "retained-benefit", id, only(settings, retainedSettings))
 	asked.Loss.Finding, asked.Loss.Err = p.Service.Ask(ctx, "time-to-loss", id, only(settings, lossSettings))
 	if asked.Retained.Err == nil && settings["adjust"] != "none" && measure.Baseline != "" {
-		plain := only(settings, settingNames)
+		plain := only(settings, retainedSettings)
 		plain["adjust"] = "none"
 		asked.Unadjusted.Finding, asked.Unadjusted.Err = p.Service.Ask(ctx, "retained-benefit", id, plain)
 	}

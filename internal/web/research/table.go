@@ -125,7 +125,7 @@ func intervalLabel(f finding.Finding) string {
 	return "interval"
 }
 
-// riskTable turns the numbers at risk so that days run across, as under the
+// riskTable turns the numbers at risk so that days run across, as they stand in the
 // chart.
 func riskTable(f finding.Finding) (Table, bool) {
 	source, ok := f.Table("at_risk")
@@ -135,7 +135,7 @@ func riskTable(f finding.Finding) (Table, bool) {
 	var groups, days []string
 	number := map[[2]string]string{}
 	for _, r := range rows(f, "at_risk") {
-		group, day := r.words("group"), r.words("time")
+		group, day := r.words("group"), r.words("day")
 		if !has(groups, group) {
 			groups = append(groups, group)
 		}
@@ -174,7 +174,6 @@ func has(list []string, s string) bool {
 // timeQuantities are the summaries of the time in response, in the order of
 // their table.
 var timeQuantities = []struct{ name, label, short string }{
-	{"median_time", "Median, days", "median"},
 	{"restricted_mean", "Mean of responders, days", "mean of responders"},
 	{"restricted_mean_difference", "Difference of these means, days", "difference of responders"},
 	{"restricted_mean_assessed", "Mean of everyone assessed, days", "mean of everyone assessed"},
@@ -221,8 +220,7 @@ func optional(v *float64) string {
 	return finding.NumberWords(*v, 0)
 }
 
-// bounds writes an interval; a median that is reached on one side only has one
-// bound.
+// bounds writes an interval; one that is known on one side only has one bound.
 func bounds(e finding.Estimate) string {
 	switch {
 	case e.CILower != nil && e.CIUpper != nil:
