@@ -78,16 +78,16 @@ func importStudy(ctx context.Context, store *registry.Store, library *instrument
 		return out, err
 	}
 	out.Report = tabular.NewReport(m.Study.ID)
+	data, err := readInput(c.File, tabular.MaxBytes)
+	if err != nil {
+		return out, err
+	}
 	stored, err := storedStudy(ctx, store, m.Study.ID)
 	if err != nil {
 		return out, err
 	}
 	m.KeepVersions(stored)
 	instruments, err := m.Resolve(library)
-	if err != nil {
-		return out, err
-	}
-	data, err := readInput(c.File, tabular.MaxBytes)
 	if err != nil {
 		return out, err
 	}
