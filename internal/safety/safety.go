@@ -72,6 +72,10 @@ type Service struct{ store *registry.Store }
 // New makes a Service.
 func New(store *registry.Store) *Service { return &Service{store: store} }
 
+// ForPatients gives the same service reading through the connections that are kept
+// for patients' requests.
+func (s *Service) ForPatients() *Service { return &Service{store: s.store.ForPatients()} }
+
 // Alerts lists all alerts, oldest first.
 func (s *Service) Alerts(ctx context.Context) ([]Alert, error) {
 	return s.list(ctx, registry.AlertFilter{})

@@ -137,7 +137,7 @@ func assemble(c Config) (*site, error) {
 	}
 	https := c.URL.Scheme == "https"
 	forms, err := patient.New(patient.Config{Intake: c.Intake, Instruments: c.Instruments, Renderer: renderer, Contacts: contacts, Words: c.Contacts.Words,
-		Safety: c.Safety, Now: c.Now, Zone: c.Zone, HTTPS: https})
+		Safety: c.Safety.ForPatients(), Now: c.Now, Zone: c.Zone, HTTPS: https})
 	if err != nil {
 		return nil, err
 	}
