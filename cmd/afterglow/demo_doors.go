@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"afterglow/internal/access"
+	"afterglow/internal/care"
+	"afterglow/internal/caseload"
 	"afterglow/internal/fault"
 	"afterglow/internal/registry"
 	"afterglow/internal/web/tour"
@@ -27,10 +29,33 @@ func (s *server) openDoors(accounts []demoAccount) {
 			return s.access.EnterDemo(ctx, name)
 		},
 		FormLink:    s.demoPatient,
-		LostBenefit: func(context.Context) (string, error) { return "", nil },
+		LostBenefit: s.lostBenefit,
 		Contents:    s.demoContents,
 		PutBack:     s.putBack,
 	}
+}
+
+// lostBenefit finds a patient in care whose benefit is going, one who has lost it
+// before one who is losing it.
+func (s *server) lostBenefit(ctx context.Context) (string, error) {
+	patients, err := caseload.New(caseload.Config{Store: s.store, Instruments: s.library, Zone: s.site.zone})
+	if err != nil {
+		return "", err
+	}
+	lines, err := patients.Lines(ctx)
+	if err != nil {
+		return "", err
+	}
+	losing := ""
+	for _, line := range lines {
+		for _, going := range line.Going {
+			if going.Benefit.State == care.BenefitLost {
+				return string(line.Patient), nil
+			}
+			losing = string(line.Patient)
+		}
+	}
+	return losing, nil
 }
 
 // demoContents counts what the demo holds now.

@@ -60,6 +60,9 @@ func (s *Simulator) patient(d *draw, index int, p *Patient) {
 	if s.worsens != nil && s.worsens(p.Number) {
 		p.nature.worsen()
 	}
+	if s.relapses != nil && s.relapses(p.Number) {
+		p.nature.relapse()
+	}
 	p.got = s.profile.assign(&p.nature)
 	model := &protocolModels[p.got.protocol]
 	p.Protocol = model.Protocol

@@ -48,6 +48,8 @@ type Simulator struct {
 	forms   [scaleCount]form
 	// worsens says by their number who gets worse under any treatment; nil is nobody.
 	worsens func(number int) bool
+	// relapses says who gains much under any treatment and soon loses it; nil is nobody.
+	relapses func(number int) bool
 }
 
 // New prepares a clinic with the newest definitions of its instruments.

@@ -24,9 +24,12 @@ const longestCourse = 200
 // that a list of two dozen has some to show.
 const everyWorse = 6
 
+// afterWorse is how many places after one who gets worse somebody stands who gains and loses it.
+const afterWorse = 3
+
 // UnderWay is simulated courses as they stand at now, the first begun today and the last about to end:
 // sessions and answers that lie ahead are not there, questionnaires whose window is not over are open.
-// Every sixth patient gets reliably worse. It is for lists of who is due, late or worse, never for an
+// Every sixth patient gets reliably worse, and every sixth gains much and soon loses it. It is for lists of who is due, late or worse, never for an
 // analysis: what is missing here has not happened.
 func UnderWay(library *instrument.Library, patients int, seed uint64, now time.Time) (registry.StudyImport, error) {
 	s, err := New(library, Config{Patients: patients, Seed: seed})
@@ -34,6 +37,7 @@ func UnderWay(library *instrument.Library, patients int, seed uint64, now time.T
 		return registry.StudyImport{}, err
 	}
 	s.worsens = func(number int) bool { return number%everyWorse == 0 }
+	s.relapses = func(number int) bool { return number%everyWorse == afterWorse }
 	today := now.UTC().Truncate(24 * time.Hour)
 	named := sha256.Sum256(fmt.Appendf(nil, "%s %d patients, seed %d, %s", UnderWayID, patients, seed, today.Format(time.DateOnly)))
 	out := registry.StudyImport{Study: s.Study(), Source: care.SourceSimulation, SourceHash: hex.EncodeToString(named[:]), Protocols: Protocols()}
@@ -71,6 +75,17 @@ func (n *nature) worsen() {
 		rise := worsening * noiseOn[s]
 		n.baseline[s] = max(1, min(n.baseline[s], int(highest[s]-1.4*rise)))
 		n.fraction[s] = -rise / float64(n.baseline[s])
+	}
+}
+
+// relapse makes the nature that of somebody who gains three quarters and loses nearly all of it within
+// some weeks of the last session.
+func (n *nature) relapse() {
+	n.class, n.maintenance = improving, false
+	n.patience, n.kept = 0.15, 0.05
+	for s := range n.fraction {
+		n.fraction[s] = 0.75
+		n.baseline[s] = max(n.baseline[s], int(0.7*highest[s]))
 	}
 }
 

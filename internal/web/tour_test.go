@@ -81,7 +81,7 @@ func TestEachDoorLeadsToItsRole(t *testing.T) {
 		"researcher":    {"/research", access.RoleResearcher},
 		"administrator": {"/status", access.RoleAdministrator},
 		"alert":         {"/alerts", access.RoleClinician},
-		"lost":          {"/patients?show=lost", access.RoleClinician},
+		"lost":          {"/patients?show=losing", access.RoleClinician},
 		"setting":       {"/research/studies/simulated-clinic?group=setting", access.RoleResearcher},
 		"trial":         {"/research/studies/btheb", access.RoleResearcher},
 		"method":        {"/research/studies/btheb#method", access.RoleResearcher},

@@ -35,7 +35,7 @@ var doors = []stop{
 var stops = []stop{
 	{stopForm, "Answer a form", "Fill in the PHQ-9 on a phone. Give question 9 any answer above 'Not at all' to see what happens then.", access.RolePatientLink, ""},
 	{"alert", "The alert that it raised", "A clinician sees the answer at once, with what was answered before, and takes it on.", access.RoleClinician, "/alerts"},
-	{stopLost, "A patient whose benefit went", "One patient's scores over time: the best that was reached, what is left of it, and since when.", access.RoleClinician, "/patients?show=lost"},
+	{stopLost, "A patient whose benefit went", "One patient's scores over time: the best that was reached, what is left of it, and since when.", access.RoleClinician, "/patients?show=losing"},
 	{"setting", "Does it last, by setting?", "The share of the benefit that is left where the setting was rated high, in the middle and low.", access.RoleResearcher, "/research/studies/simulated-clinic?group=setting"},
 	{"trial", "A real trial", "The same question for Beat the Blues, a published trial of computerised therapy in depression.", access.RoleResearcher, "/research/studies/btheb"},
 	{"method", "How it is computed", "The model, its assumptions, the data that it rests on and how the result is checked with R.", access.RoleResearcher, "/research/studies/btheb#method"},
