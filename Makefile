@@ -111,7 +111,7 @@ golden: setup ## Rewrite the golden files; read their diff
 	AFTERGLOW_GOLDEN=rewrite $(GO) test ./internal/web/... ./internal/chart/...
 
 .PHONY: screenshots
-screenshots: setup browser ## Render every page state at phone, tablet and desktop width into screenshots/
+screenshots: setup browser ## Render every page state into screenshots/: three widths, light, dark, twice the text, print
 	$(GO) run ./internal/web/gallery/shoot screenshots
 
 .PHONY: clean

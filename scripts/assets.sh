@@ -6,7 +6,6 @@ cd "$(dirname "$0")/.."
 dist=internal/web/assets/dist
 for file in \
 	node_modules/echarts/dist/echarts.min.js \
-	node_modules/htmx.org/dist/htmx.min.js \
 	node_modules/@picocss/pico/css/pico.min.css; do
 	if [ ! -f "$file" ]; then
 		echo "assets: $file is missing: run 'npm ci' first" >&2

@@ -92,7 +92,7 @@ func remember(check func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// confinement says in words what the engine's process is kept from.
+// confinement says in words what confines the engine's process.
 func (s *server) confinement() string {
 	state, embedded := s.keeper.engineState()
 	if !embedded {

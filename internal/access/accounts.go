@@ -89,6 +89,15 @@ func (s *Service) NewSetupToken(ctx context.Context) (string, error) {
 	return token, nil
 }
 
+// IsSetUp reports whether the site has an account.
+func (s *Service) IsSetUp(ctx context.Context) (bool, error) {
+	exists, err := s.registry.HasAccounts(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for an account: %w", err)
+	}
+	return exists, nil
+}
+
 // SetUp uses the token up and makes the first administrator, in one
 // transaction. A token that is unknown, used or too old, and a site that has an
 // account, are refused alike.

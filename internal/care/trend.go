@@ -68,6 +68,8 @@ type TrendPoint struct {
 	Band       string
 	AnsweredAt time.Time
 	ClosesAt   *time.Time
+	// Late says that the form was begun in its window and finished after it.
+	Late bool
 	// Corrections are the revisions after the first, the newest last.
 	Corrections []Correction
 }

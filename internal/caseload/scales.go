@@ -104,6 +104,7 @@ func (s *Service) point(ctx context.Context, o registry.Occasion, answer registr
 	switch {
 	case answered:
 		p.State, p.Score, p.AnsweredAt = care.PointScored, answer.Score.Score, answer.AnsweredAt
+		p.Late = o.AnsweredLate
 		if p.Score == nil {
 			p.State = care.PointUnscored
 		}

@@ -61,7 +61,17 @@ type Directory struct {
 	Titles          Text      `json:"titles"`
 	Languages       []string  `json:"languages"`
 	ConfirmedBySite bool      `json:"confirmed_by_site"`
+	Words           *Words    `json:"words,omitempty"`
 	Contacts        []Contact `json:"contacts"`
+}
+
+// Words stand above the contacts where a questionnaire's safety rule brings none
+// of its own: a heading, then the words after an answer that meets the rule or
+// after its item was left open.
+type Words struct {
+	Heading    Text `json:"heading"`
+	Answered   Text `json:"answered"`
+	Unanswered Text `json:"unanswered"`
 }
 
 // Contact is one way to reach help. Value is a number or an address; Message is
@@ -114,6 +124,11 @@ func Parse(data []byte) (*Directory, error) {
 		}
 	}
 	hold(d.Titles, "titles")
+	if d.Words != nil {
+		hold(d.Words.Heading, "words", "heading")
+		hold(d.Words.Answered, "words", "answered")
+		hold(d.Words.Unanswered, "words", "unanswered")
+	}
 	seen := map[string]bool{}
 	for i, c := range d.Contacts {
 		at := fmt.Sprint(i)
@@ -152,8 +167,9 @@ type Directories struct {
 }
 
 // Load reads every *.yaml at the top of the given folders, in order; a later
-// folder (the site's own) replaces the list of a country. It is all or nothing,
-// and there must be an international list.
+// folder (the site's own) replaces the list of a country. A list without words has
+// those of the list that it replaces, or of the international one. It is all or
+// nothing, and there must be an international list.
 func Load(folders ...fs.FS) (*Directories, error) {
 	ds := &Directories{byCountry: map[string]*Directory{}}
 	for _, folder := range folders {
@@ -173,11 +189,23 @@ func Load(folders ...fs.FS) (*Directories, error) {
 			if name != d.Country+".yaml" {
 				return nil, fault.Invalid(name, "holds the list of %s and must be named %s.yaml", d.Country, d.Country)
 			}
+			if before := ds.byCountry[d.Country]; before != nil && d.Words == nil {
+				d.Words = before.Words
+			}
 			ds.byCountry[d.Country] = d
 		}
 	}
-	if ds.byCountry[International] == nil {
+	international := ds.byCountry[International]
+	if international == nil {
 		return nil, fault.Invalid("crisis contacts", "there is no %s.yaml", International)
+	}
+	if international.Words == nil {
+		return nil, fault.Invalid(International+".yaml", "has no words: what a patient reads above the contacts")
+	}
+	for _, d := range ds.byCountry {
+		if d.Words == nil {
+			d.Words = international.Words
+		}
 	}
 	return ds, nil
 }

@@ -231,7 +231,17 @@ type SafetyRule struct {
 	ID   string        `json:"id"`
 	Item string        `json:"item"`
 	When []SafetyLevel `json:"when"`
+	// Words are what the patient reads; nil where the rule has none of its own.
+	Words *SafetyWords `json:"words,omitempty"`
 	Source
+}
+
+// SafetyWords stand above the crisis contacts: a heading, then the words for who
+// gave an answer that meets the rule or for who left its item open.
+type SafetyWords struct {
+	Heading    Text `json:"heading"`
+	Answered   Text `json:"answered"`
+	Unanswered Text `json:"unanswered"`
 }
 
 // SafetyLevel is one row of a safety rule. Action is what staff do by default.
@@ -260,6 +270,16 @@ func (d *Definition) Item(id string) (*Item, bool) {
 	return &d.Items[i], true
 }
 
+// SafetyRule gives the safety rule with an id.
+func (d *Definition) SafetyRule(id string) (*SafetyRule, bool) {
+	for i := range d.Safety {
+		if d.Safety[i].ID == id {
+			return &d.Safety[i], true
+		}
+	}
+	return nil, false
+}
+
 // IsSafetyItem reports whether a safety rule watches the item.
 func (d *Definition) IsSafetyItem(id string) bool {
 	for _, r := range d.Safety {
@@ -278,7 +298,7 @@ func (d *Definition) CanBeShown() bool {
 }
 
 // Hash is the SHA-256, in hex, of the canonical form of the definition without its
-// short titles.
+// short titles and the words of its safety rules, which change no result.
 func (d *Definition) Hash() string { return d.hash }
 
 // ScoringVersion is what every stored result carries: the exact rules that gave

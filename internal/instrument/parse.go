@@ -24,9 +24,9 @@ func Parse(data []byte) (*Definition, error) {
 	if err := doc.Decode(d); err != nil {
 		return nil, err
 	}
-	// A short title is a name for pages and changes no result, so the hash that
-	// results carry does not depend on it.
-	content, err := doc.CanonicalWithout("short_titles")
+	// Short titles and the words of safety rules are for pages and change no result,
+	// so the hash that results carry does not depend on them.
+	content, err := doc.CanonicalWithout("short_titles", "safety[].words")
 	if err != nil {
 		return nil, err
 	}

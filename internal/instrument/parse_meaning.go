@@ -110,6 +110,11 @@ func (c *checker) checkSafety() {
 			c.fault(below(path, "id"), "the id %s is used twice", rule.ID)
 		}
 		ids[rule.ID] = true
+		if w := rule.Words; w != nil {
+			c.text(below(path, "words", "heading"), w.Heading)
+			c.text(below(path, "words", "answered"), w.Answered)
+			c.text(below(path, "words", "unanswered"), w.Unanswered)
+		}
 		it, ok := c.d.Item(rule.Item)
 		if !ok {
 			c.fault(below(path, "item"), "there is no item %s", rule.Item)

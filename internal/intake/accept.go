@@ -17,7 +17,8 @@ import (
 // replayed. Errors: fault.Invalid for a bad key or answers (with a detail per
 // item, as a BadAnswersError), fault.NotFound for a link that opens nothing or an unknown instrument,
 // fault.Conflict, as a NotRecordedError, for a key used with another body or an
-// occasion that is not open, fault.Unavailable when nothing could be written.
+// occasion that is not open, as a ChangedSinceError when the browser saved something
+// else after it showed them for review, fault.Unavailable when nothing could be written.
 func (s *Service) Accept(ctx context.Context, sub Submission) (Receipt, error) {
 	receipt, reason, err := s.accept(ctx, sub)
 	if err == nil {
@@ -48,6 +49,9 @@ func (s *Service) accept(ctx context.Context, sub Submission) (Receipt, Reason, 
 	p.entry.Source = care.SourceForm
 	var outcome outcome
 	err = s.store.Write(ctx, patient(o), func(tx *registry.Tx) error {
+		if err := newerDraft(tx, sub, o, p.entry.Answers); err != nil {
+			return err
+		}
 		outcome, err = s.journal(tx, p.entry)
 		return err
 	})
@@ -126,7 +130,7 @@ func (s *Service) journal(tx *registry.Tx, e registry.Entry) (outcome, error) {
 	return outcome{receipt: receiptOf(row)}, tx.Audit(registry.Event{
 		Action: "submission-accepted", SubjectKind: "submission", Subject: row.Key, Detail: map[string]any{
 			"sequence": row.Sequence, "occasion": row.Occasion, "instrument": row.Instrument + " " + row.Version,
-			"body": hex.EncodeToString(row.BodyHash[:]),
+			"body": hex.EncodeToString(row.BodyHash[:]), "late": e.Occasion.IsLate(tx.Now()),
 		},
 	})
 }

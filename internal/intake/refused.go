@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 
+	"afterglow/internal/fault"
 	"afterglow/internal/instrument"
 	"afterglow/internal/registry"
 )
@@ -51,6 +53,42 @@ func refusal(tx *registry.Tx, e registry.Entry, reason Reason, refused error) (o
 		},
 	})
 	return outcome{reason: reason, refused: &NotRecordedError{Flags: e.Score.Flags, Answered: answered, Same: same, Err: refused}}, err
+}
+
+// ChangedSinceError is the refusal of answers that were shown for review before the
+// same browser saved something else, in another window say. Neither is lost: the
+// saved ones are to be looked over and sent.
+type ChangedSinceError struct {
+	// Answers are what the browser saved last.
+	Answers instrument.Answers
+	// Err is the refusal as a fault.Conflict.
+	Err error
+}
+
+// Error is that of the refusal.
+func (e *ChangedSinceError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the refusal.
+func (e *ChangedSinceError) Unwrap() error { return e.Err }
+
+// newerDraft refuses reviewed answers that are not those that the browser saved
+// last. Once they are journaled there is no draft, so a replay passes.
+func newerDraft(tx *registry.Tx, sub Submission, o registry.Occasion, sent instrument.Answers) error {
+	if sub.Reviewed == "" {
+		return nil
+	}
+	draft, found, err := tx.LoadDraft(o.ID, sub.Reviewed)
+	switch {
+	case fault.Is(err, fault.KindUnavailable):
+		return err
+	case err != nil || !found: // one that cannot be read says nothing against what is sent
+		return nil
+	}
+	saved := answered(draft.Answers)
+	if maps.EqualFunc(saved, sent, func(a, b *int) bool { return *a == *b }) {
+		return nil
+	}
+	return &ChangedSinceError{Answers: saved, Err: fault.Conflict("answers", "an answer was saved after these were shown; look over them again")}
 }
 
 // BadAnswersError is the refusal of answers that do not fit their form. Nothing of

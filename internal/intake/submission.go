@@ -30,6 +30,9 @@ type Submission struct {
 	Language string
 	// ClaimedAt is the device's time, or nil.
 	ClaimedAt *time.Time
+	// Reviewed is the secret of the browser that showed these answers for review
+	// before they were sent, or "". What it saved since must not be lost.
+	Reviewed string
 }
 
 // Receipt promises that the submission is on disk.
@@ -62,6 +65,9 @@ type Config struct {
 	Instruments *instrument.Library
 	Scoring     instrument.ScoreOptions
 	Logger      *slog.Logger
+	// Ticks gives a channel that ticks in a period, and its end; nil means the
+	// machine's own clock.
+	Ticks func(every time.Duration) (ticks <-chan time.Time, stop func())
 }
 
 // Validate checks the configuration.
@@ -78,6 +84,7 @@ type Service struct {
 	instruments *instrument.Library
 	scoring     instrument.ScoreOptions
 	log         *slog.Logger
+	ticks       func(every time.Duration) (<-chan time.Time, func())
 }
 
 // New makes a Service.
@@ -85,7 +92,13 @@ func New(c Config) (*Service, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Service{store: c.Store, instruments: c.Instruments, scoring: c.Scoring, log: c.Logger}, nil
+	if c.Ticks == nil {
+		c.Ticks = func(every time.Duration) (<-chan time.Time, func()) {
+			ticker := time.NewTicker(every)
+			return ticker.C, ticker.Stop
+		}
+	}
+	return &Service{store: c.Store, instruments: c.Instruments, scoring: c.Scoring, log: c.Logger, ticks: c.Ticks}, nil
 }
 
 // importPrefix starts the keys that imports draw for themselves.

@@ -106,9 +106,14 @@ func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
 }
 
 // HasAccounts reports whether any account exists, within the transaction.
-func (tx *Tx) HasAccounts() (bool, error) {
+func (tx *Tx) HasAccounts() (bool, error) { return hasAccounts(tx.ctx, tx) }
+
+// HasAccounts reports whether any account exists.
+func (s *Store) HasAccounts(ctx context.Context) (bool, error) { return hasAccounts(ctx, s) }
+
+func hasAccounts(ctx context.Context, from source) (bool, error) {
 	var any bool
-	if err := tx.queryRow(tx.ctx, "SELECT EXISTS (SELECT 1 FROM account)").Scan(&any); err != nil {
+	if err := from.queryRow(ctx, "SELECT EXISTS (SELECT 1 FROM account)").Scan(&any); err != nil {
 		return false, fmt.Errorf("look for accounts: %w", err)
 	}
 	return any, nil

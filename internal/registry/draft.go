@@ -18,6 +18,7 @@ type Draft struct {
 	// and without it a draft cannot be read (SR-41).
 	Browser string
 	Page    int
+	// Answers holds nil for an item that the person chose not to answer.
 	Answers instrument.Answers
 }
 
@@ -27,9 +28,10 @@ func (tx *Tx) SaveDraft(d Draft) error {
 	if err != nil {
 		return fmt.Errorf("encode a draft: %w", err)
 	}
-	if _, err := tx.keep(`INSERT INTO draft (occasion, browser_hash, page, answers, saved_at, raised) VALUES (?, ?, ?, ?, ?, 0)
+	now := timeText(tx.now)
+	if _, err := tx.keep(`INSERT INTO draft (occasion, browser_hash, page, answers, started_at, saved_at, raised) VALUES (?, ?, ?, ?, ?, ?, 0)
 		ON CONFLICT (occasion, browser_hash) DO UPDATE SET page = excluded.page, answers = excluded.answers, saved_at = excluded.saved_at, raised = 0`,
-		d.Occasion, hashToken(d.Browser), d.Page, string(answers), timeText(tx.now)); err != nil {
+		d.Occasion, hashToken(d.Browser), d.Page, string(answers), now, now); err != nil {
 		return fmt.Errorf("save a draft: %w", err)
 	}
 	return nil
@@ -38,9 +40,19 @@ func (tx *Tx) SaveDraft(d Draft) error {
 // LoadDraft gives what this browser saved for the occasion; false when it saved
 // nothing.
 func (s *Store) LoadDraft(ctx context.Context, occasion int64, browser string) (Draft, bool, error) {
+	return loadDraft(ctx, s, occasion, browser)
+}
+
+// LoadDraft is the same within the transaction: what is read is what the write
+// that follows changes.
+func (tx *Tx) LoadDraft(occasion int64, browser string) (Draft, bool, error) {
+	return loadDraft(tx.ctx, tx, occasion, browser)
+}
+
+func loadDraft(ctx context.Context, from source, occasion int64, browser string) (Draft, bool, error) {
 	d := Draft{Occasion: occasion, Browser: browser}
 	var answers string
-	err := s.queryRow(ctx, "SELECT page, answers FROM draft WHERE occasion = ? AND browser_hash = ?", occasion, hashToken(browser)).
+	err := from.queryRow(ctx, "SELECT page, answers FROM draft WHERE occasion = ? AND browser_hash = ?", occasion, hashToken(browser)).
 		Scan(&d.Page, &answers)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -68,13 +80,15 @@ type LeftDraft struct {
 	Answers  instrument.Answers
 	// Unreadable is set when the stored answers do not decode; one such row must
 	// not hide the others.
-	Unreadable  bool
+	Unreadable bool
+	// Raised says that a sweep has looked at it since it was saved.
+	Raised      bool
 	browserHash []byte
 	savedAt     string
 }
 
-// LeftDrafts lists drafts of open occasions that were last saved at or before a
-// time and that no sweep has looked at since.
+// LeftDrafts lists drafts of unanswered occasions that were last saved at or before
+// a time and that no sweep has looked at since.
 func (s *Store) LeftDrafts(ctx context.Context, savedUntil time.Time) ([]LeftDraft, error) {
 	var list []LeftDraft
 	err := each(ctx, s, func(rows *sql.Rows) error {
@@ -91,31 +105,65 @@ func (s *Store) LeftDrafts(ctx context.Context, savedUntil time.Time) ([]LeftDra
 		list = append(list, d)
 		return nil
 	}, "SELECT "+occasionColumns+", d.answers, d.browser_hash, d.saved_at"+occasionJoin+
-		"JOIN draft d ON d.occasion = o.id WHERE d.raised = 0 AND d.saved_at <= ? AND o.state = 'open' ORDER BY d.saved_at", timeText(savedUntil))
+		"JOIN draft d ON d.occasion = o.id WHERE d.raised = 0 AND d.saved_at <= ? AND o.state <> 'answered' ORDER BY d.saved_at", timeText(savedUntil))
 	if err != nil {
 		return nil, fmt.Errorf("list drafts that were left: %w", err)
 	}
 	return list, nil
 }
 
-// UnsweptDrafts gives an occasion's drafts that no sweep has looked at, whichever
-// browser wrote them.
-func (tx *Tx) UnsweptDrafts(occasion int64) ([]LeftDraft, error) {
+// Drafts gives an occasion's drafts, whichever browser wrote them, the one saved
+// longest ago first.
+func (tx *Tx) Drafts(o Occasion) ([]LeftDraft, error) {
 	var list []LeftDraft
 	err := each(tx.ctx, tx, func(rows *sql.Rows) error {
+		d := LeftDraft{Occasion: o}
 		var text string
-		if err := rows.Scan(&text); err != nil {
+		if err := rows.Scan(&text, &d.browserHash, &d.savedAt, &d.Raised); err != nil {
 			return err
 		}
-		var d LeftDraft
 		d.Unreadable = json.Unmarshal([]byte(text), &d.Answers) != nil
 		list = append(list, d)
 		return nil
-	}, "SELECT answers FROM draft WHERE occasion = ? AND raised = 0", occasion)
+	}, "SELECT answers, browser_hash, saved_at, raised FROM draft WHERE occasion = ? ORDER BY saved_at, browser_hash", o.ID)
 	if err != nil {
-		return nil, fmt.Errorf("read the drafts of occasion %d: %w", occasion, err)
+		return nil, fmt.Errorf("read the drafts of occasion %d: %w", o.ID, err)
 	}
 	return list, nil
+}
+
+// DeleteDraft removes one draft, unless it was saved again since it was read.
+func (tx *Tx) DeleteDraft(d LeftDraft) error {
+	if _, err := tx.keep("DELETE FROM draft WHERE occasion = ? AND browser_hash = ? AND saved_at = ?", d.Occasion.ID, d.browserHash, d.savedAt); err != nil {
+		return fmt.Errorf("delete a draft of occasion %d: %w", d.Occasion.ID, err)
+	}
+	return nil
+}
+
+// overDrafts picks drafts that a sweep has looked at and that can serve nobody any
+// more: last saved before a time, or of a form that was over before another.
+const overDrafts = ` FROM draft WHERE raised = 1 AND (saved_at <= ? OR EXISTS (SELECT 1 FROM occasion o
+	WHERE o.id = draft.occasion AND (o.state <> 'open' OR o.closes_at <= ?)))`
+
+// HasOverDrafts reports whether there are drafts for DeleteOverDrafts.
+func (s *Store) HasOverDrafts(ctx context.Context, savedUntil, closedUntil time.Time) (bool, error) {
+	var found bool
+	err := s.queryRow(ctx, "SELECT EXISTS (SELECT 1"+overDrafts+")", timeText(savedUntil), timeText(closedUntil)).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for drafts that are over: %w", err)
+	}
+	return found, nil
+}
+
+// DeleteOverDrafts removes drafts that were last saved at or before a time, or
+// whose form closed at or before another, and gives how many. One that no sweep
+// has looked at stays: what it shows must be raised first.
+func (tx *Tx) DeleteOverDrafts(savedUntil, closedUntil time.Time) (int64, error) {
+	result, err := tx.keep("DELETE"+overDrafts, timeText(savedUntil), timeText(closedUntil))
+	if err != nil {
+		return 0, fmt.Errorf("delete drafts that are over: %w", err)
+	}
+	return result.RowsAffected()
 }
 
 // MarkSwept notes that a sweep has looked at the draft; false when it was saved

@@ -41,13 +41,32 @@ type Occasion struct {
 	TargetAt  *time.Time
 	ClosesAt  *time.Time
 	State     OccasionState
+	// BegunAt is when the first of the unfinished copies of the form was begun;
+	// nil where there is none.
+	BegunAt *time.Time
+	// AnsweredLate says that the answers came after the window had closed.
+	AnsweredLate bool
 }
 
-// TakesAnswers reports whether the occasion is open and its window is too.
+// FinishWithin is how long after its window a form may be finished that was begun
+// within it.
+const FinishWithin = 24 * time.Hour
+
+// TakesAnswers reports whether the occasion is open and its window is too, or was
+// when the form was begun and FinishWithin is not over.
 func (o Occasion) TakesAnswers(now time.Time) bool {
-	return o.State == OccasionOpen &&
-		(o.OpensAt == nil || !now.Before(*o.OpensAt)) && (o.ClosesAt == nil || now.Before(*o.ClosesAt))
+	switch {
+	case o.State != OccasionOpen, o.OpensAt != nil && now.Before(*o.OpensAt):
+		return false
+	case !o.IsLate(now):
+		return true
+	}
+	return o.BegunAt != nil && o.BegunAt.Before(*o.ClosesAt) && now.Before(o.ClosesAt.Add(FinishWithin))
 }
+
+// IsLate reports whether the window has closed: ClosesAt is the first instant that
+// is too late.
+func (o Occasion) IsLate(now time.Time) bool { return o.ClosesAt != nil && !now.Before(*o.ClosesAt) }
 
 // NewOccasion is an occasion to store. With Link it can be opened by a link.
 type NewOccasion struct {
@@ -95,16 +114,17 @@ func (tx *Tx) insertOccasion(o NewOccasion, state OccasionState, tokenHash any) 
 }
 
 const occasionColumns = `o.id, o.course, c.patient, c.subject, coalesce(c.study, ''), p.simulated, o.instrument, o.instrument_version,
-	o.visit, o.anchor, coalesce(o.session, 0), o.target_day, o.opens_at, o.target_at, o.closes_at, o.state`
+	o.visit, o.anchor, coalesce(o.session, 0), o.target_day, o.opens_at, o.target_at, o.closes_at, o.state, o.answered_late,
+	(SELECT min(begun.started_at) FROM draft begun WHERE begun.occasion = o.id)`
 
 const occasionJoin = " FROM occasion o JOIN course c ON c.id = o.course JOIN patient p ON p.pseudonym = c.patient "
 
 func scanOccasion(scan func(...any) error) (Occasion, error) {
 	var o Occasion
 	var patient, subject, anchor, state string
-	var opens, target, closes sql.NullString
+	var opens, target, closes, begun sql.NullString
 	if err := scan(&o.ID, &o.Course, &patient, &subject, &o.Study, &o.Simulated, &o.Instrument, &o.Version,
-		&o.Visit, &anchor, &o.Session, &o.TargetDay, &opens, &target, &closes, &state); err != nil {
+		&o.Visit, &anchor, &o.Session, &o.TargetDay, &opens, &target, &closes, &state, &o.AnsweredLate, &begun); err != nil {
 		return Occasion{}, err
 	}
 	o.Patient, o.Subject = care.Pseudonym(patient), care.Pseudonym(subject)
@@ -116,7 +136,10 @@ func scanOccasion(scan func(...any) error) (Occasion, error) {
 	if o.TargetAt, err = parseOptionalTime(target); err != nil {
 		return Occasion{}, err
 	}
-	o.ClosesAt, err = parseOptionalTime(closes)
+	if o.ClosesAt, err = parseOptionalTime(closes); err != nil {
+		return Occasion{}, err
+	}
+	o.BegunAt, err = parseOptionalTime(begun)
 	return o, err
 }
 
@@ -172,9 +195,25 @@ func occasions(ctx context.Context, from source, where string, args ...any) ([]O
 	return list, nil
 }
 
-// MarkAnswered moves an open occasion to answered, whatever its window says.
+// NextOccasion gives the occasion of a course that comes next: open, its window not
+// over, the one that opens first. False when none is planned.
+func (s *Store) NextOccasion(ctx context.Context, course int64) (Occasion, bool, error) {
+	o, err := scanOccasion(s.queryRow(ctx, "SELECT "+occasionColumns+occasionJoin+`WHERE o.course = ? AND o.state = 'open'
+		AND (o.closes_at IS NULL OR o.closes_at > ?) ORDER BY coalesce(o.opens_at, ''), o.id LIMIT 1`, course, timeText(s.Now())).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Occasion{}, false, nil
+	case err != nil:
+		return Occasion{}, false, fmt.Errorf("find the next occasion of a course: %w", err)
+	}
+	return o, true, nil
+}
+
+// MarkAnswered moves an open occasion to answered, whatever its window says, and
+// notes when the answers came after it.
 func (tx *Tx) MarkAnswered(occasion int64) error {
-	result, err := tx.exec("UPDATE occasion SET state = 'answered' WHERE id = ? AND state = 'open'", occasion)
+	result, err := tx.exec("UPDATE occasion SET state = 'answered', answered_late = (closes_at IS NOT NULL AND closes_at <= ?) WHERE id = ? AND state = 'open'",
+		timeText(tx.now), occasion)
 	if err != nil {
 		return fmt.Errorf("mark occasion %d as answered: %w", occasion, err)
 	}

@@ -1,6 +1,7 @@
 package safety
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -49,4 +50,66 @@ func Gaps(lines []registry.RosterLine) []Gap {
 		}
 	}
 	return gaps
+}
+
+// Cover is whether somebody confirmed is on call at a moment, and until when.
+type Cover struct {
+	// Known is false where no confirmed line is in the roster.
+	Known bool
+	// Now says that somebody is on call.
+	Now bool
+	// Changes is when that ends or, while nobody is on call, begins; nil where
+	// somebody always is.
+	Changes *time.Time
+}
+
+// CoverAt reads the confirmed lines of the roster at a moment, by the clock of the
+// zone.
+func CoverAt(lines []registry.RosterLine, now time.Time, zone *time.Location) Cover {
+	var covered [7 * minutesADay]bool
+	known, all := false, true
+	for _, l := range lines {
+		if l.ConfirmedAt == nil {
+			continue
+		}
+		known = true
+		for day := range 7 {
+			if l.Days&(1<<day) == 0 {
+				continue
+			}
+			for m := max(l.FromMinute, 0); m < min(l.ToMinute, minutesADay); m++ {
+				covered[day*minutesADay+m] = true
+			}
+		}
+	}
+	for _, c := range covered {
+		all = all && c
+	}
+	if !known {
+		return Cover{}
+	}
+	local := now.In(zone)
+	monday := (int(local.Weekday()) + 6) % 7
+	at := monday*minutesADay + local.Hour()*60 + local.Minute()
+	cover := Cover{Known: true, Now: covered[at]}
+	if all {
+		return cover
+	}
+	ahead := 1
+	for covered[(at+ahead)%len(covered)] == cover.Now {
+		ahead++
+	}
+	minute := at%minutesADay + ahead
+	changes := time.Date(local.Year(), local.Month(), local.Day(), 0, minute, 0, 0, zone)
+	cover.Changes = &changes
+	return cover
+}
+
+// CoverAt reads the roster at a moment, by the clock of the zone.
+func (s *Service) CoverAt(ctx context.Context, now time.Time, zone *time.Location) (Cover, error) {
+	lines, err := s.store.Roster(ctx)
+	if err != nil {
+		return Cover{}, fmt.Errorf("read who is on call: %w", err)
+	}
+	return CoverAt(lines, now, zone), nil
 }

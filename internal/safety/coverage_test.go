@@ -39,3 +39,44 @@ func TestGapsOfTheRoster(t *testing.T) {
 	}
 	require.Len(t, safety.Gaps(nil), 7)
 }
+
+func TestWhoIsOnCallNowAndUntilWhen(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	confirmed := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	line := func(days, from, to int) registry.RosterLine {
+		return registry.RosterLine{Days: days, FromMinute: from, ToMinute: to, ConfirmedAt: &confirmed}
+	}
+	const weekdays, monday = 31, 1
+	office := []registry.RosterLine{line(weekdays, 9*60, 17*60)}
+	unconfirmed := line(registry.AllDays, 0, 1440)
+	unconfirmed.ConfirmedAt = nil
+	local := func(day, hour, minute int) time.Time { return time.Date(2026, 3, day, hour, minute, 0, 0, berlin) }
+	at := func(t time.Time) *time.Time { return &t }
+	for _, c := range []struct {
+		name  string
+		lines []registry.RosterLine
+		now   time.Time
+		want  safety.Cover
+	}{
+		{"nobody is in the roster", nil, local(4, 10, 0), safety.Cover{}},
+		{"a line nobody confirmed does not count", []registry.RosterLine{unconfirmed}, local(4, 10, 0), safety.Cover{}},
+		{"all week", []registry.RosterLine{line(registry.AllDays, 0, 1440)}, local(4, 3, 0), safety.Cover{Known: true, Now: true}},
+		{"in the office", office, local(4, 16, 59), safety.Cover{Known: true, Now: true, Changes: at(local(4, 17, 0))}},
+		{"just after", office, local(4, 17, 0), safety.Cover{Known: true, Changes: at(local(5, 9, 0))}},
+		{"over the weekend", office, local(6, 17, 0), safety.Cover{Known: true, Changes: at(local(9, 9, 0))}},
+		{"over the night that loses an hour", []registry.RosterLine{line(monday, 0, 60)}, local(28, 12, 0), safety.Cover{Known: true, Changes: at(local(30, 0, 0))}},
+		{"one person after the other", []registry.RosterLine{line(weekdays, 9*60, 12*60), line(weekdays, 12*60, 20*60)}, local(4, 10, 0), safety.Cover{Known: true, Now: true, Changes: at(local(4, 20, 0))}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := safety.CoverAt(c.lines, c.now.UTC(), berlin)
+			require.Equal(t, c.want.Known, got.Known)
+			require.Equal(t, c.want.Now, got.Now)
+			if c.want.Changes == nil {
+				require.Nil(t, got.Changes)
+				return
+			}
+			require.True(t, c.want.Changes.Equal(*got.Changes), "%v", got.Changes)
+		})
+	}
+}

@@ -145,8 +145,9 @@ func TestAFormFromNoticeToReceipt(t *testing.T) {
 	require.Equal(t, location, response.Header.Get("Location"), "sending twice gives the same receipt")
 	require.NotEmpty(t, again)
 	response, body = b.get(t, "")
-	require.Equal(t, http.StatusNotFound, response.StatusCode)
-	require.Contains(t, body, "This link is not open")
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Contains(t, body, "You sent your answers on")
+	require.NotContains(t, body, "This link is not open")
 }
 
 func TestSR109_ASafetyItemShowsCrisisContactsInTheSameResponse(t *testing.T) {
@@ -156,7 +157,7 @@ func TestSR109_ASafetyItemShowsCrisisContactsInTheSameResponse(t *testing.T) {
 	}{
 		{"one", "1", "amber", "You told us about thoughts"},
 		{"three", "3", "red", "You told us about thoughts"},
-		{"left open", "", "unknown", "You left a question open"},
+		{"left open", "", "unknown", "You left that question open"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := sitetest.New(t, local, 1)
@@ -392,7 +393,7 @@ func TestSR109_AnswersThatWereNotRecordedSayTheTruth(t *testing.T) {
 	require.Equal(t, http.StatusConflict, response.StatusCode)
 	require.Contains(t, body, "You told us about thoughts")
 	require.Less(t, strings.Index(body, call), strings.Index(body, "Those stand, unchanged"), "the contacts come first")
-	require.Contains(t, body, patient.WhoSeesNotRecorded)
+	require.Contains(t, body, "The person on call at Harbour Clinic is told that what you sent needs a look, though it was not recorded.")
 	alerts, err := s.Safety.Alerts(t.Context())
 	require.NoError(t, err)
 	require.Len(t, alerts, 2, "the item left open, and the thoughts")

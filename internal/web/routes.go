@@ -51,6 +51,7 @@ func (s *site) routes() []Route {
 		// Everyone
 		{Method: get, Path: "/", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.account.ShowHome, Identify: true},
 		{Method: get, Path: "/crisis", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.patient.Crisis},
+		{Method: post, Path: "/text-size/:size", Permission: access.PermissionPublic, Rate: middleware.RateStaff, Handler: s.patient.TextSize},
 		{Method: get, Path: "/healthz", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.health, JSON: true},
 		{Method: get, Path: "/readyz", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.ready, JSON: true},
 		{Method: get, Path: assets.Prefix + ":file", Permission: access.PermissionPublic, Rate: middleware.RateUnlimited, Handler: s.assets.Serve},

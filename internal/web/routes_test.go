@@ -45,7 +45,7 @@ func concrete(path, caller string, s *sitetest.Site) string {
 	if caller == "link-only" {
 		token = s.Tokens[0]
 	}
-	return strings.NewReplacer(":token", token, ":receipt", "none", ":file", "none.css", ":alert", "1", ":study", "none", ":patient", "none").Replace(path)
+	return strings.NewReplacer(":token", token, ":receipt", "none", ":file", "none.css", ":alert", "1", ":size", "large", ":study", "none", ":patient", "none").Replace(path)
 }
 
 func TestSR56_EveryRouteAndRole(t *testing.T) {

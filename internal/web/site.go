@@ -122,7 +122,8 @@ func assemble(c Config) (*site, error) {
 		return nil, err
 	}
 	https := c.URL.Scheme == "https"
-	forms, err := patient.New(patient.Config{Intake: c.Intake, Instruments: c.Instruments, Renderer: renderer, Contacts: contacts, HTTPS: https})
+	forms, err := patient.New(patient.Config{Intake: c.Intake, Instruments: c.Instruments, Renderer: renderer, Contacts: contacts, Words: c.Contacts.Words,
+		Safety: c.Safety, Now: c.Now, Zone: c.Zone, HTTPS: https})
 	if err != nil {
 		return nil, err
 	}

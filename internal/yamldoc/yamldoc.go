@@ -87,15 +87,34 @@ func (s *Schema) Read(data []byte) (*Document, error) {
 // differ only in comments, order of keys, quoting or layout.
 func (d *Document) Canonical() []byte { return d.canonical }
 
-// CanonicalWithout is Canonical without some of the keys at the top of the
-// document: what is left is what a hash is to hold.
+// CanonicalWithout is Canonical without some keys: those named alone stand at the
+// top of the document, one named list[].key in each entry of a list there. What is
+// left is what a hash is to hold.
 func (d *Document) CanonicalWithout(keys ...string) ([]byte, error) {
 	top := map[string]json.RawMessage{}
 	if err := json.Unmarshal(d.canonical, &top); err != nil {
 		return nil, fault.Invalid("document", "%v", err)
 	}
 	for _, key := range keys {
-		delete(top, key)
+		list, field, nested := strings.Cut(key, "[].")
+		if !nested {
+			delete(top, key)
+			continue
+		}
+		if _, there := top[list]; !there {
+			continue
+		}
+		var entries []map[string]json.RawMessage
+		if err := json.Unmarshal(top[list], &entries); err != nil {
+			return nil, fault.Invalid("document", "%v", err)
+		}
+		for _, entry := range entries {
+			delete(entry, field)
+		}
+		var err error
+		if top[list], err = json.Marshal(entries); err != nil {
+			return nil, fault.Invalid("document", "%v", err)
+		}
 	}
 	left, err := json.Marshal(top)
 	if err != nil {

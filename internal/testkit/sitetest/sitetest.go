@@ -43,17 +43,19 @@ const Password = "violet teapot under nine bridges"
 
 // Site is a running site of a test.
 type Site struct {
-	Server  *web.Server
-	Store   *registry.Store
-	Faults  *registrytest.Faults
-	Clock   *registrytest.Clock
-	Access  *access.Service
-	Safety  *safety.Service
-	Intake  *intake.Service
-	PHQ9    *instrument.Definition
-	Tokens  []string
-	Log     *Log
-	Address string
+	Server *web.Server
+	Store  *registry.Store
+	Faults *registrytest.Faults
+	Clock  *registrytest.Clock
+	Access *access.Service
+	Safety *safety.Service
+	Intake *intake.Service
+	PHQ9   *instrument.Definition
+	// Patients are those whose links the tokens are.
+	Patients []registry.SimulatedPatient
+	Tokens   []string
+	Log      *Log
+	Address  string
 	// WarehouseErr is what the status page hears from the warehouse.
 	WarehouseErr error
 }
@@ -87,7 +89,8 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 	folder := registrytest.NewFolder(t)
 	s.Clock = folder.Clock
 	s.Store = folder.Open(t, func(c *registry.Config) { c.Driver = s.Faults.Name })
-	for _, p := range registrytest.Demo(t, s.Store, n) {
+	s.Patients = registrytest.Demo(t, s.Store, n)
+	for _, p := range s.Patients {
 		s.Tokens = append(s.Tokens, p.Token)
 	}
 	log := slog.New(slog.NewJSONHandler(s.Log, nil))
@@ -115,7 +118,7 @@ func New(t testing.TB, address string, n int, change ...func(*web.Config)) *Site
 		Status: admin.Sources{
 			Registry:    func(context.Context) error { return nil },
 			Warehouse:   func(context.Context) error { return s.WarehouseErr },
-			Confinement: func() string { return "other files and the network" },
+			Confinement: func() string { return "landlock (ABI 7), seccomp, network namespace" },
 			Backlog:     func(context.Context) (int64, time.Time, error) { return 3, s.Clock.Now(), nil },
 		},
 	}

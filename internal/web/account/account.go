@@ -23,7 +23,7 @@ type Pages struct {
 	Access   *access.Service
 	Renderer *page.Renderer
 	Cookie   access.CookieName
-	// Navigation lists the pages that home leads to.
+	// Navigation lists the pages of the roles; home is the first that a role may see.
 	Navigation []page.NavEntry
 }
 
@@ -78,8 +78,16 @@ func (p Pages) Extend(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]int{"ends_in_seconds": int(access.SessionIdle.Seconds())})
 }
 
-// ShowSetup asks for the one-time token and the first administrator's account.
+// ShowSetup asks for the one-time token and the first administrator's account. A
+// site that has an account needs none.
 func (p Pages) ShowSetup(c echo.Context) error {
+	done, err := p.Access.IsSetUp(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if done {
+		return p.Renderer.HTML(c, http.StatusOK, "account/setupdone", &SetupDonePage{Frame: page.Frame{Title: "Set up already"}})
+	}
 	return p.setup(c, http.StatusOK, SetupPage{})
 }
 
@@ -116,27 +124,17 @@ func (p Pages) setup(c echo.Context, status int, shown SetupPage) error {
 	return p.Renderer.HTML(c, status, "account/setup", &shown)
 }
 
-// ShowHome leads to what the caller's role can do, a clinician to the patients;
-// without a session, to sign-in.
+// ShowHome leads to the page that the caller's role works with, the first of its
+// navigation; without a session, to sign-in.
 func (p Pages) ShowHome(c echo.Context) error {
 	caller := middleware.Caller(c)
 	if caller.Role == access.RoleAnonymous {
 		return page.Redirect(c, "/sign-in")
 	}
-	if caller.Role == access.RoleClinician {
-		return page.Redirect(c, "/patients") // the day starts with the list of patients
-	}
-	return p.Renderer.HTML(c, http.StatusOK, "account/home", Home(caller.Role, p.Navigation))
-}
-
-// Home is the home page of a role: the pages of the navigation that it may see,
-// each with what it is for.
-func Home(role access.Role, navigation []page.NavEntry) *HomePage {
-	shown := &HomePage{Frame: page.Frame{Title: "Home"}}
-	for _, entry := range navigation {
-		if entry.Permission.Grants(role) {
-			shown.Entries = append(shown.Entries, entry)
+	for _, entry := range p.Navigation {
+		if entry.Permission.Grants(caller.Role) {
+			return page.Redirect(c, entry.Path)
 		}
 	}
-	return shown
+	return p.Renderer.HTML(c, http.StatusOK, "account/home", &HomePage{Frame: page.Frame{Title: "Home"}})
 }

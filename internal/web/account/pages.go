@@ -1,5 +1,5 @@
-// Package account holds sign-in, sign-out, the first administrator and each
-// role's home page. Floor: face.
+// Package account holds sign-in, sign-out, the first administrator and where each
+// role begins. Floor: face.
 //
 // It must not judge a password or a permission; the access room does.
 package account
@@ -18,7 +18,7 @@ var files embed.FS
 var Templates = page.Templates{
 	Folder: "account",
 	Files:  files,
-	Pages:  map[string][]string{"signin": {}, "setup": {}, "home": {}},
+	Pages:  map[string][]string{"signin": {}, "setup": {}, "setupdone": {}, "home": {}},
 }
 
 // SignInPage asks for an account and its password.
@@ -36,8 +36,8 @@ type SetupPage struct {
 	MinPassword int
 }
 
-// HomePage leads to what the role can do.
-type HomePage struct {
-	page.Frame
-	Entries []page.NavEntry
-}
+// SetupDonePage says that the site has an administrator.
+type SetupDonePage struct{ page.Frame }
+
+// HomePage is what a role without a page of its own sees.
+type HomePage struct{ page.Frame }

@@ -112,5 +112,5 @@ func confinement(r Report) Part {
 	if r.Confinement == "" {
 		return Part{Name: "Engine's confinement", Word: "not confined", Class: "waiting", Meaning: "The analytic engine is not kept from other files and the network by this machine's kernel, or a server is used instead."}
 	}
-	return Part{Name: "Engine's confinement", Word: "confined", Class: "green", Meaning: "Kept from: " + r.Confinement + "."}
+	return Part{Name: "Engine's confinement", Word: "confined", Class: "green", Meaning: "Confined by: " + r.Confinement + "."}
 }

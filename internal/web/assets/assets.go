@@ -30,7 +30,7 @@ var files embed.FS
 const Prefix = "/assets/"
 
 // copied are the files that `make assets` must have put into dist.
-var copied = []string{"pico.min.css", "htmx.min.js", "echarts.min.js"}
+var copied = []string{"pico.min.css", "echarts.min.js"}
 
 // sheets are the parts of our one stylesheet, in the order in which they are
 // joined: a later part may correct an earlier one.

@@ -111,6 +111,9 @@ func answerRow(p care.TrendPoint, change *instrument.Change, w writer) AnswerRow
 	}
 	if !p.AnsweredAt.IsZero() {
 		row.Answered = dateWords(p.AnsweredAt, w.seen.Zone)
+		if p.Late {
+			row.Answered += ", after its window"
+		}
 	}
 	if p.Score != nil {
 		row.Score = chart.ScoreWords(*p.Score)

@@ -236,6 +236,7 @@ func record() caseload.Record {
 	rescore(&r, 2, 52, 47, 40, 33, 35)
 	first := &r.Trend.Scales[0]
 	before := 15.0
+	first.Points[4].Late = true
 	first.Points[1].Corrections = []care.Correction{{At: now.AddDate(0, 0, -20), Before: &before, Reason: "entered-wrongly", Author: "1"}}
 	return r
 }

@@ -2,15 +2,20 @@ package gallery
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"afterglow/internal/access"
 	"afterglow/internal/fault"
+	"afterglow/internal/instrument"
 	"afterglow/internal/web/account"
 	"afterglow/internal/web/admin"
 	"afterglow/internal/web/page"
 	"afterglow/internal/web/patient"
+	"afterglow/schemas"
 )
+
+var nextOpens = now.AddDate(0, 0, 14)
 
 const (
 	token   = "yH8cQm3vT1pK5sXa7LrZ0bNd2fWgUeJi"
@@ -36,7 +41,7 @@ func patientStates(contacts page.Contacts) []State {
 	link := access.RolePatientLink
 	return []State{
 		{Name: "notice", Template: "patient/notice", Role: link, Page: &patient.NoticePage{
-			Frame: forPatient("Before you start"), Token: token, Instrument: "Patient Health Questionnaire (PHQ-9)", Questions: 10,
+			Frame: forPatient("Before you start"), Token: token, Instrument: "Patient Health Questionnaire (PHQ-9)", Questions: 9, Further: 1,
 			Version: patient.NoticeVersion, Points: patient.NoticePoints, Contacts: contacts,
 		}},
 		{Name: "question-first", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 1, Item: "1",
@@ -49,27 +54,41 @@ func patientStates(contacts page.Contacts) []State {
 			Text: "Feeling bad about yourself — or that you are a failure or have let yourself or your family down"}, 2)},
 		{Name: "question-wrong", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 3, Item: "3",
 			Text: "Trouble falling or staying asleep, or sleeping too much", Wrong: patient.ChooseFirst}, -1)},
+		{Name: "question-from-review", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 6, Item: "6", FromReview: true,
+			Text: "Feeling bad about yourself — or that you are a failure or have let yourself or your family down"}, 2)},
 		{Name: "question-safety", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 9, Item: "9", Skipped: true,
 			Text: "Thoughts that you would be better off dead, or of hurting yourself in some way", Safety: patient.SafetyNotice}, -1)},
+		{Name: "question-after-safety", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 10, Item: "10",
+			Text:    "If you checked off any problems, how difficult have these problems made it for you to do your work, take care of things at home, or get along with other people?",
+			Support: support(contacts, true, false)}, -1)},
+		{Name: "question-after-safety-skipped", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 10, Item: "10",
+			Text:    "If you checked off any problems, how difficult have these problems made it for you to do your work, take care of things at home, or get along with other people?",
+			Support: support(contacts, false, false)}, -1)},
+		{Name: "question-support-quiet", Template: "patient/question", Role: link, Page: question(patient.QuestionPage{Number: 4, Item: "4",
+			Text: "Feeling tired or having little energy", Support: support(contacts, true, true)}, 1)},
 		{Name: "question-not-saved", Template: "patient/question", Role: link, Page: notSaved()},
 		{Name: "review", Template: "patient/review", Role: link, Page: review(2, nil)},
 		{Name: "review-complete", Template: "patient/review", Role: link, Page: review(0, nil)},
 		{Name: "review-not-sent", Template: "patient/review", Role: link, Page: review(0, []page.Notice{patient.NotSent})},
+		{Name: "review-support", Template: "patient/review", Role: link, Page: withSupport(review(0, nil), support(contacts, true, false))},
+		{Name: "review-changed", Template: "patient/review", Role: link, Page: review(0, []page.Notice{patient.Changed})},
 		{Name: "whole", Template: "patient/whole", Role: link, Page: whole(contacts)},
 		{Name: "receipt", Template: "patient/receipt", Role: link, Page: &patient.ReceiptPage{
-			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now, Contacts: contacts}},
+			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now, Next: &patient.Next{Planned: true, OpensAt: &nextOpens}, Contacts: contacts}},
+		{Name: "receipt-last", Template: "patient/receipt", Role: link, Page: &patient.ReceiptPage{
+			Frame: forPatient("Received"), Receipt: receipt, ReceivedAt: now, Next: &patient.Next{}, Contacts: contacts}},
 		{Name: "support", Template: "patient/support", Role: link, Page: &patient.SupportPage{
-			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Answered: true, Contacts: contacts,
-			WhoSees: patient.WhoSees}},
+			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Support: support(contacts, true, false), WhoSees: patient.WhoSees{Until: "18:00 UTC"}}},
 		{Name: "support-unanswered", Template: "patient/support", Role: link, Page: &patient.SupportPage{
-			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Contacts: contacts,
-			WhoSees: patient.WhoSees}},
+			Frame: forPatient("Help now"), Token: token, Receipt: receipt, ReceivedAt: now, Support: support(contacts, false, false),
+			WhoSees: patient.WhoSees{From: "08:00 UTC on Monday 16 March"}}},
 		{Name: "closed", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("This link is not open"), Contacts: contacts}},
+		{Name: "closed-sent", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("Sent already"), SentAt: now.Add(-3 * time.Hour), Contacts: contacts}},
 		{Name: "closed-unrecorded", Template: "patient/closed", Role: link, Page: &patient.ClosedPage{Frame: forPatient("This link is not open"), Unrecorded: true, Contacts: contacts}},
 		{Name: "not-recorded", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
 			Frame: forPatient("Not recorded"), Earlier: true, Contacts: contacts}},
 		{Name: "not-recorded-support", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
-			Frame: forPatient("Not recorded"), Earlier: true, Flagged: true, Answered: true, WhoSees: patient.WhoSeesNotRecorded, Contacts: contacts}},
+			Frame: forPatient("Not recorded"), Earlier: true, Support: support(contacts, true, false), WhoSees: patient.WhoSees{Always: true}, Contacts: contacts}},
 		{Name: "not-recorded-late", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
 			Frame: forPatient("Not recorded"), Contacts: contacts}},
 		{Name: "received-before", Template: "patient/notrecorded", Role: link, Page: &patient.NotRecordedPage{
@@ -78,8 +97,34 @@ func patientStates(contacts page.Contacts) []State {
 	}
 }
 
+// support has the words of the shipped rule.
+func support(contacts page.Contacts, answered, quiet bool) *patient.Support {
+	s := &patient.Support{Quiet: quiet, Contacts: contacts}
+	library, err := instrument.LoadLibrary(schemas.Instruments())
+	if err != nil {
+		s.Heading = err.Error()
+		return s
+	}
+	d, err := library.Latest("phq-9")
+	if err != nil {
+		s.Heading = err.Error()
+		return s
+	}
+	words := d.Safety[0].Words
+	s.Heading, s.Words = words.Heading.In("en"), words.Unanswered.In("en")
+	if answered {
+		s.Words = words.Answered.In("en")
+	}
+	return s
+}
+
+func withSupport(p *patient.ReviewPage, s *patient.Support) *patient.ReviewPage {
+	p.Support = s
+	return p
+}
+
 func question(p patient.QuestionPage, chosen int) *patient.QuestionPage {
-	p.Frame, p.Token, p.Of = forPatient("Questions"), token, 10
+	p.Frame, p.Token, p.Of = forPatient(fmt.Sprintf("Question %d of 10", p.Number)), token, 10
 	if p.Stem == "" {
 		p.Stem = stem
 	}
@@ -139,18 +184,15 @@ func accountStates() []State {
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
 			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
 	}
-	states = append(states, State{
-		Name: "session-ending", Template: "account/home", Role: access.RoleClinician, EndsIn: 50 * time.Second,
-		Page: account.Home(access.RoleClinician, navigation),
-	})
-	for _, role := range access.AccountRoles {
-		states = append(states, State{Name: "home-" + string(role), Template: "account/home", Role: role, Page: account.Home(role, navigation)})
-	}
-	return states
+	well := admin.Status(admin.Report{RegistryUp: true, WarehouseUp: true, DataAsOf: now, BacklogKnown: true}, now)
+	return append(states,
+		State{Name: "setup-done", Template: "account/setupdone", Role: anonymous, Page: &account.SetupDonePage{Frame: page.Frame{Title: "Set up already"}}},
+		State{Name: "session-ending", Template: "admin/status", Role: access.RoleAdministrator, EndsIn: 50 * time.Second, Page: well},
+		State{Name: "home-without-page", Template: "account/home", Role: access.RoleAdministrator, Page: &account.HomePage{Frame: page.Frame{Title: "Home"}}})
 }
 
 func adminStates() []State {
-	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "other files and the network", DataAsOf: now, BacklogKnown: true}
+	well := admin.Report{RegistryUp: true, WarehouseUp: true, Confinement: "landlock (ABI 7), seccomp, network namespace", DataAsOf: now, BacklogKnown: true}
 	down := well
 	down.WarehouseUp, down.Waiting, down.DataAsOf, down.Confinement = false, 37, now.Add(-40*time.Minute), ""
 	return []State{

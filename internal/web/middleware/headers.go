@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"strings"
+
 	"github.com/labstack/echo/v4"
 )
 
@@ -13,9 +15,9 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // Headers sets the security headers of every response, errors included. All
 // responses are no-store; the asset handler alone says otherwise.
 //
-// Referrer-Policy is same-origin on the pages whose address holds a link's
-// secret too: nothing is sent to other sites, and no-referrer would turn a
-// form's Origin into null.
+// Referrer-Policy is strict-origin on the pages whose address holds a link's
+// secret: the requests for their assets carry no path, which a proxy's log would
+// keep. no-referrer would turn a form's Origin into null.
 func Headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -25,9 +27,16 @@ func Headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Referrer-Policy", referrerPolicy(c.Request().URL.Path))
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-store")
 		return next(c)
 	}
+}
+
+func referrerPolicy(path string) string {
+	if strings.HasPrefix(path, "/p/") {
+		return "strict-origin"
+	}
+	return "same-origin"
 }

@@ -22,6 +22,27 @@ type ContactLine struct {
 	Hours       string `json:"hours"`
 }
 
+// Number is what stands first on the contact's card: the number to call or to
+// text, or "".
+func (l ContactLine) Number() string {
+	if l.Kind == string(crisis.KindPhone) || l.Kind == string(crisis.KindText) {
+		return l.Value
+	}
+	return ""
+}
+
+// First are the first n contacts, or all where there are fewer.
+func (c Contacts) First(n int) Contacts {
+	c.Lines = c.Lines[:min(n, len(c.Lines))]
+	return c
+}
+
+// After are the contacts after the first n.
+func (c Contacts) After(n int) Contacts {
+	c.Lines = c.Lines[min(n, len(c.Lines)):]
+	return c
+}
+
 // NewContacts puts a country's list into a language. The first line is a phone
 // number wherever the list has one.
 func NewContacts(d *crisis.Directory, lang string) Contacts {

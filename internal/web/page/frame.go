@@ -7,6 +7,7 @@
 package page
 
 import (
+	"slices"
 	"time"
 
 	"afterglow/internal/access"
@@ -34,6 +35,12 @@ type Frame struct {
 	// Scripts are the assets that the page runs, in order.
 	Scripts []string
 
+	// LargeText is true where this browser asked a patient's page for larger text;
+	// Back is the page that the switch returns to.
+	LargeText bool
+	Back      string
+	// SeenAt is when the page was made; it stands at the head of a print.
+	SeenAt        time.Time
 	Site          string
 	Demo          bool
 	Lang          string
@@ -84,6 +91,11 @@ type NavItem struct {
 }
 
 func (f *Frame) frame() *Frame { return f }
+
+// isStaff reports whether somebody with an account gets the page.
+func (f *Frame) isStaff() bool {
+	return slices.Contains(access.AccountRoles, f.Caller.Role)
+}
 
 // Page is a pointer to a struct that embeds Frame.
 type Page interface{ frame() *Frame }

@@ -91,8 +91,9 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 	return template.FuncMap{
 		"asset": set.URL,
 		"day":   func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006") },
-		"clock": func(t time.Time) string { return t.In(r.site.Zone).Format("15:04") },
-		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, 15:04 MST") },
+		"clock": func(t time.Time) string { return Clock(t, r.site.Zone) },
+		"at":    func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006 at ") + Clock(t, r.site.Zone) },
+		"stamp": func(t time.Time) string { return t.In(r.site.Zone).Format("2 Jan 2006, ") + Clock(t, r.site.Zone) },
 		"machine": func(t time.Time) string {
 			return t.UTC().Format(time.RFC3339)
 		},
@@ -105,13 +106,24 @@ func (r *Renderer) functions(set *assets.Set) template.FuncMap {
 	}
 }
 
+// Clock is the time of day with its zone, such as "13:57 EST". A zone without
+// letters is written by its distance from UTC.
+func Clock(t time.Time, zone *time.Location) string {
+	local := t.In(zone)
+	name, _ := local.Zone()
+	if name == "" || name[0] == '+' || name[0] == '-' {
+		name = "UTC" + strings.Replace(name, "-", "\u2212", 1)
+	}
+	return local.Format("15:04 ") + name
+}
+
 // HTML answers with a page. The name is folder/page.
 func (r *Renderer) HTML(c echo.Context, status int, name string, p Page) error {
 	body, err := r.render(c, name, p)
 	if err != nil {
 		return err
 	}
-	return c.HTMLBlob(status, body)
+	return send(c, status, body, p.frame())
 }
 
 // SeeOther answers 303 to a path of this site and carries a page as the body,
@@ -140,7 +152,10 @@ func (r *Renderer) render(c echo.Context, name string, p Page) ([]byte, error) {
 
 func (r *Renderer) fill(c echo.Context, f *Frame) {
 	f.Site, f.Demo, f.Lang = r.site.Name, r.site.Demo, "en"
-	f.Caller = middleware.Caller(c)
+	f.Caller, f.SeenAt = middleware.Caller(c), r.site.Now()
+	if f.Patient {
+		f.LargeText, f.Back = hasLargeText(c), back(c)
+	}
 	if f.Patient || f.Caller.Role == access.RoleAnonymous {
 		return
 	}
@@ -156,13 +171,18 @@ func (r *Renderer) fill(c echo.Context, f *Frame) {
 // navItem marks the page itself and the pages below it.
 func navItem(c echo.Context, entry NavEntry) NavItem {
 	path := c.Request().URL.Path
-	item := NavItem{Label: entry.Label, Path: entry.Path, Current: path == entry.Path, Within: strings.HasPrefix(path, entry.Path+"/")}
+	item := NavItem{Label: entry.Label, Path: entry.Path, Current: path == entry.Path, Within: isWithin(path, entry.Path)}
 	if entry.Count == nil {
 		return item
 	}
 	n, err := entry.Count(c.Request().Context())
 	item.Counted, item.Count = err == nil, n
 	return item
+}
+
+// isWithin reports whether a page is an entry's own or lies below it.
+func isWithin(path, entry string) bool {
+	return path == entry || strings.HasPrefix(path, strings.TrimSuffix(entry, "/")+"/")
 }
 
 // Local reports whether a redirect's target is a path of this site: it starts

@@ -32,7 +32,7 @@ type accepted struct {
 // registry went away right after the commit.
 func (p *Pages) Send(c echo.Context) error {
 	asJSON := form.IsJSON(c.Request())
-	submission, malformed, err := read(c, asJSON)
+	submission, malformed, err := p.read(c, asJSON)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,15 @@ func (p *Pages) Send(c echo.Context) error {
 	submission.Unreadable = malformed
 	receipt, err := p.intake.Accept(c.Request().Context(), submission)
 	if err == nil {
-		return p.sent(c, submission.Token, receipt, asJSON)
+		return p.sent(c, submission, receipt, asJSON)
 	}
 	var refused *intake.NotRecordedError
+	var changed *intake.ChangedSinceError
 	switch {
 	case errors.As(err, &refused):
-		return p.notRecorded(c, refused, asJSON)
+		return p.notRecorded(c, submission, refused, asJSON)
+	case errors.As(err, &changed):
+		return p.lookAgain(c, submission, changed.Answers)
 	case asJSON:
 		return p.notSentJSON(c, submission, withDetails(err))
 	}
@@ -76,11 +79,11 @@ func (p *Pages) notSentJSON(c echo.Context, s intake.Submission, err error) erro
 	return c.JSON(status, unsent{Problem: page.Describe(err, status, middleware.Reference(c)), Crisis: p.contacts.Lines})
 }
 
-func read(c echo.Context, asJSON bool) (intake.Submission, []fault.Detail, error) {
+func (p *Pages) read(c echo.Context, asJSON bool) (intake.Submission, []fault.Detail, error) {
 	if asJSON {
 		return readJSON(c)
 	}
-	return readForm(c)
+	return p.readForm(c)
 }
 
 // readJSON reads {"key","instrument","version","answers":{"item":value}}. The
@@ -115,17 +118,24 @@ func readJSON(c echo.Context) (s intake.Submission, malformed []fault.Detail, er
 	return s, malformed, nil
 }
 
-// readForm reads key, instrument and version, and takes every other field as an
-// item's answer.
-func readForm(c echo.Context) (s intake.Submission, malformed []fault.Detail, err error) {
+// reviewedField is the field of the review page's form that says so; no item can
+// have its name.
+const reviewedField = "_reviewed"
+
+// readForm reads key, instrument and version and whether the answers come from the
+// review, and takes every other field as an item's answer.
+func (p *Pages) readForm(c echo.Context) (s intake.Submission, malformed []fault.Detail, err error) {
 	fields, err := form.Read(c)
 	if err != nil {
 		return s, nil, err
 	}
 	s = intake.Submission{Key: fields["key"], Instrument: fields["instrument"], Version: fields["version"], Answers: instrument.Answers{}}
+	if fields[reviewedField] != "" {
+		s.Reviewed = p.browser(c)
+	}
 	for item, text := range fields {
 		switch item {
-		case "key", "instrument", "version":
+		case "key", "instrument", "version", reviewedField:
 			continue
 		}
 		value, err := instrument.ParseAnswer(text)
@@ -161,54 +171,6 @@ func withDetails(err error) error {
 	return err
 }
 
-func (p *Pages) sent(c echo.Context, token string, receipt intake.Receipt, asJSON bool) error {
-	a := acceptance{Token: token, Receipt: receipt.Receipt, ReceivedAt: receipt.ReceivedAt, Concern: concernOf(receipt.Flags)}
-	if asJSON {
-		body := accepted{Receipt: receipt}
-		if a.Concern != concernNone {
-			body.Crisis = p.contacts.Lines
-		}
-		if receipt.Replayed {
-			return c.JSON(http.StatusOK, body)
-		}
-		return c.JSON(http.StatusCreated, body)
-	}
-	sealed, err := p.sealer.seal(a)
-	if err != nil {
-		return err
-	}
-	c.SetCookie(p.cookie(p.sentCookie, sealed, receiptCookieAge))
-	name, shown := p.receiptPage(a)
-	return p.renderer.SeeOther(c, "/p/"+pathToken(token)+"/receipt/"+pathToken(receipt.Receipt), name, shown)
-}
-
-// receiptCookieAge is how long, in seconds, the browser that sent the answers
-// can see the receipt page as it was.
-const receiptCookieAge = 600
-
-// concernOf says whether the patient's page must show contacts, and in which
-// words: an answer counts before an item that was left open.
-func concernOf(flags []instrument.Flag) concern {
-	found := concernNone
-	for _, flag := range flags {
-		if flag.Value != nil {
-			return concernAnswered
-		}
-		found = concernUnanswered
-	}
-	return found
-}
-
-func (p *Pages) receiptPage(a acceptance) (string, page.Page) {
-	if a.Concern == concernNone {
-		return "patient/receipt", &ReceiptPage{Frame: frame("Received"), Receipt: a.Receipt, ReceivedAt: a.ReceivedAt, Contacts: p.contacts}
-	}
-	return "patient/support", &SupportPage{
-		Frame: frame("Help now"), Token: a.Token, Receipt: a.Receipt, ReceivedAt: a.ReceivedAt,
-		Answered: a.Concern == concernAnswered, WhoSees: WhoSees, Contacts: p.contacts,
-	}
-}
-
 // notSent answers a form that was not accepted. While the registry cannot take
 // it, and where answers do not fit, the page they were sent from comes again with
 // everything that was sent and the same key: the review, or all questions for a
@@ -233,7 +195,6 @@ func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
 	if p.browser(c) == "" {
 		name, again = "patient/whole", func() page.Page { return p.whole(in) }
 	}
-	in.urgent = len(d.Flags(s.Answers)) > 0
 	if kind == fault.KindInvalid {
 		in.notices = append(in.notices, NotRight)
 		return p.renderer.HTML(c, http.StatusUnprocessableEntity, name, again())
@@ -242,28 +203,14 @@ func (p *Pages) notSent(c echo.Context, s intake.Submission, err error) error {
 	return p.unavailable(c, name, again())
 }
 
-// Receipt confirms to the browser that sent the answers, without reading any
-// store, that they were received. Any other browser with the link and the
-// receipt sees when they were received, and nothing of what they were.
-func (p *Pages) Receipt(c echo.Context) error {
-	token, receipt := c.Param("token"), c.Param("receipt")
-	if cookie, err := c.Request().Cookie(string(p.sentCookie)); err == nil {
-		if a, ok := p.sealer.open(cookie.Value, token, receipt); ok {
-			if c.QueryParam("go") == "on" {
-				a.Concern = concernNone
-			}
-			name, shown := p.receiptPage(a)
-			return p.renderer.HTML(c, http.StatusOK, name, shown)
-		}
-	}
-	found, _, err := p.intake.ReceiptFor(c.Request().Context(), token, receipt)
-	switch {
-	case isClosed(err):
-		return p.closed(c, http.StatusNotFound)
-	case err != nil:
+// lookAgain shows the review with what the browser saved after the one that was
+// sent: neither may be lost.
+func (p *Pages) lookAgain(c echo.Context, s intake.Submission, saved instrument.Answers) error {
+	d, err := p.instruments.Get(s.Instrument, s.Version)
+	if err != nil {
 		return err
 	}
-	return p.renderer.HTML(c, http.StatusOK, "patient/receipt", &ReceiptPage{
-		Frame: frame("Received"), Receipt: found.Receipt, ReceivedAt: found.ReceivedAt, Contacts: p.contacts,
-	})
+	return p.renderer.HTML(c, http.StatusConflict, "patient/review", p.review(reviewInput{
+		token: s.Token, key: s.Key, definition: d, answers: saved, notices: []page.Notice{Changed},
+	}))
 }

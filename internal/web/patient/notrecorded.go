@@ -25,7 +25,7 @@ type unrecorded struct {
 // notRecorded answers a set of answers that came when the form takes none. It
 // says what became of them and, where a safety rule was met, whom to turn to:
 // they raised an alert as recorded ones do.
-func (p *Pages) notRecorded(c echo.Context, refused *intake.NotRecordedError, asJSON bool) error {
+func (p *Pages) notRecorded(c echo.Context, s intake.Submission, refused *intake.NotRecordedError, asJSON bool) error {
 	found := concernOf(refused.Flags)
 	if asJSON {
 		body := unrecorded{Kind: fault.KindConflict, Message: refused.Error(), Reference: middleware.Reference(c)}
@@ -38,12 +38,16 @@ func (p *Pages) notRecorded(c echo.Context, refused *intake.NotRecordedError, as
 		}
 		return c.JSON(http.StatusConflict, body)
 	}
-	shown := &NotRecordedPage{
-		Frame: frame("Not recorded"), Earlier: refused.Answered, Same: refused.Same, Flagged: found != concernNone,
-		Answered: found == concernAnswered, WhoSees: WhoSeesNotRecorded, Contacts: p.contacts,
+	shown := &NotRecordedPage{Frame: frame("Not recorded"), Earlier: refused.Answered, Same: refused.Same, Contacts: p.contacts}
+	if found != concernNone {
+		d, err := p.instruments.Get(s.Instrument, s.Version)
+		if err != nil {
+			return err
+		}
+		shown.Support, shown.WhoSees = p.supportFor(d, refused.Flags), p.whoSees(c)
 	}
 	if refused.Same {
-		shown.Title, shown.WhoSees = "Received before", WhoSees
+		shown.Title = "Received before"
 	}
 	return p.renderer.HTML(c, http.StatusConflict, "patient/notrecorded", shown)
 }

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"time"
 
+	"afterglow/internal/intake"
 	"afterglow/internal/web/page"
 )
 
@@ -16,15 +17,15 @@ var Templates = page.Templates{
 	Files:  files,
 	Pages: map[string][]string{
 		"notice":   {"contacts"},
-		"question": {},
-		"review":   {"contacts"},
-		"whole":    {"contacts"},
+		"question": {"contacts", "support"},
+		"review":   {"contacts", "support"},
+		"whole":    {"contacts", "support"},
 		"receipt":  {"contacts"},
-		"support":  {"contacts"},
+		"support":  {"contacts", "whosees"},
 		"closed":   {"contacts"},
 		"crisis":   {"contacts"},
 
-		"notrecorded": {"contacts"},
+		"notrecorded": {"contacts", "whosees"},
 	},
 }
 
@@ -33,10 +34,13 @@ type NoticePage struct {
 	page.Frame
 	Token      string
 	Instrument string
-	Questions  int
-	Version    string
-	Points     []string
-	Contacts   page.Contacts
+	// Questions are those of the score, or all where there is no other; Further
+	// are those beside it.
+	Questions int
+	Further   int
+	Version   string
+	Points    []string
+	Contacts  page.Contacts
 }
 
 // QuestionPage shows one item with its recall text and its answers.
@@ -57,6 +61,11 @@ type QuestionPage struct {
 	Wrong string
 	// Safety repeats the notice at an item that a safety rule watches.
 	Safety string
+	// FromReview is true when the person came back from the review to change this
+	// answer, and returns there.
+	FromReview bool
+	// Support stands above the question once an answer called for it.
+	Support *Support
 }
 
 // Choice is one answer of an item.
@@ -77,9 +86,8 @@ type ReviewPage struct {
 	// Open counts the items without an answer.
 	Open   int
 	Credit string
-	// Contacts are shown when answers that met a safety rule could not be
-	// received.
-	Contacts page.Contacts
+	// Support is there when the answers met a safety rule or left its item open.
+	Support *Support
 }
 
 // ReviewLine is one item; Answer and Value are empty when it has no answer.
@@ -91,16 +99,38 @@ type ReviewLine struct {
 	Value  string
 }
 
+// Next is what a course asks next.
+type Next = intake.Next
+
 // ReceiptPage confirms that answers were received.
 type ReceiptPage struct {
 	page.Frame
 	Receipt string
 	// ReceivedAt is the server's time of the commit.
 	ReceivedAt time.Time
+	// Next is what the course asks next; nil where that could not be read.
+	Next *Next
 	// Contacts stand on every receipt: a browser without cookies, a second tab or
 	// a reload must lead to them too, and a list that everybody gets tells nothing.
 	Contacts page.Contacts
 }
+
+// receiptGroup is how many letters of a receipt stand together, to be read aloud.
+const receiptGroup = 4
+
+func groups(receipt string) []string {
+	var list []string
+	for i := 0; i < len(receipt); i += receiptGroup {
+		list = append(list, receipt[i:min(i+receiptGroup, len(receipt))])
+	}
+	return list
+}
+
+// Groups are the receipt's letters, a few at a time.
+func (p *ReceiptPage) Groups() []string { return groups(p.Receipt) }
+
+// Groups are the receipt's letters, a few at a time.
+func (p *SupportPage) Groups() []string { return groups(p.Receipt) }
 
 // SupportPage is what someone sees whose answers met a safety rule, or left its
 // item open. It shows no score and no judgement.
@@ -109,10 +139,8 @@ type SupportPage struct {
 	Token      string
 	Receipt    string
 	ReceivedAt time.Time
-	// Answered is true when the item was answered, false when it was left open.
-	Answered bool
-	WhoSees  string
-	Contacts page.Contacts
+	Support    *Support
+	WhoSees    WhoSees
 }
 
 // ClosedPage is the one answer to a link that does not open anything.
@@ -120,7 +148,10 @@ type ClosedPage struct {
 	page.Frame
 	// Unrecorded is true when the request brought an answer, which is not kept.
 	Unrecorded bool
-	Contacts   page.Contacts
+	// SentAt is when this browser sent its answers from the link; zero where it did
+	// not.
+	SentAt   time.Time
+	Contacts page.Contacts
 }
 
 // NotRecordedPage answers a whole set of answers that came when the form takes
@@ -131,11 +162,9 @@ type NotRecordedPage struct {
 	// very ones were.
 	Earlier bool
 	Same    bool
-	// Flagged is true when the answers met a safety rule or left its item open;
-	// Answered tells the one from the other.
-	Flagged  bool
-	Answered bool
-	WhoSees  string
+	// Support is there when the answers met a safety rule or left its item open.
+	Support  *Support
+	WhoSees  WhoSees
 	Contacts page.Contacts
 }
 

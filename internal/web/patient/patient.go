@@ -11,13 +11,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"afterglow/internal/access"
+	"afterglow/internal/crisis"
 	"afterglow/internal/fault"
 	"afterglow/internal/instrument"
 	"afterglow/internal/intake"
+	"afterglow/internal/safety"
 	"afterglow/internal/web/page"
 )
 
@@ -27,6 +30,12 @@ type Config struct {
 	Instruments *instrument.Library
 	Renderer    *page.Renderer
 	Contacts    page.Contacts
+	// Words stand above the contacts where a safety rule has none of its own.
+	Words *crisis.Words
+	// Safety says who is on call, by the clock of Zone.
+	Safety *safety.Service
+	Now    func() time.Time
+	Zone   *time.Location
 	// HTTPS is whether the site's own address is https.
 	HTTPS bool
 }
@@ -37,6 +46,10 @@ type Pages struct {
 	instruments *instrument.Library
 	renderer    *page.Renderer
 	contacts    page.Contacts
+	general     *crisis.Words
+	safety      *safety.Service
+	now         func() time.Time
+	zone        *time.Location
 	formCookie  access.CookieName
 	sentCookie  access.CookieName
 	sealer      *sealer
@@ -50,6 +63,7 @@ func New(c Config) (*Pages, error) {
 	}
 	return &Pages{
 		intake: c.Intake, instruments: c.Instruments, renderer: c.Renderer, contacts: c.Contacts, sealer: sealer,
+		general: c.Words, safety: c.Safety, now: c.Now, zone: c.Zone,
 		formCookie: access.FormCookie(c.HTTPS), sentCookie: access.ReceiptCookie(c.HTTPS),
 	}, nil
 }
@@ -60,15 +74,6 @@ func (p *Pages) Crisis(c echo.Context) error {
 }
 
 func frame(title string) page.Frame { return page.Frame{Title: title, Patient: true} }
-
-// closed answers what a link cannot do. A link that was answered, has ended, is
-// not offered or never was is told the same, so that a stranger who finds one
-// learns nothing from it; only the status of a POST keeps the contract.
-func (p *Pages) closed(c echo.Context, status int) error {
-	return p.renderer.HTML(c, status, "patient/closed", &ClosedPage{
-		Frame: frame("This link is not open"), Unrecorded: c.Request().Method == http.MethodPost, Contacts: p.contacts,
-	})
-}
 
 // isClosed reports whether an error only says that the link does not open.
 func isClosed(err error) bool {

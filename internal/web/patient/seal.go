@@ -20,17 +20,11 @@ type acceptance struct {
 	Receipt    string    `json:"r"`
 	ReceivedAt time.Time `json:"a"`
 	Concern    concern   `json:"c"`
+	// Instrument, Version and Rule say whose words the page shows.
+	Instrument string `json:"i,omitempty"`
+	Version    string `json:"v,omitempty"`
+	Rule       string `json:"s,omitempty"`
 }
-
-// concern is what the safety rules said about the answers, as far as the
-// patient's own page needs it.
-type concern string
-
-const (
-	concernNone       concern = ""
-	concernAnswered   concern = "answered"
-	concernUnanswered concern = "unanswered"
-)
 
 // sealer encrypts and signs small values with a key that lives as long as the
 // process.
@@ -60,9 +54,9 @@ func (s *sealer) seal(a acceptance) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, nil)), nil
 }
 
-// open gives the acceptance of this token and receipt; false for anything that
-// this process did not seal for them.
-func (s *sealer) open(value, token, receipt string) (acceptance, bool) {
+// open gives the acceptance of this token; false for anything that this process
+// did not seal for it.
+func (s *sealer) open(value, token string) (acceptance, bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil || len(raw) < s.aead.NonceSize() {
 		return acceptance{}, false
@@ -72,7 +66,7 @@ func (s *sealer) open(value, token, receipt string) (acceptance, bool) {
 		return acceptance{}, false
 	}
 	var a acceptance
-	if err := json.Unmarshal(plain, &a); err != nil || a.Token != token || a.Receipt != receipt {
+	if err := json.Unmarshal(plain, &a); err != nil || a.Token != token {
 		return acceptance{}, false
 	}
 	return a, true

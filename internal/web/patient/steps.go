@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,17 +33,25 @@ func (p *Pages) Open(c echo.Context) error {
 		return err
 	}
 	draft.Browser = p.ensureBrowser(c)
-	asked := opened.Definition.Asked(draft.Answers)
 	number := draft.Page
 	if q, err := strconv.Atoi(c.QueryParam("q")); err == nil && q >= 1 {
 		number = q
 	}
-	if number > len(asked) {
-		return p.renderer.HTML(c, http.StatusOK, "patient/review", p.review(reviewInput{
-			token: token, key: submissionKey(token, draft.Browser), definition: opened.Definition, answers: draft.Answers,
-		}))
+	how := asking{fromReview: c.QueryParam("from") == fromReview, toldNow: c.QueryParam("help") != ""}
+	name, shown := p.step(token, opened.Definition, draft, number, how)
+	return p.renderer.HTML(c, http.StatusOK, name, shown)
+}
+
+// fromReview is the value of the field and of the parameter that say that the
+// person came from the review.
+const fromReview = "review"
+
+// step is the page of a question by its number or, after the last one, the review.
+func (p *Pages) step(token string, d *instrument.Definition, draft intake.DraftPage, number int, how asking) (string, page.Page) {
+	if number > len(d.Asked(draft.Answers)) {
+		return "patient/review", p.review(reviewInput{token: token, key: submissionKey(token, draft.Browser), definition: d, answers: draft.Answers})
 	}
-	return p.renderer.HTML(c, http.StatusOK, "patient/question", p.question(token, opened.Definition, draft, max(number, 1)))
+	return "patient/question", p.question(token, d, draft, max(number, 1), how)
 }
 
 // draft is what this browser saved, or an empty one. Page is the question that
@@ -84,10 +93,10 @@ func (p *Pages) AcceptNotice(c echo.Context) error {
 }
 
 // SavePage saves the answer of one question and goes to the next, to the one
-// before, or on without an answer.
+// before, on without an answer, or back to the review.
 func (p *Pages) SavePage(c echo.Context) error {
 	token := c.Param("token")
-	fields, err := form.Read(c, "item", "value", "go")
+	fields, err := form.Read(c, "item", "value", "go", "from")
 	if err != nil {
 		return err
 	}
@@ -102,63 +111,71 @@ func (p *Pages) SavePage(c echo.Context) error {
 	case p.browser(c) == "":
 		return p.withoutCookies(c, token, opened.Definition, fields)
 	}
-	draft, err := p.draft(c, token)
+	t, err := readTurn(opened.Definition, fields)
 	if err != nil {
 		return err
 	}
-	asked := opened.Definition.Asked(draft.Answers)
-	number := slices.Index(asked, fields["item"]) + 1
-	if number == 0 {
-		return fault.Invalid("item", "is not a question of this form")
-	}
-	next, err := turn(opened.Definition, fields, &draft, number)
-	if err != nil {
-		shown := p.question(token, opened.Definition, draft, number)
-		shown.Wrong = ChooseFirst
-		return p.renderer.HTML(c, http.StatusUnprocessableEntity, "patient/question", shown)
-	}
-	draft.Page = next
-	prune(opened.Definition, draft.Answers)
-	err = p.intake.SaveDraft(c.Request().Context(), token, draft)
+	// What this browser saved is read in the transaction that writes it: another
+	// window may save another answer at this moment.
+	draft, err := p.intake.EditDraft(c.Request().Context(), token, p.browser(c), func(d *intake.DraftPage) error {
+		return t.apply(opened.Definition, d)
+	})
 	switch {
+	case errors.Is(err, errNothingChosen):
+		return p.chooseFirst(c, token, opened.Definition, t)
 	case fault.Is(err, fault.KindUnavailable):
-		shown := p.question(token, opened.Definition, draft, number)
-		shown.Notices = []page.Notice{NotSaved}
-		return p.unavailable(c, "patient/question", shown)
+		return p.notSaved(c, token, opened.Definition, t)
 	case isClosed(err):
 		return p.closed(c, http.StatusNotFound)
 	case err != nil:
 		return err
 	}
-	return page.Redirect(c, "/p/"+pathToken(token)+"?q="+strconv.Itoa(next))
+	return p.afterSave(c, token, opened.Definition, draft, t)
 }
 
-// turn puts the page's answer into the draft and gives the number of the
-// question to show next. Going back keeps what was chosen; going on needs a
-// choice.
-func turn(d *instrument.Definition, fields form.Fields, draft *intake.DraftPage, number int) (int, error) {
-	item, _ := d.Item(fields["item"])
-	value, err := instrument.ParseAnswer(fields["value"])
-	if err != nil || value != nil && !item.Allows(*value) {
-		return 0, fault.Invalid("value", "is not one of the answers")
+// afterSave leads on. When the answer calls for support, the response itself
+// carries the page with the crisis contacts.
+func (p *Pages) afterSave(c echo.Context, token string, d *instrument.Definition, draft intake.DraftPage, t turn) error {
+	asked := d.Asked(draft.Answers)
+	how := asking{fromReview: t.fromReview && draft.Page <= len(asked)}
+	for _, f := range told(d, draft.Answers) {
+		how.toldNow = how.toldNow || f.Item == t.item.ID
 	}
-	switch fields["go"] {
-	case "skip":
-		delete(draft.Answers, item.ID)
-		return number + 1, nil
-	case "back":
-		if value != nil {
-			draft.Answers[item.ID] = value
-		}
-		return max(number-1, 1), nil
-	case "next":
-		if value == nil {
-			return 0, fault.Invalid("value", "is missing")
-		}
-		draft.Answers[item.ID] = value
-		return number + 1, nil
+	target := "/p/" + pathToken(token) + "?q=" + strconv.Itoa(draft.Page)
+	if how.fromReview {
+		target += "&from=" + fromReview
 	}
-	return 0, fault.Invalid("go", "is not a direction")
+	if !how.toldNow {
+		return page.Redirect(c, target)
+	}
+	name, shown := p.step(token, d, draft, draft.Page, how)
+	return p.renderer.SeeOther(c, target+"&help=1", name, shown)
+}
+
+// chooseFirst shows the question again, saying that it needs a choice.
+func (p *Pages) chooseFirst(c echo.Context, token string, d *instrument.Definition, t turn) error {
+	draft, err := p.draft(c, token)
+	if err != nil {
+		return err
+	}
+	shown := p.question(token, d, draft, t.number(d, draft.Answers), asking{fromReview: t.fromReview})
+	shown.Wrong, shown.Title = ChooseFirst, "Error: "+shown.Title
+	return p.renderer.HTML(c, http.StatusUnprocessableEntity, "patient/question", shown)
+}
+
+// notSaved shows the question again with what was chosen, which could not be
+// saved.
+func (p *Pages) notSaved(c echo.Context, token string, d *instrument.Definition, t turn) error {
+	draft, err := p.draft(c, token)
+	if err != nil {
+		draft = intake.DraftPage{Answers: instrument.Answers{}}
+	}
+	if t.value != nil || t.way == waySkip {
+		draft.Answers[t.item.ID] = t.value
+	}
+	shown := p.question(token, d, draft, t.number(d, draft.Answers), asking{fromReview: t.fromReview, toldNow: true})
+	shown.Notices = []page.Notice{NotSaved}
+	return p.unavailable(c, "patient/question", shown)
 }
 
 // prune takes out the answers of items that the others now skip. What is no item

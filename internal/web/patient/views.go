@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"fmt"
 	"strconv"
 
 	"afterglow/internal/instrument"
@@ -12,22 +13,41 @@ import (
 const lang = "en"
 
 func (p *Pages) notice(token string, d *instrument.Definition) *NoticePage {
-	return &NoticePage{
-		Frame: frame("Before you start"), Token: token, Instrument: d.Titles.In(lang), Questions: len(d.Items),
+	shown := &NoticePage{
+		Frame: frame("Before you start"), Token: token, Instrument: d.Titles.In(lang),
 		Version: NoticeVersion, Points: NoticePoints, Contacts: p.contacts,
 	}
+	for i := range d.Items {
+		if d.Items[i].IsScored() {
+			shown.Questions++
+		} else {
+			shown.Further++
+		}
+	}
+	if shown.Questions == 0 {
+		shown.Questions, shown.Further = shown.Further, 0
+	}
+	return shown
+}
+
+// asking says how a question is shown: where the person came from, and whether an
+// answer that calls for support was given on the page before.
+type asking struct {
+	fromReview bool
+	toldNow    bool
 }
 
 // question shows the number-th asked item. A question that was passed before
 // without an answer says so.
-func (p *Pages) question(token string, d *instrument.Definition, draft intake.DraftPage, number int) *QuestionPage {
+func (p *Pages) question(token string, d *instrument.Definition, draft intake.DraftPage, number int, how asking) *QuestionPage {
 	asked := d.Asked(draft.Answers)
 	number = min(number, len(asked))
 	item, _ := d.Item(asked[number-1])
-	chosen := draft.Answers[item.ID]
+	chosen, passed := draft.Answers[item.ID]
 	shown := &QuestionPage{
-		Frame: frame("Questions"), Token: token, Item: item.ID, Number: number, Of: len(asked), Text: item.Text.In(lang),
-		Stem: recall(d), Skipped: chosen == nil && draft.Page > number,
+		Frame: frame(fmt.Sprintf("Question %d of %d", number, len(asked))), Token: token, Item: item.ID, Number: number, Of: len(asked),
+		Text: item.Text.In(lang), Stem: recall(d), Skipped: passed && chosen == nil, FromReview: how.fromReview,
+		Support: p.supportBeside(d, draft.Answers, number, how.toldNow),
 	}
 	if !item.IsScored() {
 		shown.Stem = ""
@@ -89,9 +109,6 @@ type reviewInput struct {
 	definition *instrument.Definition
 	answers    instrument.Answers
 	notices    []page.Notice
-	// urgent puts the crisis contacts on the page: the answers met a safety rule
-	// and could not be received.
-	urgent bool
 }
 
 // review shows the asked items with their answers, which the page's form carries
@@ -102,10 +119,7 @@ func (p *Pages) review(in reviewInput) *ReviewPage {
 		Frame: frame("Look over your answers"), Token: in.token, Key: in.key, InstrumentID: d.ID, InstrumentVersion: d.Version,
 		Credit: d.Licence.Credit,
 	}
-	shown.Notices = in.notices
-	if in.urgent {
-		shown.Contacts = p.contacts
-	}
+	shown.Notices, shown.Support = in.notices, p.supportFor(d, d.Flags(in.answers))
 	for i, id := range d.Asked(in.answers) {
 		item, _ := d.Item(id)
 		line := ReviewLine{Item: id, Number: i + 1, Text: item.Text.In(lang)}

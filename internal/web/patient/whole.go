@@ -25,7 +25,9 @@ type WholePage struct {
 	Stem              string
 	Questions         []WholeQuestion
 	Credit            string
-	Contacts          page.Contacts
+	// Support is there when the answers so far met a safety rule.
+	Support  *Support
+	Contacts page.Contacts
 }
 
 // WholeQuestion is one item among the others.
@@ -48,12 +50,15 @@ func (p *Pages) withoutCookies(c echo.Context, token string, d *instrument.Defin
 	answers := instrument.Answers{}
 	item, known := d.Item(fields["item"])
 	value, err := instrument.ParseAnswer(fields["value"])
-	if known && err == nil && value != nil && item.Allows(*value) && fields["go"] != "skip" {
+	switch {
+	case known && fields["go"] == "skip":
+		answers[item.ID] = nil
+	case known && err == nil && value != nil && item.Allows(*value):
 		answers[item.ID] = value
 	}
 	browser := newBrowserSecret()
 	shown := p.whole(reviewInput{token: token, key: submissionKey(token, browser), definition: d, answers: answers})
-	if len(answers) > 0 && d.IsSafetyItem(item.ID) {
+	if known && answers[item.ID] != nil && d.IsSafetyItem(item.ID) {
 		err := p.intake.SaveDraft(c.Request().Context(), token, intake.DraftPage{Browser: browser, Page: 1, Answers: answers})
 		switch {
 		case fault.Is(err, fault.KindUnavailable):
@@ -74,6 +79,7 @@ func (p *Pages) whole(in reviewInput) *WholePage {
 	shown := &WholePage{
 		Frame: frame("All questions"), Token: in.token, Key: in.key, InstrumentID: d.ID, InstrumentVersion: d.Version,
 		Title: d.Titles.In(lang), Instruction: d.Instruction.In(lang), Stem: recall(d), Credit: d.Licence.Credit, Contacts: p.contacts,
+		Support: p.supportFor(d, told(d, in.answers)),
 	}
 	shown.Notices = append([]page.Notice{NoCookie}, in.notices...)
 	for i := range d.Items {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,16 @@ const startTimeout = 60 * time.Second
 // Start starts the browser; cancel ends it and removes what it wrote. A machine
 // without Chromium is a fault.Unavailable that says what to install.
 func Start(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	return StartWithText(ctx, UsualText)
+}
+
+// UsualText is the size of text, in px, that a browser has unless its reader
+// changes it.
+const UsualText = 16
+
+// StartWithText is Start with text of another size, as a reader sets it in the
+// browser: rem, em and media queries in em follow.
+func StartWithText(ctx context.Context, size int) (context.Context, context.CancelFunc, error) {
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -41,6 +52,9 @@ func Start(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	profile, err := os.MkdirTemp("", "afterglow-chromium-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a browser profile: %w", err)
+	}
+	if err := writeTextSize(profile, size); err != nil {
+		return nil, nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -61,6 +75,19 @@ func Start(ctx context.Context) (context.Context, context.CancelFunc, error) {
 		return nil, nil, fmt.Errorf("start the browser: %w", err)
 	}
 	return browser, cancel, nil
+}
+
+// writeTextSize puts the size into the settings that a new profile begins with.
+func writeTextSize(profile string, size int) error {
+	folder := filepath.Join(profile, "Default")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return fmt.Errorf("make a browser profile: %w", err)
+	}
+	settings := fmt.Sprintf(`{"webkit":{"webprefs":{"default_font_size":%d,"default_fixed_font_size":%d}}}`, size, size*13/16)
+	if err := os.WriteFile(filepath.Join(folder, "Preferences"), []byte(settings), 0o600); err != nil {
+		return fmt.Errorf("write the settings of a browser profile: %w", err)
+	}
+	return nil
 }
 
 // Watch notes what a tab did that it must not do.

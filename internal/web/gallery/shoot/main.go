@@ -1,6 +1,6 @@
 // Command shoot renders every state of the gallery at phone, tablet and desktop
-// width, light and dark, into a folder, and with them the picture of the README.
-// Floor: wiring.
+// width, light, dark and with text of twice the size, and as a print, into a folder,
+// and with them the picture of the README. Floor: wiring.
 package main
 
 import (
@@ -13,13 +13,22 @@ import (
 	"strings"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"afterglow/internal/web/gallery"
 	"afterglow/internal/web/gallery/chromium"
 )
 
-var widths = []int64{360, 820, 1440}
+var widths = []int64{390, 768, 1440}
+
+// view is one way of looking at a page: its name in the file, the colour scheme, and
+// the browser, one whose text is as it was or of twice the size.
+type view struct {
+	name   string
+	scheme string
+	tab    context.Context
+}
 
 const height = 900
 
@@ -64,11 +73,16 @@ func shoot(ctx context.Context, folder string, only []string) error {
 		return err
 	}
 	defer cancel()
+	large, cancelLarge, err := chromium.StartWithText(ctx, 2*chromium.UsualText)
+	if err != nil {
+		return err
+	}
+	defer cancelLarge()
 	for _, state := range states {
 		if !wanted(state.Name, only) {
 			continue
 		}
-		if err := shootState(tab, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
+		if err := shootState(tab, large, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
 			return fmt.Errorf("render %s: %w", state.Name, err)
 		}
 		if state.Name == coverState {
@@ -116,23 +130,38 @@ func wanted(name string, only []string) bool {
 	return len(only) == 0
 }
 
-func shootState(tab context.Context, url, base string) error {
-	for _, scheme := range []string{"light", "dark"} {
+func shootState(tab, large context.Context, url, base string) error {
+	for _, v := range []view{{"light", "light", tab}, {"dark", "dark", tab}, {"text200", "light", large}} {
 		for _, width := range widths {
-			if err := prepare(tab, scheme, width, height); err != nil {
+			if err := prepare(v.tab, v.scheme, width, height); err != nil {
 				return err
 			}
-			if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+			if err := chromedp.Do(v.tab, chromedp.Navigate(url)); err != nil {
 				return err
 			}
-			picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			picture, err := chromedp.Run(v.tab, chromedp.FullScreenshot(100))
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(fmt.Sprintf("%s-%d-%s.png", base, width, scheme), picture, 0o644); err != nil {
+			if err := os.WriteFile(fmt.Sprintf("%s-%d-%s.png", base, width, v.name), picture, 0o644); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return shootPrint(tab, url, base)
+}
+
+// shootPrint prints the page on A4 from a dark screen: paper is light all the same.
+func shootPrint(tab context.Context, url, base string) error {
+	if err := prepare(tab, "dark", widths[2], height); err != nil {
+		return err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+		return err
+	}
+	printed, err := chromedp.Call(tab, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true), PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: new(true)})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(base+"-print.pdf", printed.Data, 0o644)
 }
