@@ -171,13 +171,18 @@ func (r *Renderer) fill(c echo.Context, f *Frame) {
 // navItem marks the page itself and the pages below it.
 func navItem(c echo.Context, entry NavEntry) NavItem {
 	path := c.Request().URL.Path
-	item := NavItem{Label: entry.Label, Path: entry.Path, Current: path == entry.Path, Within: strings.HasPrefix(path, entry.Path+"/")}
+	item := NavItem{Label: entry.Label, Path: entry.Path, Current: path == entry.Path, Within: isWithin(path, entry.Path)}
 	if entry.Count == nil {
 		return item
 	}
 	n, err := entry.Count(c.Request().Context())
 	item.Counted, item.Count = err == nil, n
 	return item
+}
+
+// isWithin reports whether a page is an entry's own or lies below it.
+func isWithin(path, entry string) bool {
+	return path == entry || strings.HasPrefix(path, strings.TrimSuffix(entry, "/")+"/")
 }
 
 // Local reports whether a redirect's target is a path of this site: it starts
