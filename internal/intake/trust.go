@@ -58,6 +58,8 @@ const (
 	compareEvery = 24 * time.Hour
 	// lookLimit ends a look at a ClickHouse that hangs.
 	lookLimit = 5 * time.Second
+	// setAsideLimit ends the wait for a merge that holds a broken part.
+	setAsideLimit = 30 * time.Second
 	// mostRepairs bounds the rounds of comparing and repairing in a row.
 	mostRepairs = 3
 	// restartAfter is how many failed rounds in a row make ClickHouse start anew.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"afterglow/internal/fault"
+	"afterglow/internal/warehouse"
 )
 
 // Run ships, and compares and repairs whenever there is a reason to, until ctx
@@ -179,11 +180,19 @@ func (t *Trust) setAside(ctx context.Context) error {
 	}
 	for _, p := range broken {
 		t.c.Logger.Error("a part of the warehouse is broken and is set aside; its rows are sent again", "table", p.Table, "part", p.Name, "why", p.Why)
-		if err := t.c.Warehouse.SetAside(ctx, p); err != nil {
+		if err := t.setOneAside(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// setOneAside is bounded: ClickHouse first waits for a merge of the part, which may
+// be looking for a flipped bit. Given up, it makes the engine start anew.
+func (t *Trust) setOneAside(ctx context.Context, p warehouse.BrokenPart) error {
+	limited, cancel := context.WithTimeout(ctx, setAsideLimit)
+	defer cancel()
+	return t.c.Warehouse.SetAside(limited, p)
 }
 
 // repair compares and ships until a comparison finds no difference.
