@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"strings"
@@ -66,7 +67,8 @@ func TestAnEarlierFolderGoesOn(t *testing.T) {
 		requireJournalRow(t, row, journal)
 	}
 	require.Contains(t, journal, `"archive-correction"`)
-	requireSameKeys(t, journal, d.ask("warehouse", "list", "--json"))
+	require.Eventually(t, func() bool { return sameKeys(t, journal, d.ask("warehouse", "list", "--json")) }, time.Minute, 200*time.Millisecond,
+		"every key is in the warehouse, each once")
 
 	for asked, before := range kept.Findings {
 		question, study, _ := strings.Cut(asked, " ")
@@ -108,8 +110,8 @@ func requireJournalRow(t *testing.T, row json.RawMessage, journal string) {
 	require.Fail(t, "a journal row is gone", "%s", row)
 }
 
-// requireSameKeys holds the warehouse to the journal: every key, each once.
-func requireSameKeys(t *testing.T, journal, warehouse string) {
+// sameKeys compares the warehouse with the journal: every key, each once.
+func sameKeys(t *testing.T, journal, warehouse string) bool {
 	t.Helper()
 	keys := func(text string) map[string]int {
 		found := map[string]int{}
@@ -122,7 +124,7 @@ func requireSameKeys(t *testing.T, journal, warehouse string) {
 		}
 		return found
 	}
-	require.Equal(t, keys(journal), keys(warehouse))
+	return maps.Equal(keys(journal), keys(warehouse))
 }
 
 type estimates []struct {

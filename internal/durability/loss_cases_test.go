@@ -291,7 +291,7 @@ func TestAScaleAskedLaterBeginsWhereItIsAsked(t *testing.T) {
 	arms := []string{"usual", "new"}
 	got := trial{visits: visits, arms: arms, lines: lines}.loss(t, nil)
 	require.Equal(t, trial{visits: w4w12, arms: arms, lines: lines}.loss(t, nil).Answer, got.Answer)
-	require.Contains(t, caveat(t, got, "first-visit-moved"), "Nobody answered this scale at w1, so a response is counted from w4")
+	require.Contains(t, caveat(t, got, "first-visit"), "hardly answered at w1 (by 0 of 8 patients), so w4")
 	asked := trial{visits: visits, arms: arms, lines: lines}.loss(t, map[string]string{"first-visit": "w1"})
 	require.Equal(t, "nobody with a score before treatment was assessed at week 1", asked.Refused.Reason)
 }

@@ -37,9 +37,6 @@ func (q *timeToLoss) caveats() []finding.Caveat {
 			add("few-patients", "Only %s in response %s: read the interval, not the line.", patients(g.inResponse()), q.f.among(g.group))
 		}
 	}
-	if q.planned()[0].Name != q.f.study.Visits[q.usual].Name {
-		add("first-visit-moved", "Nobody answered this scale at %s, so a response is counted from %s, the first later visit at which anybody did.", q.f.study.Visits[q.usual].Name, q.f.first().Name)
-	}
 	out = append(out, q.reachCaveats()...)
 	for _, m := range q.means() {
 		for _, c := range m.result.Groups {

@@ -28,6 +28,7 @@ func TestPropertyAnyCoursesHaveASoundAnswer(t *testing.T) {
 		f := &frame{study: care.Study{ID: "s", Title: "S", Anchor: care.AnchorCourseStart, Visits: visits, Arm: care.Factor{Name: "arm", Levels: []string{"usual", "new"}}},
 			definition: definition, level: 0.95, reference: visits[0], ownArm: "arm",
 			groups: []finding.Group{{Name: "usual", Label: "usual"}, {Name: "new", Label: "new"}}}
+		f.whole = f.study
 		q := timeToLoss{f: f, adjusted: rapid.Bool().Draw(t, "adjusted"), untilBooster: rapid.Bool().Draw(t, "until booster")}
 		require.True(t, q.findResponse())
 		for _, group := range f.names() {

@@ -30,10 +30,7 @@ const (
 type timeToLoss struct {
 	f        *frame
 	response instrument.Threshold
-	// usual is the visit that t* is by default, where nobody answered there and t* is
-	// a later one; t*'s own place otherwise.
-	usual int
-	tau   float64
+	tau      float64
 	// untilBooster: a course is followed up to its first booster, not beyond.
 	untilBooster bool
 	counts       []groupCounts // in the order of the frame's groups
@@ -56,12 +53,11 @@ type timeToLoss struct {
 // answerTimeToLoss counts, in ClickHouse, how long responders at t* stayed in
 // response, and estimates the curves from the counts.
 func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (finding.Finding, error) {
-	_, chosen := s.given["first-visit"]
-	q := newTimeToLoss(f, chosen)
+	q := timeToLoss{f: f}
 	q.tau = s.number("tau", 0, func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }, "a positive number of days")
 	q.adjusted = s.choice("adjust", "baseline", "none") == "baseline"
 	q.untilBooster = s.choice("boosters", boostersObserved, boostersCensor) == boostersCensor
-	if chosen && f.firstVisit == len(f.study.Visits)-1 {
+	if f.firstAsked && f.firstVisit == len(f.study.Visits)-1 {
 		s.fail("first-visit", "no visit comes after %s, so no response can be lost later", f.first().Name)
 	}
 	if err := s.done(); err != nil {
@@ -90,25 +86,6 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 		return finding.Finding{}, err
 	}
 	return q.finding(a)
-}
-
-// newTimeToLoss begins at t*. A scale that nobody answered at the usual t*, because it
-// is not asked there, begins at the next visit at which somebody did, unless a person
-// chose the visit.
-func newTimeToLoss(f *frame, chosen bool) timeToLoss {
-	q := timeToLoss{f: f, usual: f.firstVisit}
-	if chosen || f.completion.answered(f.first().Name) > 0 {
-		return q
-	}
-	for i, v := range f.study.Visits[f.firstVisit:] {
-		if f.completion.answered(v.Name) > 0 {
-			moved := *f
-			moved.firstVisit, moved.reference = f.firstVisit+i, v
-			q.f = &moved
-			return q
-		}
-	}
-	return q
 }
 
 // findResponse takes the instrument's published definition of response, as a share
