@@ -169,7 +169,11 @@ func (s *Store) addScores(ctx context.Context, instruments []string, list []Case
 		if err != nil {
 			return err
 		}
-		if given != "" {
+		switch given {
+		case "":
+		case at:
+			answer.At = received
+		default:
 			if answer.At, err = parseTime(given); err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func TestTheListPutsFirstWhoNeedsSomeone(t *testing.T) {
 	}
 	all := clinic.NewCaseloadPage(clinic.Courses{InCare: lines, Names: map[string]string{"1": "anna"}}, clinic.CaseloadQuery{}, seen)
 	require.Equal(t, []string{"aaaa-0005", "aaaa-0006", "aaaa-0007", "aaaa-0004", "aaaa-0003", "aaaa-0002", "aaaa-0001"}, codes(all))
-	require.Equal(t, "7 courses in care. 1 needs a person, 1 taken on.", all.Words)
+	require.Equal(t, "7 courses in care. 1 needs a person, 1 taken on. The most urgent come first.", all.Words)
 	var chips []string
 	for _, c := range all.Filters {
 		chips = append(chips, fmt.Sprintf("%s %d %s", c.Label, c.Count, c.Path))

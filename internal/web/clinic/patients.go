@@ -132,7 +132,7 @@ type Courses struct {
 // NewCaseloadPage puts the lines that the query asks for into words.
 func NewCaseloadPage(courses Courses, q CaseloadQuery, seen Seen) *CaseloadPage {
 	shown := &CaseloadPage{Frame: page.Frame{Title: "Patients", Wide: true, Scripts: []string{waitingScript}},
-		Words: caseloadWords(courses.InCare, q), Ended: q.Show == showEnded, Search: search(courses, q)}
+		Words: caseloadWords(courses.InCare, q) + orderWords(courses.InCare, q), Ended: q.Show == showEnded, Search: search(courses, q)}
 	all := slices.Concat(courses.InCare, courses.EndedShown)
 	shown.Simulated = len(all) > 0 && !slices.ContainsFunc(all, func(l caseload.Line) bool { return !l.Simulated })
 	chosen, _ := q.filter()
@@ -260,6 +260,14 @@ func sortColumns(q CaseloadQuery) []SortColumn {
 		shown = append(shown, s)
 	}
 	return shown
+}
+
+// orderWords say the order that no column shows.
+func orderWords(lines []caseload.Line, q CaseloadQuery) string {
+	if q.Sort != "" || q.Show == showEnded || len(lines) < 2 {
+		return ""
+	}
+	return " The most urgent come first."
 }
 
 // caseloadWords count who needs a person and whom somebody has: a course with both
