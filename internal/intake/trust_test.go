@@ -109,38 +109,39 @@ func TestSR11_NothingIsTrustedBeforeItWasCompared(t *testing.T) {
 // The damage that ClickHouse does not speak of: it sets what it cannot read aside
 // at its start, and answers from the rest.
 func TestSR11_ALostPartIsNeverAnsweredFrom(t *testing.T) {
-	for name, spoil := range map[string]func(t *testing.T, part string){
-		"the marks of a part are noise": func(t *testing.T, part string) {
-			marks, err := filepath.Glob(filepath.Join(part, "*mrk*"))
-			require.NoError(t, err)
-			require.NotEmpty(t, marks)
-			require.NoError(t, os.WriteFile(marks[0], bytes.Repeat([]byte{0xa5}, 64), 0o600))
-		},
-		"a part's files are gone": func(t *testing.T, part string) {
-			require.NoError(t, os.RemoveAll(part))
-		},
-		"a byte of the data is another": func(t *testing.T, part string) {
-			warehousetest.Flip(t, filepath.Join(part, "data.bin"))
-		},
-		"the data are cut off": func(t *testing.T, part string) {
-			require.NoError(t, os.Truncate(filepath.Join(part, "data.bin"), 10))
-		},
+	marks := func(t *testing.T, part string) {
+		marks, err := filepath.Glob(filepath.Join(part, "*mrk*"))
+		require.NoError(t, err)
+		require.NotEmpty(t, marks)
+		require.NoError(t, os.WriteFile(marks[0], bytes.Repeat([]byte{0xa5}, 64), 0o600))
+	}
+	gone := func(t *testing.T, part string) { require.NoError(t, os.RemoveAll(part)) }
+	flipped := func(t *testing.T, part string) { warehousetest.Flip(t, filepath.Join(part, "data.bin")) }
+	cut := func(t *testing.T, part string) { require.NoError(t, os.Truncate(filepath.Join(part, "data.bin"), 10)) }
+	for _, c := range []struct {
+		name, table string
+		spoil       func(t *testing.T, part string)
+	}{
+		{"the marks of answers are noise", "response", marks},
+		{"the files of answers are gone", "response", gone},
+		{"a byte of answers is another", "response", flipped},
+		{"answers are cut off", "response", cut},
+		{"a byte of the subjects is another", "subject", flipped},
+		{"the marks of the study are noise", "study", marks},
 	} {
-		for _, table := range []string{"response", "subject", "study"} {
-			t.Run(name+", of table "+table, func(t *testing.T) {
-				v := newWard(t)
-				require.NoError(t, v.trust.Settle(ctx))
-				before := v.snapshot(t)
-				parts := warehousetest.Parts(t, v.engine.Config, table)
-				spoil(t, parts[len(parts)-1])
-				v.killEngine(t)
-				require.Error(t, v.ask(t), "a start of ClickHouse ends the trust before anybody notices a loss")
-				require.Error(t, v.trust.Check())
-				require.NoError(t, v.trust.Settle(ctx))
-				require.NoError(t, v.ask(t))
-				require.Equal(t, before, v.snapshot(t), "repaired before the next answer")
-			})
-		}
+		t.Run(c.name, func(t *testing.T) {
+			v := newWard(t)
+			require.NoError(t, v.trust.Settle(ctx))
+			before := v.snapshot(t)
+			parts := warehousetest.Parts(t, v.engine.Config, c.table)
+			c.spoil(t, parts[len(parts)-1])
+			v.killEngine(t)
+			require.Error(t, v.ask(t), "a start of ClickHouse ends the trust before anybody notices a loss")
+			require.Error(t, v.trust.Check())
+			require.NoError(t, v.trust.Settle(ctx))
+			require.NoError(t, v.ask(t))
+			require.Equal(t, before, v.snapshot(t), "repaired before the next answer")
+		})
 	}
 }
 
