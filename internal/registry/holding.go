@@ -49,7 +49,7 @@ SELECT journal, session,
 	(SELECT count(*) FROM waiting WHERE course IS NOT NULL),
 	(SELECT count(*) FROM waiting WHERE journal IS NOT NULL OR session IS NOT NULL),
 	EXISTS (SELECT 1 FROM waiting WHERE study IS NOT NULL),
-	(SELECT definition FROM study WHERE id = :study)
+	(SELECT v.definition FROM study_version v WHERE v.study = :study AND ` + newestStudy + `)
 FROM bounds`
 
 // HoldingOf gives what the warehouse must hold of a study, or a fault.NotFound.
