@@ -51,7 +51,7 @@ func thresholds(theme theme, s care.ScaleTrend) []any {
 			"label": map[string]any{"show": true, "formatter": words, "position": side, "fontSize": 10, "color": colour, "distance": 1}})
 	}
 	if b := s.Benefit; b != nil && b.ReturnLine != nil {
-		add(*b.ReturnLine, "benefit going from here", "insideEndTop", theme.groups[1], []int{6, 3})
+		add(*b.ReturnLine, "benefit going", "insideEndTop", theme.groups[1], []int{6, 3})
 	}
 	if s.Baseline == nil || s.ReliableChange == nil {
 		return lines
@@ -61,8 +61,8 @@ func thresholds(theme theme, s care.ScaleTrend) []any {
 	if !s.LowerIsBetter {
 		better, worse = high, low
 	}
-	add(better, "reliably better than baseline", "insideMiddleTop", theme.groups[0], []int{4, 4})
-	add(worse, "reliably worse than baseline", "insideMiddleTop", theme.groups[0], []int{4, 4})
+	add(better, "reliably better", "insideMiddleTop", theme.groups[0], []int{4, 4})
+	add(worse, "reliably worse", "insideMiddleTop", theme.groups[0], []int{4, 4})
 	return lines
 }
 
