@@ -58,28 +58,3 @@ func TestSR37_AnEarlierFolderIsCopiedAndMigrated(t *testing.T) {
 	// So is the folder as it was, for the earlier program.
 	require.NoError(t, os.WriteFile(c.Path, before, 0o600))
 }
-
-// TestSR37_AMigrationMayEndAtAnyStatement fails each statement of the way up in
-// turn; the next start finishes what was begun.
-func TestSR37_AMigrationMayEndAtAnyStatement(t *testing.T) {
-	faults := registrytest.NewFaults(t)
-	for failing := 1; ; failing++ {
-		c, kept := archived(t)
-		c.Driver = faults.Name
-		faults.FailAt(failing, registrytest.CodeIO)
-		s, err := registry.Open(ctx, c)
-		reached := faults.Seen() >= failing
-		faults.FailAt(0, 0)
-		if err == nil {
-			require.NoError(t, s.Close())
-		}
-		if !reached {
-			require.Greater(t, failing, 20, "the way up has many statements")
-			return
-		}
-		s, err = registry.Open(ctx, c)
-		require.NoError(t, err, "after the statement %d failed", failing)
-		requireTrail(t, s, kept)
-		require.NoError(t, s.Close())
-	}
-}
