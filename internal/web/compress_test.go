@@ -27,7 +27,7 @@ func TestOnlyPagesWithoutSecretsAreCompressed(t *testing.T) {
 	require.Equal(t, plain, string(body))
 	for _, r := range []sitetest.Request{
 		{Path: "/p/" + s.Tokens[0]}, {Path: "/sign-in"}, {Path: "/setup"}, {Path: "/crisis"}, {Path: "/nowhere", Session: session},
-		{Path: "/patients", Session: session, Header: takes("gzip;q=0")}, {Path: "/patients", Session: session, Header: takes("identity")},
+		{Path: "/patients", Session: session, Header: takes("gzip;q=0")}, {Path: "/patients?code=4d98", Session: session, Header: takes("gzip")}, {Path: "/patients", Session: session, Header: takes("identity")},
 	} {
 		if r.Header == nil {
 			r.Header = takes("gzip")

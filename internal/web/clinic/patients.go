@@ -92,6 +92,7 @@ func (p Pages) Patients(c echo.Context) error {
 	}
 	shown := NewCaseloadPage(courses, query, Seen{Now: p.Now(), Zone: p.Zone})
 	shown.Mark = counts.Mark
+	shown.Repeats = query.Code != ""
 	return p.Renderer.HTML(c, http.StatusOK, "clinic/patients", shown)
 }
 

@@ -20,10 +20,10 @@ const compressFrom = 1400
 // request would give the secret away, letter by letter (BREACH). Compressed are only
 // whole pages that staff get: they hold no token, since forms are judged by their
 // origin, and repeat no words of the request, since its parameters are read into
-// closed lists. A patient's pages hold the link's secret, sign-in and set-up repeat
+// closed lists; a list that was searched repeats what was typed, and says so (Repeats). A patient's pages hold the link's secret, sign-in and set-up repeat
 // what was typed, errors quote the request: all of these go as they are.
 func send(c echo.Context, status int, body []byte, f *Frame) error {
-	if f.Patient || !f.isStaff() || status != http.StatusOK || c.Request().Method != http.MethodGet || len(body) < compressFrom {
+	if f.Patient || f.Repeats || !f.isStaff() || status != http.StatusOK || c.Request().Method != http.MethodGet || len(body) < compressFrom {
 		return c.HTMLBlob(status, body)
 	}
 	c.Response().Header().Add("Vary", "Accept-Encoding")

@@ -32,6 +32,9 @@ type Frame struct {
 	Waiting int
 	// Simulated marks pages that show simulated patients.
 	Simulated bool
+	// Repeats marks pages that repeat words of the request; they are sent
+	// uncompressed.
+	Repeats bool
 	// Scripts are the assets that the page runs, in order.
 	Scripts []string
 
