@@ -29,6 +29,9 @@ type TrustConfig struct {
 	// Told is called with each change of what may be believed, before anybody can
 	// be answered by it; nil when nobody needs to know.
 	Told func(Standing)
+	// Doubted reports that somebody else met data that ClickHouse cannot read; nil
+	// where nobody else asks it.
+	Doubted func() bool
 }
 
 // Validate checks the configuration.
@@ -54,7 +57,10 @@ const (
 	lookEvery = time.Second
 	// countEvery and compareEvery are how often every study is counted and
 	// everything compared while nothing gives a reason to.
-	countEvery   = time.Minute
+	countEvery = time.Minute
+	// checkEvery is the shortest pause between two checks of the tables' parts for
+	// questions that failed: whoever asks badly costs no more.
+	checkEvery   = time.Minute
 	compareEvery = 24 * time.Hour
 	// lookLimit ends a look at a ClickHouse that hangs.
 	lookLimit = 5 * time.Second
@@ -79,8 +85,12 @@ const (
 type Trust struct {
 	c    TrustConfig
 	wake chan struct{}
-	// failed counts the rounds of settling that failed in a row; Run's alone.
-	failed int
+	// failed counts the rounds of settling that failed in a row; unread are the
+	// failed questions that the parts were checked for, and checked is when. Run's
+	// alone.
+	failed  int
+	unread  uint64
+	checked time.Time
 
 	mu       sync.Mutex
 	standing Standing
