@@ -188,13 +188,16 @@ func (t *Trust) look(p warehouse.Pulse) {
 	}
 }
 
-// lose ends the trust and wakes the comparison. The caller holds mu.
+// lose ends the trust and wakes the comparison, which is awake already where there
+// was none to lose. The caller holds mu.
 func (t *Trust) lose(why string) {
-	if t.standing.Trusted {
-		t.c.Logger.Error("the warehouse is not trusted until it has been compared with the record", "why", why)
-		t.epoch++
-	}
+	trusted := t.standing.Trusted
 	t.say(Standing{Why: why})
+	if !trusted {
+		return
+	}
+	t.c.Logger.Error("the warehouse is not trusted until it has been compared with the record", "why", why)
+	t.epoch++
 	select {
 	case t.wake <- struct{}{}:
 	default: // it is awake

@@ -2,6 +2,9 @@ package intake_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -55,6 +58,33 @@ func TestSR11_TheDoubtOfACommandMakesTheServerCompare(t *testing.T) {
 	require.Eventually(t, func() bool { return !doubted.Load() && trust.Check() == nil }, time.Minute, 10*time.Millisecond)
 	stop()
 	require.Equal(t, []string{"", "a command could not read the data of ClickHouse", ""}, lost)
+}
+
+// While ClickHouse is away the loop waits between its looks; it must not wake
+// itself.
+func TestSR13_TheLoopRestsWhileClickHouseIsAway(t *testing.T) {
+	b := setup(t, 0)
+	away := func(context.Context) (net.Conn, error) { return nil, errors.New("nobody listens") }
+	w, err := warehouse.New(warehouse.Config{Database: "afterglow", DialWrite: away, DialRead: away})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.Close()) })
+	var said lines
+	trust, err := intake.NewTrust(intake.TrustConfig{Store: b.store, Warehouse: w, Shipper: shipper(t, b.store, w), Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	require.NoError(t, err)
+	v := &ward{bench: b, w: w, trust: trust}
+	stop := v.run(t)
+	require.Eventually(t, func() bool { return said.Load() > 0 }, time.Minute, time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // thousands of rounds, were there no rest
+	stop()
+	require.Less(t, said.Load(), int64(10))
+}
+
+// lines counts what is written.
+type lines struct{ atomic.Int64 }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.Add(1)
+	return len(p), nil
 }
 
 // run keeps the trust as a server does.

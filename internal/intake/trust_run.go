@@ -10,8 +10,9 @@ import (
 )
 
 // Run ships, and compares and repairs whenever there is a reason to, until ctx
-// ends. While the warehouse does not answer it waits longer and longer, up to half
-// a minute; intake does not notice. Nothing else may ship at the same time.
+// ends. After a failure it waits longer and longer, up to half a minute, and for a
+// ClickHouse that does not answer up to lookLimit; intake does not notice. Nothing
+// else may ship at the same time.
 func (t *Trust) Run(ctx context.Context) {
 	wait := lookEvery
 	for {
@@ -20,7 +21,11 @@ func (t *Trust) Run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			wait = min(2*wait, longestBackoff)
+			longest := longestBackoff
+			if unreachable(ctx, err) {
+				longest = lookLimit
+			}
+			wait = min(2*wait, longest)
 			t.c.Logger.Warn("the warehouse cannot be used; what is received waits in the registry", "retry_in", wait, "error", err)
 		default:
 			wait = lookEvery
