@@ -14,6 +14,7 @@ import (
 	"afterglow/internal/durability"
 	"afterglow/internal/fault"
 	"afterglow/internal/finding"
+	"afterglow/internal/warehouse"
 )
 
 type askCmd struct {
@@ -64,7 +65,12 @@ func (c *askCmd) ask(ctx context.Context, k *kong.Context, h *house, settings ma
 	if err != nil {
 		return finding.Finding{}, err
 	}
-	return h.asker(trust).Ask(ctx, c.Question, c.Study, settings)
+	found, err := h.asker(trust).Ask(ctx, c.Question, c.Study, settings)
+	if h.beside && errors.Is(err, warehouse.ErrUnreadable) {
+		// The server sees within a second that this is gone, and looks for the damage.
+		err = errors.Join(err, h.folder.withdrawTrust())
+	}
+	return found, err
 }
 
 // list prints the questions; it needs no data folder.

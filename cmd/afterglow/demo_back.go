@@ -35,7 +35,7 @@ func (c *demoRunCmd) rounds(ctx context.Context, root *cli, out io.Writer, progr
 		if err != nil {
 			return errors.Join(err, pause.end(), listener.Close())
 		}
-		if err := emptyDemo(f); err != nil {
+		if err := emptyDemo(ctx, f); err != nil {
 			return errors.Join(err, pause.end(), listener.Close())
 		}
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
 	"afterglow/internal/access"
 	"afterglow/internal/care"
@@ -74,15 +72,4 @@ func (s *server) demoContents(ctx context.Context) (tour.Contents, error) {
 	}
 	out.LinkPatients = patients[registry.WithoutStudy]
 	return out, nil
-}
-
-// emptyDemo takes out everything that the demo loaded or was told, so that the
-// next start loads it again. The master key stays, and with it the passwords.
-func emptyDemo(f folder) error {
-	for _, gone := range []string{f.registry(), f.registry() + "-wal", f.registry() + "-shm", f.clickhouse(), filepath.Join(f.run(), "demo.link")} {
-		if err := os.RemoveAll(gone); err != nil {
-			return fault.Unavailable("demo", err, "%s cannot be removed, so the demo cannot be put back", gone)
-		}
-	}
-	return nil
 }

@@ -25,6 +25,8 @@ type keeper struct {
 	mu       sync.Mutex
 	engine   *engine.Engine
 	prepared bool
+	// said is what the commands beside this server were told.
+	said bool
 }
 
 // newKeeper makes the warehouse of a serving house, not yet reached.
@@ -56,7 +58,7 @@ func newKeeper(h *house) (*keeper, error) {
 	if err := h.folder.withdrawTrust(); err != nil {
 		return nil, err
 	}
-	trust := intake.TrustConfig{Store: h.store, Warehouse: w, Shipper: k.shipper, Logger: h.log.With("part", "comparison"), Told: k.tell}
+	trust := intake.TrustConfig{Store: h.store, Warehouse: w, Shipper: k.shipper, Logger: h.log.With("part", "comparison"), Told: k.tell, Doubted: k.doubted}
 	if config.Server == "" {
 		trust.Process, trust.Restart = k.process, k.restart
 	}
@@ -81,9 +83,22 @@ func (k *keeper) restart() {
 // tell lets the commands beside this server know whether the warehouse may be
 // believed. Where that cannot be written, they do not believe it.
 func (k *keeper) tell(s intake.Standing) {
-	if err := k.house.folder.announceTrust(s); err != nil {
+	err := k.house.folder.announceTrust(s)
+	k.mu.Lock()
+	k.said = err == nil && s.Trusted
+	k.mu.Unlock()
+	if err != nil {
 		k.house.log.Error("the commands beside this server cannot be told whether the warehouse may be asked", "error", err)
 	}
+}
+
+// doubted reports whether a command beside this server took back what it was told,
+// since it met data that ClickHouse cannot read.
+func (k *keeper) doubted() bool {
+	k.mu.Lock()
+	said := k.said
+	k.mu.Unlock()
+	return said && !k.house.folder.saysTrusted()
 }
 
 func (k *keeper) dial(pool engine.Pool) warehouse.DialFunc {

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +20,7 @@ import (
 )
 
 // A form that was left with thoughts in it, while no server ran, raises its alert
-// once one does: serving sweeps.
+// once one does: serving sweeps. It also keeps the records of what was refused.
 func TestSR110_ServingSweepsFormsThatWereLeft(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "keys"), 0o700))
@@ -42,9 +45,27 @@ func TestSR110_ServingSweepsFormsThatWereLeft(t *testing.T) {
 	var said bytes.Buffer
 	server.Stdout, server.Stderr = &said, &said
 	require.NoError(t, server.Start())
-	defer func() {
+	stop := sync.OnceFunc(func() {
 		_ = server.Process.Signal(os.Interrupt)
 		_ = server.Wait()
-	}()
+	})
+	defer stop()
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(alerts()), []byte(`"level":"amber"`)) }, time.Minute, 300*time.Millisecond, "no sweep ran")
+
+	// Serving counts what it refuses, too, and records it at the latest at its end.
+	url, err := os.ReadFile(folder(dir).serverURL())
+	require.NoError(t, err)
+	response, err := http.Post(strings.TrimSpace(string(url))+"/sign-in", "application/x-www-form-urlencoded", nil)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusForbidden, response.StatusCode)
+	stop()
+	refused := 0
+	require.NoError(t, made.Open(t).EachAuditEntry(context.Background(), 0, func(e registry.AuditEntry) error {
+		if e.Action == "requests-refused" {
+			refused++
+		}
+		return nil
+	}))
+	require.Equal(t, 1, refused)
 }

@@ -34,6 +34,12 @@ func (f folder) withdrawTrust() error {
 	return nil
 }
 
+// saysTrusted reports whether the file is there.
+func (f folder) saysTrusted() bool {
+	_, err := os.Stat(f.trustFile())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // announceTrust writes the file whole, or takes it away.
 func (f folder) announceTrust(s intake.Standing) error {
 	if err := f.withdrawTrust(); err != nil || !s.Trusted {

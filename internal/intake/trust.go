@@ -29,6 +29,9 @@ type TrustConfig struct {
 	// Told is called with each change of what may be believed, before anybody can
 	// be answered by it; nil when nobody needs to know.
 	Told func(Standing)
+	// Doubted reports that somebody else met data that ClickHouse cannot read; nil
+	// where nobody else asks it.
+	Doubted func() bool
 }
 
 // Validate checks the configuration.
@@ -54,7 +57,10 @@ const (
 	lookEvery = time.Second
 	// countEvery and compareEvery are how often every study is counted and
 	// everything compared while nothing gives a reason to.
-	countEvery   = time.Minute
+	countEvery = time.Minute
+	// checkEvery is the shortest pause between two checks of the tables' parts for
+	// questions that failed: whoever asks badly costs no more.
+	checkEvery   = time.Minute
 	compareEvery = 24 * time.Hour
 	// lookLimit ends a look at a ClickHouse that hangs.
 	lookLimit = 5 * time.Second
@@ -79,8 +85,12 @@ const (
 type Trust struct {
 	c    TrustConfig
 	wake chan struct{}
-	// failed counts the rounds of settling that failed in a row; Run's alone.
-	failed int
+	// failed counts the rounds of settling that failed in a row; unread are the
+	// failed questions that the parts were checked for, and checked is when. Run's
+	// alone.
+	failed  int
+	unread  uint64
+	checked time.Time
 
 	mu       sync.Mutex
 	standing Standing
@@ -178,13 +188,16 @@ func (t *Trust) look(p warehouse.Pulse) {
 	}
 }
 
-// lose ends the trust and wakes the comparison. The caller holds mu.
+// lose ends the trust and wakes the comparison, which is awake already where there
+// was none to lose. The caller holds mu.
 func (t *Trust) lose(why string) {
-	if t.standing.Trusted {
-		t.c.Logger.Error("the warehouse is not trusted until it has been compared with the record", "why", why)
-		t.epoch++
-	}
+	trusted := t.standing.Trusted
 	t.say(Standing{Why: why})
+	if !trusted {
+		return
+	}
+	t.c.Logger.Error("the warehouse is not trusted until it has been compared with the record", "why", why)
+	t.epoch++
 	select {
 	case t.wake <- struct{}{}:
 	default: // it is awake

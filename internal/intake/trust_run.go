@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"afterglow/internal/fault"
@@ -9,8 +10,9 @@ import (
 )
 
 // Run ships, and compares and repairs whenever there is a reason to, until ctx
-// ends. While the warehouse does not answer it waits longer and longer, up to half
-// a minute; intake does not notice. Nothing else may ship at the same time.
+// ends. After a failure it waits longer and longer, up to half a minute, and for a
+// ClickHouse that does not answer up to lookLimit; intake does not notice. Nothing
+// else may ship at the same time.
 func (t *Trust) Run(ctx context.Context) {
 	wait := lookEvery
 	for {
@@ -19,7 +21,11 @@ func (t *Trust) Run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			wait = min(2*wait, longestBackoff)
+			longest := longestBackoff
+			if unreachable(ctx, err) {
+				longest = lookLimit
+			}
+			wait = min(2*wait, longest)
 			t.c.Logger.Warn("the warehouse cannot be used; what is received waits in the registry", "retry_in", wait, "error", err)
 		default:
 			wait = lookEvery
@@ -37,6 +43,9 @@ func (t *Trust) Run(ctx context.Context) {
 // round is one look at ClickHouse and what follows from it.
 func (t *Trust) round(ctx context.Context) error {
 	if err := t.feel(ctx); err != nil {
+		return err
+	}
+	if err := t.doubt(ctx); err != nil {
 		return err
 	}
 	trusted, since, counted := t.times()
@@ -87,6 +96,44 @@ func (t *Trust) feel(ctx context.Context) error {
 	return nil
 }
 
+// doubt ends the trust when somebody could not read what ClickHouse holds. A part
+// that breaks while ClickHouse runs fails every question that reads it, and nothing
+// else tells of it: neither the pulse nor a count that reads other columns.
+func (t *Trust) doubt(ctx context.Context) error {
+	trusted, _, _ := t.times()
+	if !trusted {
+		return nil
+	}
+	if t.c.Doubted != nil && t.c.Doubted() {
+		t.loseTo("a command could not read the data of ClickHouse")
+		return nil
+	}
+	failed := t.c.Warehouse.FailedReads()
+	if failed == t.unread || time.Since(t.checked) < checkEvery {
+		return nil
+	}
+	broken, err := t.c.Warehouse.BrokenParts(ctx)
+	if unreachable(ctx, err) {
+		return err
+	}
+	t.unread, t.checked = failed, time.Now()
+	if err != nil || len(broken) > 0 {
+		t.loseTo("ClickHouse cannot read a part of its data")
+	}
+	return nil
+}
+
+// unreachable reports whether an error of a check says nothing of the data.
+func unreachable(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || fault.Is(err, fault.KindUnavailable) && !errors.Is(err, warehouse.ErrUnreadable))
+}
+
+func (t *Trust) loseTo(why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lose(why)
+}
+
 // count holds the number of rows of every study against the registry's.
 func (t *Trust) count(ctx context.Context) error {
 	studies, err := t.c.Store.Studies(ctx)
@@ -97,9 +144,7 @@ func (t *Trust) count(ctx context.Context) error {
 		_, err := CheckStudy(ctx, t.c.Store, t.c.Warehouse, study.ID)
 		switch {
 		case fault.Is(err, fault.KindConflict):
-			t.mu.Lock()
-			t.lose(messageOf(err))
-			t.mu.Unlock()
+			t.loseTo(messageOf(err))
 			return nil
 		case err != nil:
 			return err
@@ -172,7 +217,7 @@ func (t *Trust) process() string {
 func (t *Trust) setAside(ctx context.Context) error {
 	broken, err := t.c.Warehouse.BrokenParts(ctx)
 	if err != nil {
-		if fault.Is(err, fault.KindUnavailable) || ctx.Err() != nil {
+		if unreachable(ctx, err) {
 			return err
 		}
 		// The comparison reads every answer too; this only finds out sooner where.

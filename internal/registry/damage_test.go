@@ -3,6 +3,8 @@ package registry_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -17,10 +19,11 @@ import (
 )
 
 // replaceInFile puts other bytes of the same length in the place of the one
-// occurrence of some, as a disk that turns a bit around does.
+// occurrence of some, as a disk that turns a bit around does. The registry is closed.
 func replaceInFile(t *testing.T, path, from, to string) {
 	t.Helper()
 	require.Len(t, to, len(from))
+	compact(t, path)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, 1, bytes.Count(content, []byte(from)), "%s must stand in the file once", from)
@@ -40,6 +43,16 @@ func three(t *testing.T) *registrytest.Folder {
 	require.NoError(t, found.Fault())
 	require.NoError(t, s.Close())
 	return f
+}
+
+// compact leaves no copy of a row in pages that are free: what an import had staged
+// may lie there.
+func compact(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, "VACUUM")
+	require.NoError(t, errors.Join(err, db.Close()))
 }
 
 // SQLite has no checksums: a changed byte of a row is found by the row's seal,

@@ -70,6 +70,11 @@ func TestAnInterruptedImportIsWholeOrNotThere(t *testing.T) {
 		_, found, err := broken.NextShipment(ctx, 10_000)
 		require.NoError(t, err)
 		require.Equal(t, seen == all, found, "what is not shown is not shipped")
+		mark, err := broken.OutboxMark(ctx)
+		require.NoError(t, err)
+		waiting, err := broken.WaitingUpTo(ctx, mark)
+		require.NoError(t, err)
+		require.Equal(t, seen == all, waiting > 0, "and no question waits for it")
 		require.NoError(t, broken.Close())
 
 		again := f.Open(t)

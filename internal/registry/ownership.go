@@ -28,4 +28,23 @@ func takeOwnership(path string) (*ownership, error) {
 	return &ownership{file: file}, nil
 }
 
+// Hold keeps every other process from owning the registry at path, and from
+// importing into it, until release: whoever removes the file needs that. While
+// another process does one of these it is a fault.Conflict.
+func Hold(path string) (release func() error, err error) {
+	owner, err := takeOwnership(lockOf(path))
+	if err != nil {
+		return nil, err
+	}
+	importer, err := takeOwnership(importLockOf(path))
+	if err != nil {
+		return nil, errors.Join(err, owner.release())
+	}
+	return func() error { return errors.Join(importer.release(), owner.release()) }, nil
+}
+
+func lockOf(path string) string { return path + ".lock" }
+
+func importLockOf(path string) string { return path + ".import.lock" }
+
 func (o *ownership) release() error { return o.file.Close() }

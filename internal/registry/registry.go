@@ -106,7 +106,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.QueueLength == 0 {
 		c.QueueLength = defaultQueueLength
 	}
-	s := &Store{core: &core{clock: c.Clock, log: c.Logger, importLock: c.Path + ".import.lock", beside: c.Beside}}
+	s := &Store{core: &core{clock: c.Clock, log: c.Logger, importLock: importLockOf(c.Path), beside: c.Beside}}
 	if err := s.open(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the registry %s: %w", c.Path, err), s.Close())
 	}
@@ -163,7 +163,7 @@ func (s *Store) own(c Config) error {
 		}
 		return nil
 	}
-	lock, err := takeOwnership(c.Path + ".lock")
+	lock, err := takeOwnership(lockOf(c.Path))
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,12 @@ func (s *Store) OutboxMark(ctx context.Context) (OutboxMark, error) {
 	return OutboxMark(last), nil
 }
 
-// WaitingUpTo counts the rows up to the mark that the warehouse has not confirmed:
-// studies, courses, sessions and journal rows.
+// WaitingUpTo counts the rows up to the mark that are on their way to the
+// warehouse: studies, courses, sessions and journal rows. What an import brings is
+// on its way from its completion on, and a damaged row is not sent.
 func (s *Store) WaitingUpTo(ctx context.Context, mark OutboxMark) (int64, error) {
 	var n int64
-	if err := s.queryRow(ctx, "SELECT count(*) FROM outbox WHERE id <= ?", int64(mark)).Scan(&n); err != nil {
+	if err := s.queryRow(ctx, "SELECT count(*) FROM outbox w WHERE id <= ? AND "+outboxIsOpen+" AND "+notDamaged, int64(mark)).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count what waits in the outbox: %w", err)
 	}
 	return n, nil

@@ -45,6 +45,7 @@ func (w *Warehouse) queryShaped(ctx context.Context, name string, shape any, par
 func (w *Warehouse) ask(ctx context.Context, name, text string, parameters map[string]any, scan func(driver.Rows) error) error {
 	rows, err := w.read.Query(ctx, text, named(parameters)...)
 	if err != nil {
+		w.failed.Add(1)
 		return fmt.Errorf("ask the warehouse for %s: %w", name, unavailable(err))
 	}
 	defer rows.Close()
@@ -54,6 +55,7 @@ func (w *Warehouse) ask(ctx context.Context, name, text string, parameters map[s
 		}
 	}
 	if err := rows.Err(); err != nil {
+		w.failed.Add(1)
 		return fmt.Errorf("read the rows of %s: %w", name, unavailable(err))
 	}
 	return nil

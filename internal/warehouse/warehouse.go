@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"net"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -66,6 +67,7 @@ type Warehouse struct {
 	config Config
 	write  driver.Conn
 	read   driver.Conn
+	failed atomic.Uint64
 }
 
 // New makes the pools; it does not connect yet, so that a process can start and
@@ -137,14 +139,4 @@ func migrateDB(ctx context.Context, db *sql.DB, files fs.FS) error {
 		return fmt.Errorf("migrate the warehouse: %w", err)
 	}
 	return nil
-}
-
-// unavailable marks failures to reach ClickHouse, so that a face says 'try
-// later'; ClickHouse's own errors about a statement keep their code.
-func unavailable(err error) error {
-	var exception *clickhouse.Exception
-	if err == nil || errors.As(err, &exception) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	return fault.Unavailable("warehouse", err, "ClickHouse does not answer; what was entered is safe, try again in a minute")
 }
