@@ -119,3 +119,10 @@ func TestASimplerCovarianceIsExplainedInWords(t *testing.T) {
 	}
 	require.Contains(t, text, "4 patients are too few for this covariance over 2 visits")
 }
+
+// A refused setting names each choice once.
+func TestTheChoicesOfTheFirstVisitAreNamedOnce(t *testing.T) {
+	f := trial{visits: w4w12, arms: []string{"usual", "new"}, lines: readTrial(t, "03-visit-nobody-reached/data.csv")}.load(t)
+	_, err := f.asker.Ask(t.Context(), "retained-benefit", "trial", map[string]string{"first-visit": "w99"})
+	require.ErrorContains(t, err, "is one of w4, w12")
+}

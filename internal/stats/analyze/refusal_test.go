@@ -23,6 +23,8 @@ func TestWhatCannotBeReadIsRefusedByItsName(t *testing.T) {
 		"unknown kind":                {"nosuch", "", `{}`, "kind"},
 		"no input":                    {"km", "set.csv", ``, "input"},
 		"input of another type":       {"p_adjust", "", `{"p": "0.01"}`, "p"},
+		"no wave":                     {"gee", "set.csv", `{"formula": "y ~ id", "subject": "g", "family": "gaussian", "corstr": "exchangeable", "level": 0.95}`, "wave"},
+		"no subject":                  {"gee", "set.csv", `{"formula": "y ~ id", "wave": "id", "family": "gaussian", "corstr": "exchangeable", "level": 0.95}`, "subject"},
 		"input that is no object":     {"p_adjust", "", `[0.01]`, "input"},
 		"a number for a text":         {"mmrm", "", `{"formula": 3}`, "formula"},
 		"a level in an object":        {"mmrm", "", `{"formula": "y ~ x", "factors": {"g": 1}}`, "factors"},
