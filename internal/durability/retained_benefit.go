@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"afterglow/internal/care"
 	"afterglow/internal/finding"
 	"afterglow/internal/instrument"
 	"afterglow/internal/stats/formula"
@@ -29,6 +30,9 @@ type retainedBenefit struct {
 	chosen     bool
 	method     mixed.Method
 	df         string
+	// sharedBaseline says that everyone analysed has the same baseline, so that it is
+	// no term of the model.
+	sharedBaseline bool
 	// times are where all visits stand for a covariance that decays with time; nil
 	// means the visits' days.
 	times []float64
@@ -62,7 +66,7 @@ func (q retainedBenefit) fixedIn(f *frame) string {
 	if q.fixed != "" {
 		return q.fixed
 	}
-	return f.defaultFixed(q.adjusted)
+	return f.defaultFixed(q.adjusted && !q.sharedBaseline)
 }
 
 // answerRetainedBenefit fits the MMRM on ClickHouse's sums and reads from it the
@@ -102,8 +106,11 @@ func readRetained(f *frame, s *settings) (retainedBenefit, error) {
 		structures = append(structures, string(structure))
 	}
 	_, chosen := s.given["covariance"]
+	_, adjust := s.given["adjust"]
 	q := retainedBenefit{
-		adjusted:   s.choice("adjust", "baseline", "none") == "baseline",
+		// Where nobody has a score before treatment, the rest is answered without it
+		// unless a person asked for it.
+		adjusted:   s.choice("adjust", "baseline", "none") == "baseline" && (adjust || f.completion.answered(care.BaselineVisit) > 0),
 		fixed:      s.text("fixed", ""),
 		covariance: mixed.Structure(s.choice("covariance", structures...)),
 		chosen:     chosen,
@@ -174,6 +181,7 @@ func newRetained(whole *frame, from fitted) (*retained, error) {
 		return nil, fmt.Errorf("report the mixed model: %w", err)
 	}
 	r := &retained{f: from.frame, whole: whole, fitted: from, result: result, means: map[[2]string]inference{}, benefits: map[string]benefit{}}
+	r.baseline = from.shared
 	if b, ok := result.CovariatesAt[r.f.measure.Baseline]; ok {
 		r.baseline = &b
 	}

@@ -22,6 +22,9 @@ type fitted struct {
 	// simplified is why another covariance than the default one was fitted; empty
 	// where none was.
 	simplified string
+	// shared is the baseline of everyone analysed where all have the same; nil where
+	// they differ, so that the model has it as a covariate.
+	shared *float64
 }
 
 // fitWhatCanBe leaves out what no model can take, fits, and where that fails tries
@@ -37,19 +40,18 @@ func (a *Asker) fitWhatCanBe(ctx context.Context, f *frame, q retainedBenefit) (
 		}
 		for len(reach.visits) > 0 && len(reach.groups) > 0 {
 			got := fitted{q: q, frame: reach.narrowed(), reach: reach}
-			fit, failure, err := a.tryFit(ctx, got.frame, q)
+			failure, err := a.tryFit(ctx, &got)
 			if err != nil {
 				return fitted{}, err
 			}
-			if fit != nil {
-				got.fit = fit
+			if got.fit != nil {
 				if try.covariance != first.q.covariance {
 					got.simplified = first.reason
 				}
 				return got, nil
 			}
 			if first.reason == "" {
-				first.reason = failure.Error()
+				first.reason = inWords(failure)
 			}
 			if !reach.dropConstant(failure) && !reach.dropFewest(try.whatever) {
 				break
@@ -74,22 +76,38 @@ func (q retainedBenefit) attempts() []attempt {
 	return []attempt{{q.covariance, false}, {mixed.CompoundSymmetry, false}, {q.covariance, true}, {mixed.CompoundSymmetry, true}}
 }
 
-// tryFit gives the fit or why there is none; the error is of a wrong question or of
+// tryFit fits or says why there is no fit; the error is of a wrong question or of
 // the program.
-func (a *Asker) tryFit(ctx context.Context, f *frame, q retainedBenefit) (*mixed.Fit, *stats.Failure, error) {
-	if reason := q.unanswerable(f); reason != "" {
-		return nil, &stats.Failure{Kind: stats.OneLevel, Message: reason}, nil
+func (a *Asker) tryFit(ctx context.Context, to *fitted) (*stats.Failure, error) {
+	if reason := to.q.unanswerable(to.frame); reason != "" {
+		return &stats.Failure{Kind: stats.OneLevel, Message: reason}, nil
 	}
-	fit, err := a.fit(ctx, f, q)
+	err := a.fit(ctx, to)
 	if err == nil {
-		return fit, nil, nil
+		return nil, nil
 	}
 	if _, asked := unfit(err); asked != nil {
-		return nil, nil, asked
+		return nil, asked
 	}
 	var failure *stats.Failure
 	errors.As(err, &failure) // unfit saw that it is one
-	return nil, failure, nil
+	return failure, nil
+}
+
+// inWords says a failure of the fit for readers who know the study and not the
+// program: no name of a setting, nothing that only the optimiser saw.
+func inWords(failure *stats.Failure) string {
+	switch {
+	case failure.Where == "covariance" && failure.Kind == stats.NotConverged:
+		return "the likelihood has no optimum that could be found"
+	case failure.Where == "covariance":
+		return failure.Message
+	case failure.Kind == stats.Constant && failure.Where != "":
+		return "the scores at " + failure.Where + " do not vary beyond what the model explains, so they have no error to estimate"
+	case failure.Kind == stats.OneLevel && failure.Where != "":
+		return failure.Where + " has " + failure.Message
+	}
+	return failure.Error()
 }
 
 // reason says why nothing is left to fit; empty where something is.
@@ -131,16 +149,32 @@ func (q retainedBenefit) unanswerable(f *frame) string {
 	return ""
 }
 
-func (a *Asker) fit(ctx context.Context, f *frame, q retainedBenefit) (*mixed.Fit, error) {
+// fit fits what is analysed. Where everyone has the same baseline, it explains
+// nothing and the model goes without it; change is counted from it all the same.
+func (a *Asker) fit(ctx context.Context, to *fitted) error {
+	f, q := to.frame, to.q
 	design, err := f.model(f.measure.Total + "~" + q.fixedIn(f)).Design()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sums, err := a.sums(ctx, f, design)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return mixed.FitSums(design, sums, mixed.Options{Covariance: q.covariance, Method: q.method, Times: q.timesOf(f), Level: f.level})
+	options := mixed.Options{Covariance: q.covariance, Method: q.method, Times: q.timesOf(f), Level: f.level}
+	if q.fixed == "" && q.needsBaseline(f) {
+		if value, all := sums.Shared(f.measure.Baseline); all {
+			to.shared, to.q.sharedBaseline = &value, true
+			if design, err = f.model(f.measure.Total + "~" + to.q.fixedIn(f)).Design(); err != nil {
+				return err
+			}
+			if sums, err = sums.Without(f.measure.Baseline); err != nil {
+				return err
+			}
+		}
+	}
+	to.fit, err = mixed.FitSums(design, sums, options)
+	return err
 }
 
 // timesOf are the places of the visits that are analysed.

@@ -24,7 +24,11 @@ func (r *retained) visitTable() finding.Table {
 			{Name: "change_ci_lower", Label: "from", Unit: "points", Digits: 1}, {Name: "change_ci_upper", Label: "to", Unit: "points", Digits: 1},
 		}}
 	if r.baseline != nil {
-		t.Notes = append(t.Notes, fmt.Sprintf("At a baseline of %s points, the mean over the analysed visits, taken as a constant in the intervals.", signed(*r.baseline, 1)))
+		note := fmt.Sprintf("At a baseline of %s points, the mean over the analysed visits, taken as a constant in the intervals.", signed(*r.baseline, 1))
+		if r.shared != nil {
+			note = fmt.Sprintf("From a baseline of %s points, the same for everyone analysed.", signed(*r.baseline, 1))
+		}
+		t.Notes = append(t.Notes, note)
 	}
 	for _, g := range f.groups {
 		for _, visit := range f.study.Visits {

@@ -14,7 +14,7 @@ import (
 func (r *retained) answer() string {
 	f := r.f
 	sentences := append(r.lastingWords(), r.differenceWords())
-	sentences = append(sentences, fmt.Sprintf("%d of %s answered then.", f.completion.answered(f.last().Name), patients(f.completion.subjects())), f.assigned())
+	sentences = append(sentences, r.answeredWords(), f.assigned())
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
@@ -189,6 +189,34 @@ func (r *retained) differenceWords() string {
 	return fmt.Sprintf("At %sthe difference %s, %s.", when, list(differences), verdict)
 }
 
+// answeredWords counts who answered at the last visit: of everyone, or of the groups
+// that are analysed where some are left out.
+func (r *retained) answeredWords() string {
+	answered, of := r.answeredAtLast()
+	if !r.leavesGroupsOut() {
+		return fmt.Sprintf("%d of %s answered then.", answered, patients(of))
+	}
+	among := []string{}
+	for _, g := range r.f.groups {
+		among = append(among, r.f.among(g.Name))
+	}
+	return fmt.Sprintf("%d of %s %s answered then.", answered, patients(of), list(among))
+}
+
+func (r *retained) leavesGroupsOut() bool { return len(r.f.groups) < len(r.whole.groups) }
+
+func (r *retained) answeredAtLast() (answered, of int) {
+	last := r.f.last().Name
+	if !r.leavesGroupsOut() {
+		return r.f.completion.answered(last), r.f.completion.subjects()
+	}
+	for _, g := range r.f.groups {
+		expected, n := r.f.completion.at(g.Name, last)
+		answered, of = answered+n, of+expected
+	}
+	return answered, of
+}
+
 func (r *retained) method() string {
 	names := map[string]string{"satterthwaite": "Satterthwaite degrees of freedom", "kenward-roger": "Kenward-Roger errors and degrees of freedom (expected information)",
 		"kenward-roger-observed": "Kenward-Roger errors and degrees of freedom (observed information)"}
@@ -215,13 +243,13 @@ func covarianceWords(s mixed.Structure) string {
 
 func (r *retained) caveats() []finding.Caveat {
 	f, out := r.f, r.reach.caveats()
-	total := f.completion.subjects()
-	if missing := total - f.completion.answered(f.last().Name); missing > 0 {
+	answered, total := r.answeredAtLast()
+	if missing := total - answered; missing > 0 {
 		like := "the same earlier scores"
 		if f.compares() {
 			like += ", " + f.study.Arm.Name
 		}
-		if r.baseline != nil {
+		if r.baseline != nil && r.shared == nil {
 			like += " and baseline"
 		}
 		out = append(out, finding.Caveat{Code: "missing-at-random", Text: fmt.Sprintf(
@@ -234,8 +262,11 @@ func (r *retained) caveats() []finding.Caveat {
 	case r.baseline == nil:
 		out = append(out, finding.Caveat{Code: "no-baseline", Text: "The model has no baseline, so no change and no share left can be given."})
 	default:
-		out = append(out, finding.Caveat{Code: "baseline-constant", Text: fmt.Sprintf(
-			"Change is counted from a baseline of %s points, the mean over the analysed visits, which the intervals take as known.", signed(*r.baseline, 1))})
+		text := fmt.Sprintf("Change is counted from a baseline of %s points, the mean over the analysed visits, which the intervals take as known.", signed(*r.baseline, 1))
+		if r.shared != nil {
+			text = fmt.Sprintf("Everyone analysed had %s points before treatment, so the model has no baseline and change is counted from there.", signed(*r.baseline, 1))
+		}
+		out = append(out, finding.Caveat{Code: "baseline-constant", Text: text})
 		if len(r.groupsWith(benefitHad)) > 0 {
 			out = append(out, f.regressionCaveat())
 		}

@@ -31,9 +31,20 @@ func (s *settings) text(name, otherwise string) string {
 func (s *settings) choice(name string, accepted ...string) string {
 	v := s.text(name, accepted[0])
 	if !slices.Contains(accepted, v) {
-		s.fail(name, "is one of %s", strings.Join(accepted, ", "))
+		s.fail(name, "is one of %s", strings.Join(eachOnce(accepted), ", "))
 	}
 	return v
+}
+
+// eachOnce leaves out what came before: a default stands among the choices too.
+func eachOnce(names []string) []string {
+	out := []string{}
+	for _, name := range names {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (s *settings) number(name string, otherwise float64, within func(float64) bool, rule string) float64 {

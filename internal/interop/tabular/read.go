@@ -222,7 +222,7 @@ func (g *gatherer) isLevel(line int, column, value string) bool {
 		g.log.addOnce(line, column, "level "+value, "is not the level %q: they %s; write it as the map does", other, theyDiffer)
 		return false
 	}
-	g.log.addOnce(line, column, "level "+value, "is not one of the map's levels: %s", quotedList(levels))
+	g.log.addOnce(line, column, "level "+value, "is not one of the levels that the map gives, which are %s", quotedList(levels))
 	return false
 }
 

@@ -165,10 +165,10 @@ func TestRowOrderDoesNotMatter(t *testing.T) {
 func TestSR24_EveryFaultIsReportedByRowAndColumn(t *testing.T) {
 	const header = "id,arm,sex,phq0,visit,phq\n"
 	for _, c := range []struct{ name, rows, place, message string }{
-		{"unknown arm", "1,c,f,12,w1,9\n", "row 2, column arm", `is not one of the map's levels: "a", "b"`},
+		{"unknown arm", "1,c,f,12,w1,9\n", "row 2, column arm", `is not one of the levels that the map gives, which are "a", "b"`},
 		{"no arm", "1,,f,12,w1,9\n", "row 2, column arm", "is missing"},
-		{"unknown level of a covariate", "1,a,x,12,w1,9\n", "row 2, column sex", `is not one of the map's levels: "f", "m"`},
-		{"unknown visit", "1,a,f,12,w2,9\n", "row 2, column visit", `is not one of the map's levels: "w1", "w4"`},
+		{"unknown level of a covariate", "1,a,x,12,w1,9\n", "row 2, column sex", `is not one of the levels that the map gives, which are "f", "m"`},
+		{"unknown visit", "1,a,f,12,w2,9\n", "row 2, column visit", `is not one of the levels that the map gives, which are "w1", "w4"`},
 		{"no visit", "1,a,f,12,NA,9\n", "row 2, column visit", "is missing"},
 		{"no subject", ",a,f,12,w1,9\n", "row 2, column id", "names no subject"},
 		{"a subject that could be a person's name", "Ann Lee,a,f,12,w1,9\n", "row 2, column id", "is not a subject code: 1 to 64 letters, digits, dots, hyphens, underscores or slashes"},

@@ -190,7 +190,7 @@ func read[In any](kind string, input json.RawMessage) (In, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(input))
 	if err := decoder.Decode(&in); err != nil {
-		return in, stats.Errorf(stats.BadInput, "input", "is not what %s takes: %v", kind, err)
+		return in, wrongType(kind, input, reflect.TypeFor[In]())
 	}
 	if err := onlyKnown(kind, input, reflect.TypeFor[In]()); err != nil {
 		return in, err

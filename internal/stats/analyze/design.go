@@ -277,6 +277,9 @@ func inLevels(frame formula.Frame, levels map[string][]string) error {
 	for name, known := range levels {
 		column, ok := frame.Texts[name]
 		if !ok {
+			if name == "" {
+				return stats.Errorf(stats.BadInput, "input", "a column that is needed is not named")
+			}
 			return stats.Errorf(stats.BadInput, name, "no such column")
 		}
 		kept := make([]string, len(column))

@@ -65,7 +65,7 @@ var unfit = []struct {
 	{"no trial", "proportion_ci", `{"x": 0, "n": 0, "level": 0.95}`, nil, stats.BadInput, "n"},
 	{"more events than trials", "proportion_ci", `{"x": 3, "n": 2, "level": 0.95}`, nil, stats.BadInput, "x"},
 	{"a count that is not given", "proportion_ci", `{"n": 20, "level": 0.95}`, nil, stats.BadInput, "x"},
-	{"half a patient", "proportion_ci", `{"x": 1.5, "n": 20, "level": 0.95}`, nil, stats.BadInput, "input"},
+	{"half a patient", "proportion_ci", `{"x": 1.5, "n": 20, "level": 0.95}`, nil, stats.BadInput, "x"},
 	{"a cell that is not given", "two_by_two", `{"a": 1, "b": 2, "c": 3, "level": 0.95}`, nil, stats.BadInput, "d"},
 	{"a row of zeros", "two_by_two", `{"a": 1, "b": 2, "c": 0, "d": 0, "level": 0.95}`, nil, stats.EmptyCell, "group 2"},
 	{"a count below zero", "two_by_two", `{"a": 1, "b": -2, "c": 0, "d": 3, "level": 0.95}`, nil, stats.BadInput, "table"},

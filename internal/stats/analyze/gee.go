@@ -36,6 +36,11 @@ func estimatingEquations(j job, in geeInput) (geeResult, error) {
 	if err != nil {
 		return geeResult{}, err
 	}
+	for _, needed := range [][2]string{{"subject", in.Subject}, {"wave", in.Wave}} {
+		if needed[1] == "" {
+			return geeResult{}, stats.Errorf(stats.BadInput, needed[0], "is not given: it names the column of the %s", needed[0])
+		}
+	}
 	m, y, frame, err := j.model(in.Formula, in.Response, in.Factors, []string{in.Subject}, in.Subject, in.Wave)
 	if err != nil {
 		return geeResult{}, err

@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"slices"
+
 	"afterglow/internal/stats"
 	"afterglow/internal/stats/linear"
 	"afterglow/internal/stats/multiplicity"
@@ -43,8 +45,21 @@ func ancova(j job, in ancovaInput) (linear.Ancova, error) {
 			return linear.Ancova{}, err
 		}
 	}
-	return linear.FitAncova(linear.Model{Formula: in.Formula, Response: in.Response, Arm: in.Arm, Control: in.Control, Factors: factors,
+	fit, err := linear.FitAncova(linear.Model{Formula: in.Formula, Response: in.Response, Arm: in.Arm, Control: in.Control, Factors: factors,
 		Baseline: in.Baseline, BaselineAt: in.BaselineAt, Level: in.Level}, j.data.Frame(texts...))
+	if err == nil && in.BaselineAt.Defined && !slices.ContainsFunc(fit.BaselineAt, func(c linear.CovariateAt) bool { return c.Column == in.Baseline }) {
+		return linear.Ancova{}, noCovariate(in.Baseline)
+	}
+	return fit, err
+}
+
+// noCovariate refuses a place for a baseline that the model does not have: it would
+// move nothing.
+func noCovariate(baseline string) error {
+	if baseline == "" {
+		return stats.Errorf(stats.BadInput, "baseline", "is not given, so baseline_at belongs to no column")
+	}
+	return stats.Errorf(stats.BadInput, "baseline", "%s is no numeric covariate of the formula, so baseline_at would move nothing", baseline)
 }
 
 type comparisonsInput struct {

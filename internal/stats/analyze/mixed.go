@@ -70,9 +70,12 @@ func (in mmrmInput) settled() (mmrmInput, error) {
 
 // baselineStands refuses a baseline_at that the model means do not stand at.
 func (in mmrmInput) baselineStands(r mixed.Result) error {
-	at, known := r.CovariatesAt[in.Baseline]
-	if !in.BaselineAt.Defined || !known {
+	if !in.BaselineAt.Defined {
 		return nil
+	}
+	at, known := r.CovariatesAt[in.Baseline]
+	if !known {
+		return noCovariate(in.Baseline)
 	}
 	if given := in.BaselineAt.Value; math.Abs(given-at) > 1e-6*math.Max(1, math.Abs(at)) {
 		return stats.Errorf(stats.BadInput, "baseline_at", "is %g, but model means stand at the mean of %s over the analysed rows, %g", given, in.Baseline, at)

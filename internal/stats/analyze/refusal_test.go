@@ -22,7 +22,14 @@ func TestWhatCannotBeReadIsRefusedByItsName(t *testing.T) {
 	cases := map[string]struct{ kind, dataset, input, where string }{
 		"unknown kind":                {"nosuch", "", `{}`, "kind"},
 		"no input":                    {"km", "set.csv", ``, "input"},
-		"input of another type":       {"p_adjust", "", `{"p": "0.01"}`, "input"},
+		"input of another type":       {"p_adjust", "", `{"p": "0.01"}`, "p"},
+		"no wave":                     {"gee", "set.csv", `{"formula": "y ~ id", "subject": "g", "family": "gaussian", "corstr": "exchangeable", "level": 0.95}`, "wave"},
+		"no subject":                  {"gee", "set.csv", `{"formula": "y ~ id", "wave": "id", "family": "gaussian", "corstr": "exchangeable", "level": 0.95}`, "subject"},
+		"input that is no object":     {"p_adjust", "", `[0.01]`, "input"},
+		"a number for a text":         {"mmrm", "", `{"formula": 3}`, "formula"},
+		"a level in an object":        {"mmrm", "", `{"formula": "y ~ x", "factors": {"g": 1}}`, "factors"},
+		"text for a number":           {"ancova", "set.csv", `{"formula": "y ~ x", "baseline_at": "high"}`, "baseline_at"},
+		"a baseline of another model": {"ancova", "set.csv", `{"formula": "y ~ id + g", "arm": "g", "arm_levels": ["a", "b"], "control": "a", "baseline": "z", "baseline_at": 3, "level": 0.95}`, "baseline"},
 		"a gap in a list":             {"decay_fit", "", `{"t": [1, null, 3], "y": [3, 2, 1], "model": "exp", "level": 0.95}`, "t"},
 		"a gap in a list of lists":    {"rubin_vector", "", `{"q": [[1, 2], [1, null]], "u": []}`, "q"},
 		"unknown data set":            {"descriptives", "other.csv", `{"column": "y", "level": 0.95}`, "dataset"},
@@ -38,6 +45,9 @@ func TestWhatCannotBeReadIsRefusedByItsName(t *testing.T) {
 			require.NotNil(t, got[0].Error)
 			require.NotEqual(t, stats.Internal, got[0].Error.Kind)
 			require.Equal(t, c.where, got[0].Error.Where, got[0].Error.Message)
+			for _, inner := range []string{"json:", "Go struct", "unmarshal", "Input."} {
+				require.NotContains(t, got[0].Error.Message, inner)
+			}
 		})
 	}
 }

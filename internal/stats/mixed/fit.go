@@ -111,7 +111,7 @@ func (f *Fit) climb(structure covariance, starts ...[]float64) error {
 			return nil
 		}
 	}
-	return f.problem.explain(err, f.best, f.options.Covariance)
+	return f.problem.explain(err, f.best)
 }
 
 func (d *Design) checkSums(s *Sums) error {
@@ -191,14 +191,14 @@ func diagonalOnly(s *mat.SymDense) bool {
 }
 
 // explain says of a failed iteration whether the data are too few for the structure.
-func (p *problem) explain(err error, last *optimum, structure Structure) error {
+func (p *problem) explain(err error, last *optimum) error {
 	parameters := 0
 	if last != nil {
 		parameters = len(last.theta)
 	}
 	if p.totals.subjects <= p.visits+p.columns || p.totals.observations-len(p.offset) <= parameters {
-		return stats.Errorf(stats.TooFew, "covariance", "%d patients are too few for structure %q over %d visits: %v",
-			p.totals.subjects, structure, p.visits, err)
+		return stats.Errorf(stats.TooFew, "covariance", "%d patients are too few for this covariance over %d visits",
+			p.totals.subjects, p.visits)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"fmt"
 	"strconv"
 
 	"afterglow/internal/stats"
@@ -21,6 +22,8 @@ type DiscreteHazard struct {
 	LogLik         stats.Number          `json:"loglik"`
 	Deviance       stats.Number          `json:"deviance"`
 	AIC            stats.Number          `json:"aic"`
+	// Notes name intervals whose coefficient has no finite estimate.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // DiscreteCoefficient is log(-log(1 - h)) of an interval at covariates 0, or a log hazard ratio.
@@ -80,6 +83,10 @@ func FitDiscreteHazard(s Spells, cuts []float64, level float64) (DiscreteHazard,
 	}
 	out.NPersonPeriods = len(data.Y)
 	for k := range intervals {
+		if out.Events[k] == out.AtRisk[k] && out.AtRisk[k] > 0 {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: everyone at risk had the event, so its hazard runs to 1 and its coefficient has no finite estimate: "+
+				"the one given is where the fit stopped; the others hold", data.Names[k]))
+		}
 		if out.AtRisk[k] == 0 {
 			return out, stats.Errorf(stats.EmptyCell, data.Names[k], "nobody was followed into the interval from %g to %g", cuts[k], cuts[k+1])
 		}
