@@ -18,7 +18,7 @@ type alertsCmd struct {
 }
 
 type alertsListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON value a line."`
+	JSON bool `name:"json" help:"Print one JSON value per line."`
 }
 
 // Run reads the registry, beside a running server or without one.

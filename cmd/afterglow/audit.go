@@ -15,11 +15,11 @@ import (
 )
 
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Verify the chain of the audit trail: every entry as it was written, none missing."`
+	Verify auditVerifyCmd `cmd:"" help:"Verify the audit trail: every entry is as it was written and none is missing."`
 }
 
 type auditVerifyCmd struct {
-	Checkpoint string `help:"A head that was seen before, as this command prints it: a trail that was cut off at its end shows against it." placeholder:"SEQUENCE:HASH"`
+	Checkpoint string `help:"A head that this command printed before; it shows whether entries at the end of the trail were removed since." placeholder:"SEQUENCE:HASH"`
 	JSON       bool   `name:"json" help:"Print the report as one JSON value."`
 }
 

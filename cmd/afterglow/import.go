@@ -20,7 +20,7 @@ import (
 )
 
 type importCmd struct {
-	Study importStudyCmd `cmd:"" help:"Bring a study's scores in from a CSV file, all or nothing."`
+	Study importStudyCmd `cmd:"" help:"Import a study's scores from a CSV file, all or nothing."`
 }
 
 type importStudyCmd struct {

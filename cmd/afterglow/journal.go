@@ -17,7 +17,7 @@ type journalCmd struct {
 }
 
 type journalListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON value a line."`
+	JSON bool `name:"json" help:"Print one JSON value per line."`
 }
 
 // journalLine is a journal row as scripts read it.

@@ -160,7 +160,7 @@ func TestAccountsFromTheShellWithoutAServer(t *testing.T) {
 		{[]string{"add", "anna", "--role", "clinician"}, exitBadUse, "is taken"},
 		{[]string{"add", "ben", "--role", "owner"}, exitBadUse, "clinician, researcher or administrator"},
 		{[]string{"add", "ben"}, exitBadUse, "--role"},
-		{[]string{"add", "B E N", "--role", "clinician"}, exitBadUse, "small letters"},
+		{[]string{"add", "B E N", "--role", "clinician"}, exitBadUse, "lowercase letters"},
 		{[]string{"unlock", "nobody"}, exitBadUse, "afterglow user list"},
 		{[]string{"reset", "nobody"}, exitBadUse, "nobody"},
 		{[]string{"disable", "nobody"}, exitBadUse, "nobody"},

@@ -21,7 +21,7 @@ import (
 )
 
 type validateCmd struct {
-	References string `help:"Folder that holds reference/*.json and the data sets, a folder each; by default testdata of the source tree or beside the program." type:"path" placeholder:"DIR"`
+	References string `help:"Folder that holds reference/*.json and the data sets, a folder each; by default testdata in the source tree or next to the program." type:"path" placeholder:"DIR"`
 	Out        string `help:"Write every compared field to this file: case, field, expected, got, relative difference, tolerance, pass (CSV, or JSON where the name ends in .json)." type:"path" placeholder:"FILE"`
 	JSON       bool   `name:"json" help:"Print the summary as JSON."`
 }
@@ -112,7 +112,7 @@ func findReferences(given string) (string, error) {
 			return beside, nil
 		}
 	}
-	return "", fault.New(fault.KindNotFound, "validate", "the references are neither in the source tree nor beside the program; name their folder with --references")
+	return "", fault.New(fault.KindNotFound, "validate", "the references are neither in the source tree nor next to the program; name their folder with --references")
 }
 
 // filesBelow finds a data set by its name in the folder of its source, below the first of the folders that has it.

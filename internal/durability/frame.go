@@ -56,7 +56,7 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if named, ok := study.Measure(s.text("measure", measures[0])); ok {
 		f.measure = named
 	} else {
-		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(measures, ", "))
+		s.fail("measure", "must be one of %s, or an instrument's id", strings.Join(measures, ", "))
 	}
 	first := s.choice("first-visit", append([]string{usualFirst(study).Name}, study.VisitNames()...)...)
 	_, f.firstAsked = s.given["first-visit"]
@@ -322,7 +322,7 @@ func (f *frame) refuse(a *Asker, name, title string, estimand finding.Estimand, 
 	out := f.finding(a, name, title)
 	out.Estimand = estimand
 	out.NMissing = f.completion.subjects()
-	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
+	out.Answer = "This cannot be estimated from the available data: " + reason + "."
 	out.Method = "No estimate is given."
 	out.Refused = &finding.Refused{Reason: reason, Numbers: numbers}
 	out.Caveats = append([]finding.Caveat{{Code: "not-estimable", Text: capital(reason) + "."}}, f.sharedCaveats()...)

@@ -106,7 +106,7 @@ func TestTheTimeToLossOfAStudyUnderWay(t *testing.T) {
 	planned := append(append([]care.Visit(nil), w4w12...), care.Visit{Name: "w26", Day: 182})
 	got := trial{visits: planned, arms: arms, lines: lines}.loss(t, nil)
 	require.Equal(t, without.Answer, got.Answer)
-	require.Contains(t, caveat(t, got, "visit-left-out"), "w26 is left out of the answer: no responder was followed so far (0 of 8 patients answered there).")
+	require.Contains(t, caveat(t, got, "visit-left-out"), "w26 is left out of the answer: no responder was followed for so long (0 of 8 patients answered there).")
 	require.Nil(t, named(t, got, "in_response", "new", "w26").Estimate)
 	require.Equal(t, *named(t, without, "in_response", "new", "w12").Estimate, *named(t, got, "in_response", "new", "w12").Estimate)
 

@@ -37,7 +37,7 @@ func RunVectors(folder fs.FS, name string) (*Checked, error) {
 	beside := VectorsName(name)
 	data, err = fs.ReadFile(folder, beside)
 	if err != nil {
-		return nil, fault.Invalid(beside, "a definition needs vectors beside it, and this file cannot be read")
+		return nil, fault.Invalid(beside, "a definition needs a vectors file in the same folder, and this file cannot be read")
 	}
 	vectors, err := d.ParseVectors(data)
 	if err != nil {

@@ -31,7 +31,7 @@ func (p *importPlan) derivedFactors(where string, s ImportedSubject) (map[string
 			return nil, fault.Invalid(where, "says %s is %q; from its protocol and sessions it is %q", f.Name, given, level)
 		}
 		if !slices.Contains(f.Levels, level) {
-			return nil, fault.Invalid(where, "has %q as %s, which is no level of the study", level, f.Name)
+			return nil, fault.Invalid(where, "gives %q as %s, which is not a level of the study", level, f.Name)
 		}
 		factors[f.Name] = level
 	}

@@ -43,7 +43,7 @@ func (p *importPlan) planResponses(one *piece, before map[occasionName]storedOcc
 func (p *importPlan) planCorrection(one *piece, o storedOccasion, c correction, d Difference, place string) {
 	p.difference(d)
 	if p.in.Correct == "" {
-		p.conflict(place, "has another %s than is stored for visit %s", d.Instrument, d.Visit)
+		p.conflict(place, "has a %s other than the one stored for visit %s", d.Instrument, d.Visit)
 		return
 	}
 	one.Corrections = append(one.Corrections, c)

@@ -70,7 +70,7 @@ func checkImport(in StudyImport) error {
 		return fault.Invalid("source", "must be %s or %s", care.SourceImport, care.SourceSimulation)
 	}
 	if in.Correct != "" && !reasonPattern.MatchString(in.Correct) {
-		return fault.Invalid("reason", "is 1 to 120 letters, digits, spaces and plain punctuation; it names no person")
+		return fault.Invalid("reason", "must be 1 to 120 letters, digits, spaces and plain punctuation, and must not name a person")
 	}
 	return nil
 }

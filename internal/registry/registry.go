@@ -149,7 +149,7 @@ func (s *Store) open(ctx context.Context, c Config) error {
 	case err != nil:
 		return err
 	case sealed == "":
-		return fault.Unavailable("registry", nil, "the server is putting the record in order after an update; try again in a minute")
+		return fault.Unavailable("registry", nil, "the server is updating its record after an upgrade; try again in a minute")
 	}
 	return nil
 }

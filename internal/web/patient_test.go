@@ -118,7 +118,7 @@ func TestAFormFromNoticeToReceipt(t *testing.T) {
 		b.post(t, "/page", url.Values{"item": {fmt.Sprint(item)}, "value": {"0"}, "go": {"next"}})
 	}
 	_, review := b.get(t, "")
-	require.Contains(t, review, "Look over your answers")
+	require.Contains(t, review, "Check your answers")
 	require.Equal(t, 1, strings.Count(review, "<dd>Not answered</dd>"))
 	require.NotContains(t, review, "value=\"\x00\"")
 
@@ -393,7 +393,7 @@ func TestSR109_AnswersThatWereNotRecordedSayTheTruth(t *testing.T) {
 	require.Equal(t, http.StatusConflict, response.StatusCode)
 	require.Contains(t, body, "You told us about thoughts")
 	require.Less(t, strings.Index(body, call), strings.Index(body, "Those stand, unchanged"), "the contacts come first")
-	require.Contains(t, body, "The person on call at Harbour Clinic is told that what you sent needs a look, though it was not recorded.")
+	require.Contains(t, body, "The person on call at Harbour Clinic is told to look at what you sent, although it was not recorded.")
 	alerts, err := s.Safety.Alerts(t.Context())
 	require.NoError(t, err)
 	require.Len(t, alerts, 2, "the item left open, and the thoughts")

@@ -54,7 +54,7 @@ func TestFilesAsSpreadsheetsWriteThem(t *testing.T) {
 		{"UTF-16 of Windows", utf16Text(binary.LittleEndian, true, good), "is UTF-16 text"},
 		{"UTF-16 the other way", utf16Text(binary.BigEndian, true, good), "is UTF-16 text"},
 		{"UTF-16 without a mark", utf16Text(binary.LittleEndian, false, good), "is UTF-16 text"},
-		{"Latin-1", strings.Replace(good, "s03", "s\xfc3", 1), "row 6 holds a letter in an older coding (ANSI, Latin-1); save it as CSV UTF-8"},
+		{"Latin-1", strings.Replace(good, "s03", "s\xfc3", 1), "row 6 holds a letter in an older encoding (ANSI, Latin-1); save it as CSV UTF-8"},
 		{"an Excel workbook", "PK\x03\x04\x14\x00" + good, "is a spreadsheet (Excel or OpenDocument) or a ZIP archive, not CSV"},
 		{"an old Excel workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet"},
 		{"a web page", "<html><table>", "is a web page or XML"},

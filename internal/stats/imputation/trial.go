@@ -273,7 +273,7 @@ func (p *prepared) regressions(b *block, m formula.Matrix) error {
 			}
 		}
 		if need := b.p + b.v; len(y) <= need {
-			return stats.Errorf(stats.TooFew, b.place("visit "+visit), "%d observed values; a covariance of %d visits beside %d coefficients needs more than %d", len(y), b.v, b.p, need)
+			return stats.Errorf(stats.TooFew, b.place("visit "+visit), "%d observed values; a covariance of %d visits together with %d coefficients needs more than %d", len(y), b.v, b.p, need)
 		}
 		if _, err := linear.Least(part, y); err != nil {
 			return located(err, b, visit)

@@ -185,7 +185,7 @@ func (c *pooled) start(p *problem, d *Design) (*mat.SymDense, error) {
 	answer, ok := c.level(flat(identity(p.visits)), p.near)
 	before, _ := c.level(flat(identity(p.visits)), nil)
 	if !ok || !(answer.deviance > 1e-13*before.deviance) {
-		return nil, stats.Errorf(stats.Constant, d.Response, "no variation of the outcome is left beside the fixed effects")
+		return nil, stats.Errorf(stats.Constant, d.Response, "no variation of the outcome is left after fitting the fixed effects")
 	}
 	s := identity(p.visits)
 	s.ScaleSym(answer.deviance/p.totals.rows, s)

@@ -222,7 +222,7 @@ func (e Entry) sample(pairs []Pair) (sample, error) {
 		return s, stats.Errorf(stats.TooFew, "pairs", "%d subjects with both values have no spread", len(s.fall))
 	}
 	if sd := stat.StdDev(s.fall, nil); !(sd > 1e-12*(1+math.Abs(stat.Mean(s.baseline, nil)))) {
-		return s, stats.Errorf(stats.Constant, "pairs", "the falls do not vary, so there is no error to judge by")
+		return s, stats.Errorf(stats.Constant, "pairs", "the falls do not vary, so the error cannot be estimated")
 	}
 	return s, nil
 }
