@@ -55,6 +55,6 @@ func retainedSettings() []Setting {
 func lossSettings() []Setting {
 	return []Setting{
 		{Name: "boosters", Choices: []string{boostersObserved, boostersCensor}, Default: boostersObserved, Label: "Whether answers after a booster count, or follow-up ends with the last answer up to a course's first booster"},
-		{Name: "tau", Choices: []string{}, Label: "The day after the first visit up to which restricted means are computed; default: the last one to which every group was followed"},
+		{Name: "tau", Choices: []string{}, Label: "How many days after the first visit restricted means end; default: the last day to which every group was followed"},
 	}
 }
