@@ -47,7 +47,7 @@ type validatedFile struct {
 	FieldsHold int    `json:"fields_hold"`
 }
 
-// Run holds the program's results against the shipped references; a field that does not hold fails the command.
+// Run compares the program's results with the shipped references; a field that differs fails the command.
 func (c *validateCmd) Run(k *kong.Context) error {
 	folder, err := findReferences(c.References)
 	if err != nil {

@@ -28,7 +28,7 @@ type frame struct {
 	// of everyone where the question is asked about all together.
 	groups     []finding.Group
 	unusedArms []string
-	// withoutGroup are the patients of whom the compared factor's level is not known.
+	// withoutGroup are the patients whose level of the compared factor is not known.
 	withoutGroup int
 	// ungrouped: everyone is asked about together. study.Arm is then the zero value.
 	ungrouped bool
@@ -228,7 +228,7 @@ func (c completion) anyAnswered() bool {
 	return slices.ContainsFunc(c.rows, func(r warehouse.CompletionRow) bool { return r.Answered > 0 })
 }
 
-// analysable counts those of a group whom a model can take at the visit: with a
+// analysable counts those of a group that a model can use at the visit: with a
 // score there and, where the model needs one, at baseline.
 func (c completion) analysable(group, visit string, needsBaseline bool) int {
 	for _, r := range c.rows {
@@ -254,7 +254,7 @@ func (c completion) subjects() int {
 	return n
 }
 
-// ungrouped counts those of whom the factor's level is not known.
+// ungrouped counts those whose level of the factor is not known.
 func (c completion) ungrouped(levels []string) int {
 	n := 0
 	for _, r := range c.rows {
@@ -274,7 +274,7 @@ func (c completion) simulated() bool {
 	return false
 }
 
-// first is t*: the visit whose benefit the later ones are held against.
+// first is t*: the visit that later visits are compared with.
 func (f *frame) first() care.Visit { return f.reference }
 
 func (f *frame) visit(name string) care.Visit {

@@ -88,7 +88,7 @@ func (q *timeToLoss) comparisonCaveats() []finding.Caveat {
 		text += fmt.Sprintf(" If severity influenced who got which %s, the curves show it as if it were an effect of the %s.", factor.Name, factor.Name)
 	}
 	if q.adjusted {
-		text += " Only the adjusted hazard ratio compares patients with the same baseline. It adjusts for nothing else, so any other influence on who got which remains in it."
+		text += " Only the adjusted hazard ratio compares patients with the same baseline. It adjusts for nothing else, so any other difference between the groups remains in it."
 	} else {
 		text += " The hazard ratios, unadjusted as asked here, do the same."
 	}

@@ -43,7 +43,7 @@ func (g groupCounts) inResponse() int {
 	return g.byStatus[warehouse.LossHeld] + g.byStatus[warehouse.LossLost]
 }
 
-// unknown are those of whom it is not known whether they were in response.
+// unknown are those for whom it is not known whether they were in response.
 func (g groupCounts) unknown() int {
 	return g.byStatus[warehouse.LossNoBaseline] + g.byStatus[warehouse.LossNotAssessed]
 }

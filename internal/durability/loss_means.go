@@ -7,7 +7,7 @@ import (
 	"afterglow/internal/stats/survival"
 )
 
-// mean is one way to average the days in response: of whom, and what is to be known
+// mean is one way to average the days in response: for which patients, and what is to be known
 // about it.
 type mean struct {
 	name, caption, note string

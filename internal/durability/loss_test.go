@@ -283,9 +283,9 @@ func TestCaveatsFollowFromHowGroupsCameAbout(t *testing.T) {
 			}
 		}
 		if c.severityCouldHaveDecided {
-			require.Contains(t, caveat(t, loss, "curves-unadjusted"), "severity decided who got which setting")
+			require.Contains(t, caveat(t, loss, "curves-unadjusted"), "severity influenced who got which setting")
 		} else {
-			require.NotContains(t, caveat(t, loss, "curves-unadjusted"), "severity decided")
+			require.NotContains(t, caveat(t, loss, "curves-unadjusted"), "severity influenced")
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (p *importPlan) derivedFactors(where string, s ImportedSubject) (map[string
 	return factors, nil
 }
 
-// planSessions adds those that are not stored. Stored ones are held against their
+// planSessions adds those that are not stored. Stored ones are compared with their
 // first revision, as responses are: what was corrected here stays corrected.
 func (s *Store) planSessions(ctx context.Context, p *importPlan, one *piece, course int64, list []care.Session, where string) error {
 	stored := map[int]care.Session{}

@@ -203,7 +203,7 @@ func (s *Store) newSubject(subject ImportedSubject) (*newSubject, error) {
 	}, nil
 }
 
-// planFactors holds the levels of a subject against the stored ones: a level that
+// planFactors compares the levels of a subject with the stored ones: a level that
 // was not known is added, another one is a correction.
 func (p *importPlan) planFactors(one *piece, stored storedCourse, subject ImportedSubject, where string) {
 	now := maps.Clone(stored.course.Factors)
@@ -242,7 +242,7 @@ func (p *importPlan) difference(d Difference) {
 	}
 }
 
-// planAbsent names the subjects of whom the file has no row.
+// planAbsent names the subjects that have no row in the file.
 func (s *Store) planAbsent(ctx context.Context, p *importPlan) error {
 	for index, stored := range p.known {
 		if _, there := p.seen[index]; there {

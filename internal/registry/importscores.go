@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// planResponses holds a subject's answers against the stored ones. What was
+// planResponses compares a subject's answers with the stored ones. What was
 // corrected here since an import brought it stays corrected: the file is held
 // against what imports brought last.
 func (p *importPlan) planResponses(one *piece, before map[occasionName]storedOccasion, subject ImportedSubject, where string) error {

@@ -35,7 +35,7 @@ type Config struct {
 	Server string
 	// Password is the server's, where Server does not carry it.
 	Password string
-	// RootCAs are whom a server's certificate must come from; nil means the
+	// RootCAs are the authorities that a server's certificate must come from; nil means the
 	// system's authorities.
 	RootCAs   *x509.CertPool
 	DialWrite DialFunc

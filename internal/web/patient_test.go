@@ -322,7 +322,7 @@ func TestABrowserWithoutCookiesAnswersOnOnePage(t *testing.T) {
 		s, b := accepted(t)
 		response, body := b.post(t, "/page", url.Values{"item": {"1"}, "value": {"2"}, "go": {"next"}})
 		require.Equal(t, http.StatusOK, response.StatusCode)
-		require.Contains(t, body, "did not give back the cookie")
+		require.Contains(t, body, "did not return the cookie")
 		require.Contains(t, body, `name="1" id="answer-1-2" value="2" checked`)
 		require.Contains(t, body, `name="10" id="answer-10-0"`, "all questions are there")
 		require.Contains(t, body, patient.SafetyNotice)
@@ -385,7 +385,7 @@ func TestSR109_AnswersThatWereNotRecordedSayTheTruth(t *testing.T) {
 	response, body := b.post(t, "/answers", set("first", ""))
 	require.Equal(t, http.StatusConflict, response.StatusCode)
 	require.Contains(t, body, "These answers were not recorded")
-	require.Contains(t, body, "received earlier. Those stand, unchanged")
+	require.Contains(t, body, "received earlier. Those count and were not changed")
 	require.Contains(t, body, "tell Harbour Clinic")
 	require.NotContains(t, body, "Nothing you sent is lost")
 

@@ -10,7 +10,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// FitSites fits the model over patients whom several sites keep to themselves: round by round each answers with
+// FitSites fits the model over patients whose rows stay at several sites: round by round each answers with
 // log-likelihood, score and information, summed over its patients, at the coordinator's parameters. The optimum, and all
 // that is read off it, are those of the patients' rows in one place; only the scan for robust errors is not had. Sites must
 // have summed by the same design in the same origin. See docs/methods/pooled-sites.md.

@@ -18,7 +18,7 @@ type Landmark struct {
 	Cox         *CoxResult       `json:"cox,omitempty"`
 }
 
-// LandmarkCut counts whom the landmark leaves out: who had the event, or was censored, by then.
+// LandmarkCut counts the subjects that the landmark leaves out: those who had the event, or were censored, by then.
 type LandmarkCut struct {
 	At             float64 `json:"landmark"`
 	N              int     `json:"n"`

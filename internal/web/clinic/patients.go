@@ -270,7 +270,7 @@ func orderWords(lines []caseload.Line, q CaseloadQuery) string {
 	return " The most urgent come first."
 }
 
-// caseloadWords count who needs a person and whom somebody has: a course with both
+// caseloadWords count the patients who need a person and those that somebody has taken on: a course with both
 // kinds of alert needs one.
 func caseloadWords(lines []caseload.Line, q CaseloadQuery) string {
 	if len(lines) == 0 {

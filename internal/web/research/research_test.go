@@ -331,12 +331,12 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, down
 			}
-		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It starts again by itself."},
+		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It restarts automatically."},
 		{"the data are being compared", func(s *research.Service) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, intake.Refusal("ClickHouse was restarted")
 			}
-		}, http.StatusServiceUnavailable, "The data are being checked. The data are being compared with what was recorded"},
+		}, http.StatusServiceUnavailable, "The data are being checked. The data are being compared with the record"},
 		{"not even the list of studies", func(s *research.Service) {
 			s.Studies = func(context.Context) ([]care.Study, error) { return nil, down }
 		}, http.StatusServiceUnavailable, "Data as of 14 Mar 2026"},
@@ -344,7 +344,7 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.NotFound("study", "no patients yet")
 			}
-		}, http.StatusOK, "Nothing to ask yet. Here it will say whether the benefit lasts"},
+		}, http.StatusOK, "No data to ask yet. This page will say whether the benefit lasts"},
 		{"settings that are not accepted", func(s *research.Service) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.InvalidDetails("settings", []fault.Detail{{Item: "df", Message: "Kenward-Roger needs REML"}})

@@ -68,7 +68,7 @@ type Panel struct {
 	Problem *Problem
 }
 
-// Method says how a finding was computed, of whom, and on which data.
+// Method says how a finding was computed, for which patients, and on which data.
 type Method struct {
 	Question string
 	Text     string
