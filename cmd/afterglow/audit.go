@@ -23,7 +23,7 @@ type auditVerifyCmd struct {
 	JSON       bool   `name:"json" help:"Print the report as one JSON value."`
 }
 
-// Run reads the whole trail, beside a running server or without one. It ends with
+// Run reads the whole trail, with or without a running server. It ends with
 // 1 when an entry is not what was written.
 func (c *auditVerifyCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	known, err := readCheckpoint(c.Checkpoint)

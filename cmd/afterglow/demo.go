@@ -260,7 +260,7 @@ type demoLink struct {
 	Patient string `json:"patient"`
 }
 
-// Run makes simulated patients, beside a running demo or without one.
+// Run makes simulated patients, with or without a running demo.
 func (c *demoLinksCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)
 	if err != nil {

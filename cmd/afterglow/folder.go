@@ -99,7 +99,7 @@ func (f folder) foreign() bool {
 	return err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "keys" && e.Name() != "run" })
 }
 
-// registryFiles are the registry and what SQLite and the lock keep beside it.
+// registryFiles are the registry and what SQLite and the lock keep next to it.
 func (f folder) registryFiles() []string {
 	path := f.registry()
 	return []string{path, path + "-wal", path + "-shm", path + ".lock"}

@@ -24,7 +24,7 @@ type userCmd struct {
 	Reset   userResetCmd   `cmd:"" help:"Remove an account's password, end its sessions, enable the account again and print a one-time link to set a new password."`
 }
 
-// withPeople runs a command on the accounts, beside a running server or without
+// withPeople runs a command on the accounts, with a running server or without
 // one.
 func withPeople(ctx context.Context, root *cli, run func(*house, *access.Service) error) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)

@@ -97,7 +97,7 @@ func (c *validateCmd) Run(k *kong.Context) error {
 	return err
 }
 
-// findReferences is the folder given, testdata of the source tree, or testdata beside the program.
+// findReferences is the folder given, testdata of the source tree, or testdata next to the program.
 func findReferences(given string) (string, error) {
 	if given != "" {
 		return given, nil

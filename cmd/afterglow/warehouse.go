@@ -85,7 +85,7 @@ func (c *warehouseReconcileCmd) Run(ctx context.Context, k *kong.Context, root *
 
 type warehouseRebuildCmd struct{}
 
-// Run empties and fills the warehouse; beside a server, the server ships.
+// Run empties and fills the warehouse; if a server runs, the server ships.
 func (c *warehouseRebuildCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	return withWarehouse(ctx, root, func(h *house) error {
 		if err := intake.Rebuild(ctx, h.store, h.warehouse); err != nil {

@@ -75,7 +75,7 @@ func fileNameFits(name string, d *Definition) bool {
 	return stem == d.ID || stem == d.ID+"@"+d.Version
 }
 
-// Add puts a definition beside the ones that are known. A fault.Conflict when
+// Add adds a definition to the ones that are known. A fault.Conflict when
 // the version is known with other content: results name a version, so its rules
 // may never change under them.
 func (l *Library) Add(d *Definition) error {

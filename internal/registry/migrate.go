@@ -14,7 +14,7 @@ import (
 	"afterglow/migrations"
 )
 
-// copyFirst writes the registry as it is to a file beside it, before a migration
+// copyFirst writes the registry as it is to a file next to it, before a migration
 // changes it (SR-37): PATH.version-N, N being the schema version that it has. The
 // copy is taken through SQLite, so that what is still in the write-ahead log is in
 // it, and gets its name only when it is whole.

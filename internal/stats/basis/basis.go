@@ -10,7 +10,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// collinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
+// collinearShare is how much of a column's length must be left after removing the earlier columns, as in R's qr().
 const collinearShare = 1e-7
 
 // roundingShare is what rounding leaves of a column that earlier ones make up.

@@ -22,7 +22,7 @@ type Data struct {
 	Family   Family
 }
 
-// Options say which shapes are fitted beside the null and the straight one (nil: all), at which amounts the curves are read
+// Options say which shapes are fitted in addition to the null and the straight one (nil: all), at which amounts the curves are read
 // (nil: Points of them, evenly over the observed range; 0 means 25), and the confidence level.
 type Options struct {
 	Shapes []Shape

@@ -27,7 +27,7 @@ type Subject struct {
 	Values     []stats.Number
 }
 
-// Sharing says what the arms share beside the covariates' coefficients.
+// Sharing says what the arms share in addition to the covariates' coefficients.
 type Sharing string
 
 // With Shared one covariance matrix and one set of covariate slopes serves all arms, as in a mixed model for repeated measures

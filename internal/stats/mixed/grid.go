@@ -44,7 +44,7 @@ type PlaceOf struct {
 	Factor bool
 }
 
-// MarshalJSON writes the place's columns by their own names beside the inference.
+// MarshalJSON writes the place's columns by their own names together with the inference.
 func (r GridRow) MarshalJSON() ([]byte, error) {
 	labels := map[string]any{}
 	for _, p := range r.Place {

@@ -23,7 +23,7 @@ type AR1 struct {
 	Coefficients []AR1Coefficient `json:"coefficients"`
 }
 
-// AR1Coefficient has Satterthwaite's degrees of freedom beside n - p, which a correlated series does not have.
+// AR1Coefficient has Satterthwaite's degrees of freedom in addition to n - p, which a correlated series does not have.
 type AR1Coefficient struct {
 	Name            string       `json:"name"`
 	Estimate        stats.Number `json:"estimate"`

@@ -16,7 +16,7 @@ import (
 	"afterglow/internal/web/page"
 )
 
-// AnswersPage is one filled-in form item by item, beside that of the time before.
+// AnswersPage is one filled-in form item by item, with that of the time before.
 type AnswersPage struct {
 	page.Frame
 	Code, PatientPath string
