@@ -56,7 +56,7 @@ type userAddCmd struct {
 func (c *userAddCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	role, known := access.ParseRole(c.Role)
 	if !known {
-		return fault.Invalid("role", "%q is not a role; the roles are clinician, researcher and administrator", c.Role)
+		return fault.Invalid("role", "%q is not a role; choose clinician, researcher or administrator", c.Role)
 	}
 	return withPeople(ctx, root, func(h *house, people *access.Service) error {
 		link, err := people.Invite(ctx, command("user add"), c.Name, role)
@@ -148,7 +148,7 @@ type userListCmd struct {
 // Run lists the accounts by name.
 func (c *userListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	if _, known := access.ParseRole(c.Role); c.Role != "" && !known {
-		return fault.Invalid("role", "%q is not a role; the roles are clinician, researcher and administrator", c.Role)
+		return fault.Invalid("role", "%q is not a role; choose clinician, researcher or administrator", c.Role)
 	}
 	return withPeople(ctx, root, func(_ *house, people *access.Service) error {
 		list, err := people.People(ctx)

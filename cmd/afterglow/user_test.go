@@ -166,7 +166,7 @@ func TestAccountsFromTheShellWithoutAServer(t *testing.T) {
 		{[]string{"disable", "nobody"}, exitBadUse, "nobody"},
 		{[]string{"disable", "anna"}, exitDone, "anna is disabled"},
 		{[]string{"list"}, exitDone, "disabled"},
-		{[]string{"reset", "anna"}, exitDone, "open again"},
+		{[]string{"reset", "anna"}, exitDone, "enabled again"},
 		{[]string{"list", "--role", "researcher", "--json"}, exitDone, "[]"},
 		{[]string{"list", "--role", "owner"}, exitBadUse, "clinician, researcher or administrator"},
 	} {

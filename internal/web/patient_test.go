@@ -392,7 +392,7 @@ func TestSR109_AnswersThatWereNotRecordedSayTheTruth(t *testing.T) {
 	response, body = b.post(t, "/answers", set("second", "2"))
 	require.Equal(t, http.StatusConflict, response.StatusCode)
 	require.Contains(t, body, "You told us about thoughts")
-	require.Less(t, strings.Index(body, call), strings.Index(body, "Those stand, unchanged"), "the contacts come first")
+	require.Less(t, strings.Index(body, call), strings.Index(body, "Those count and were not changed"), "the contacts come first")
 	require.Contains(t, body, "The person on call at Harbour Clinic is told to look at what you sent, although it was not recorded.")
 	alerts, err := s.Safety.Alerts(t.Context())
 	require.NoError(t, err)
