@@ -47,7 +47,9 @@ func benefitOf(d *instrument.Definition, given []visitScore) *care.Benefit {
 // of many single answers is mostly luck, and whoever is measured against it seems
 // to lose something even when nothing changes. Where no such best shows a loss, one
 // answer alone does if it is better than both the baseline and the answer after it
-// by twice the reliable change, which retest error does not explain.
+// by twice the reliable change, which retest error does not explain. The first answer
+// does as well if the four after it, and all since, are reliably worse: nobody chose
+// it from many.
 //
 // Losing asks for a reliable change from the best; once more than a few answers
 // have come, for a sixth more than that, since the best of many pairs is still
@@ -74,6 +76,22 @@ func BenefitOf(d *instrument.Definition, baseline float64, scores []Scored) *car
 	}))
 	if alone.IsGoing() {
 		return alone
+	}
+	if first := m.ofTheFirst(baseline, scores); first != nil {
+		return first
+	}
+	return b
+}
+
+// ofTheFirst is the benefit that the first answer shows, where enough answers follow
+// and every one of them is reliably worse; else nil.
+func (m measure) ofTheFirst(baseline float64, scores []Scored) *care.Benefit {
+	if len(scores) <= allWorse {
+		return nil
+	}
+	b := m.benefit(baseline, scores, &scores[0])
+	if b == nil || b.State != care.BenefitLost || b.Since != scores[1].Day {
+		return nil
 	}
 	return b
 }
@@ -124,9 +142,12 @@ const (
 	// aloneTimes is how many reliable changes lie on both sides of an answer that
 	// counts as a best without a second one.
 	aloneTimes = 2
+	// allWorse is how many answers, all worse, must follow the first one that counts
+	// as a best without a second one.
+	allWorse = 4
 	// fewAnswers is how many answers after the baseline a best may be chosen from
 	// before a loss needs afterMany reliable changes.
-	fewAnswers = 5
+	fewAnswers = 4
 	afterMany  = 7.0 / 6
 )
 

@@ -37,6 +37,10 @@ func share(states []gallery.State, of, part int) []gallery.State {
 	return mine
 }
 
+// axeColours runs the rules that a colour scheme can break.
+const axeColours = `axe.run(document, {runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}})
+	.then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html + " | " + n.failureSummary)))`
+
 // Light and dark, on phone, tablet and desk: the checker finds nothing.
 func TestSR118_TheCheckerFindsNothingInAnyLook(t *testing.T) {
 	source, err := os.ReadFile("../../../node_modules/axe-core/axe.min.js")
@@ -55,7 +59,11 @@ func TestSR118_TheCheckerFindsNothingInAnyLook(t *testing.T) {
 					scheme(t, ctx, name)
 					for _, width := range looks {
 						do(t, ctx, chromedp.EmulateViewport(width, 900))
-						assert.Empty(t, eval[[]string](t, ctx, axe), "%s, %s, %d px", state.Name, name, width)
+						check := axe
+						if name == "dark" {
+							check = axeColours
+						}
+						assert.Empty(t, eval[[]string](t, ctx, check), "%s, %s, %d px", state.Name, name, width)
 					}
 				}
 			}

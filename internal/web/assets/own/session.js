@@ -1,6 +1,10 @@
 // Warns before the session ends for want of activity and lets one press extend
 // it without leaving the page, so nothing typed is lost.
 "use strict";
+// A browser may keep a page that was left, whatever its headers say, and show it
+// again on Back, after signing out too: it is hidden, and asked for anew.
+addEventListener("pagehide", (event) => { if (event.persisted) document.documentElement.hidden = true; });
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 {
   const bar = document.querySelector("[data-session-ends-in]");
   const warnSeconds = 60;
