@@ -18,10 +18,10 @@ type alertsCmd struct {
 }
 
 type alertsListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON value a line."`
+	JSON bool `name:"json" help:"Print one JSON value per line."`
 }
 
-// Run reads the registry, beside a running server or without one.
+// Run reads the registry, with or without a running server.
 func (c *alertsListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)
 	if err != nil {

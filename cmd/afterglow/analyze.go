@@ -18,7 +18,7 @@ import (
 )
 
 type analyzeCmd struct {
-	Spec  string `arg:"" optional:"" help:"The cases to run, in the shape of testdata/reference; their data sets are files of the folder in --data." placeholder:"SPEC.json"`
+	Spec  string `arg:"" optional:"" help:"The cases to run, in the format of testdata/reference; their data sets are files of the folder in --data." placeholder:"SPEC.json"`
 	Kinds bool   `help:"List every kind of analysis with its input and result fields, instead."`
 	Out   string `help:"Write the results to this file instead of printing them." type:"path" placeholder:"FILE"`
 	JSON  bool   `name:"json" help:"With --kinds: print the list as JSON."`
@@ -38,7 +38,7 @@ func (c *analyzeCmd) Run(k *kong.Context, root *cli) error {
 	}
 	cases, err := reference.Read(spec)
 	if err != nil {
-		return checkFailed{fmt.Sprintf("%s is no specification: %v", c.Spec, err)}
+		return checkFailed{fmt.Sprintf("%s is not a specification: %v", c.Spec, err)}
 	}
 	results := struct {
 		Results []analyze.Result `json:"results"`

@@ -20,7 +20,7 @@ type askCmd struct {
 	Question string        `arg:"" optional:"" help:"retained-benefit or time-to-loss."`
 	Study    string        `help:"The study's id." placeholder:"ID"`
 	Set      []string      `help:"A setting of the question, such as covariance=un; may be given several times, each name once." placeholder:"NAME=VALUE" sep:"none"`
-	Wait     time.Duration `help:"How long to wait for data that were taken in and are on their way to the warehouse." default:"1m" placeholder:"TIME"`
+	Wait     time.Duration `help:"How long to wait until received data have reached the warehouse." default:"1m" placeholder:"TIME"`
 	List     bool          `help:"List the questions and their settings instead of asking one."`
 	JSON     bool          `name:"json" help:"Print the finding, or the list, as one JSON value."`
 }
@@ -32,10 +32,10 @@ func (c *askCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 		return c.list(k.Stdout)
 	}
 	if c.Question == "" {
-		return fault.Invalid("question", "is not given; there are %s, and their settings are shown by: afterglow ask --list", strings.Join(durability.Questions(), " and "))
+		return fault.Invalid("question", "is not given; the questions are %s; show their settings with: afterglow ask --list", strings.Join(durability.Questions(), " and "))
 	}
 	if c.Study == "" {
-		return fault.Invalid("--study", "is not given; name the study that is asked about")
+		return fault.Invalid("--study", "is not given; name the study to ask about")
 	}
 	settings, err := readSettings(c.Set)
 	if err != nil {

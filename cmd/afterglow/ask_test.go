@@ -55,7 +55,7 @@ func TestWhatHasNotReachedTheWarehouseIsSaid(t *testing.T) {
 	registrytest.Demo(t, store, 3)
 	err := h.awaitShipped(t.Context(), 0, &progress)
 	require.True(t, fault.Is(err, fault.KindUnavailable), "%v", err)
-	require.ErrorContains(t, err, "3 rows that were taken in have not reached it yet")
+	require.ErrorContains(t, err, "3 received rows have not reached it yet")
 	require.Equal(t, exitMissing, report(&progress, err))
 
 	shipment, found, err := store.NextShipment(t.Context(), 100)

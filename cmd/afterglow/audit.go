@@ -15,15 +15,15 @@ import (
 )
 
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Verify the chain of the audit trail: every entry as it was written, none missing."`
+	Verify auditVerifyCmd `cmd:"" help:"Verify the audit trail: every entry is as it was written and none is missing."`
 }
 
 type auditVerifyCmd struct {
-	Checkpoint string `help:"A head that was seen before, as this command prints it: a trail that was cut off at its end shows against it." placeholder:"SEQUENCE:HASH"`
+	Checkpoint string `help:"A head that this command printed before; it shows whether entries at the end of the trail were removed since." placeholder:"SEQUENCE:HASH"`
 	JSON       bool   `name:"json" help:"Print the report as one JSON value."`
 }
 
-// Run reads the whole trail, beside a running server or without one. It ends with
+// Run reads the whole trail, with or without a running server. It ends with
 // 1 when an entry is not what was written.
 func (c *auditVerifyCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	known, err := readCheckpoint(c.Checkpoint)

@@ -40,5 +40,5 @@ func (h *house) awaitShipped(ctx context.Context, patience time.Duration, progre
 }
 
 func notShipped(waiting int64) error {
-	return fault.Unavailable("warehouse", nil, "%d rows that were taken in have not reached it yet, so an answer would be of a part of the data; ask again in a moment, or see why with: afterglow doctor", waiting)
+	return fault.Unavailable("warehouse", nil, "%d received rows have not reached it yet, so an answer would cover only part of the data; ask again in a moment, or find out why with: afterglow doctor", waiting)
 }

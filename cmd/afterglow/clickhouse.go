@@ -15,7 +15,7 @@ func (s settings) warehouseConfig() (warehouse.Config, error) {
 	config := warehouse.Config{Database: "afterglow", Server: s.ClickHouse}
 	if s.ClickHouse == "" {
 		if s.ClickHouseCA != "" || s.ClickHousePasswordFile != "" {
-			return config, fault.Invalid("AFTERGLOW_CLICKHOUSE", "is not set, so its authority and password are of no use: set it, or unset them")
+			return config, fault.Invalid("AFTERGLOW_CLICKHOUSE", "is not set, but AFTERGLOW_CLICKHOUSE_CA or AFTERGLOW_CLICKHOUSE_PASSWORD_FILE is: set it, or unset them")
 		}
 		return config, nil
 	}
@@ -38,7 +38,7 @@ func readAuthority(path string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE_CA", "%s holds no certificate in PEM", path)
+		return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE_CA", "%s contains no PEM certificate", path)
 	}
 	return pool, nil
 }

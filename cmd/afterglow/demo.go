@@ -28,7 +28,7 @@ type demoCmd struct {
 
 type demoRunCmd struct {
 	Resume bool   `help:"Serve an existing demo folder again without loading anything."`
-	Clone  string `help:"Folder of the source tree, where the demo study is read; found by itself when left out." type:"path" placeholder:"DIR"`
+	Clone  string `help:"Folder of the source tree, where the demo study is read; found automatically if not given." type:"path" placeholder:"DIR"`
 }
 
 // demoInstrument is what the demo's patients are asked.
@@ -224,7 +224,7 @@ func findClone(given string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fault.Unavailable("demo", nil, "the demo study is not here; call this in the source tree, or name it with --clone")
+	return "", fault.Unavailable("demo", nil, "the demo study was not found; run this in the source tree, or name the source tree with --clone")
 }
 
 // demoPatient gives the token of the demo's own patient: the one of the start
@@ -250,7 +250,7 @@ func (s *server) demoPatient(ctx context.Context) (string, error) {
 
 type demoLinksCmd struct {
 	Count int  `help:"How many patients." default:"1"`
-	JSON  bool `name:"json" help:"Print one JSON value a line."`
+	JSON  bool `name:"json" help:"Print one JSON value per line."`
 }
 
 // demoLink is a patient's link; the token is stored nowhere.
@@ -260,7 +260,7 @@ type demoLink struct {
 	Patient string `json:"patient"`
 }
 
-// Run makes simulated patients, beside a running demo or without one.
+// Run makes simulated patients, with or without a running demo.
 func (c *demoLinksCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)
 	if err != nil {

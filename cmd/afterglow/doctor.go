@@ -58,7 +58,7 @@ type examination struct {
 	Missing  int           `json:"missing"`
 }
 
-// Run looks at everything that it can reach, beside a running server or alone;
+// Run checks everything that it can reach, with or without a running server;
 // one part that cannot be looked at does not keep it from the others.
 func (c *doctorCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	f, err := existingFolder(root.Data)
@@ -69,7 +69,7 @@ func (c *doctorCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	d.found = examination{Version: software(), Data: string(f), Settings: settingsOf(k)}
 	d.examine()
 	if err := d.house.close(); err != nil {
-		d.wrong("program", "closing", err.Error(), "look whether the disk can be written")
+		d.wrong("program", "closing", err.Error(), "check that the disk can be written")
 	}
 	for _, found := range d.found.Checks {
 		switch found.Verdict {

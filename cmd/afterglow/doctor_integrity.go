@@ -15,18 +15,18 @@ func (d *doctor) checkWholeness() {
 	store := d.house.store
 	found, err := store.Examine(d.ctx)
 	if err != nil {
-		d.wrong(part, "examining", oneLine(err), "look whether the disk works; see docs/operations.md, When something is wrong")
+		d.wrong(part, "examining", oneLine(err), "check that the disk works; see docs/operations.md, When something is wrong")
 		return
 	}
 	if found.Structure == "" {
-		d.good(part, "structure", "every page, index and reference is right")
+		d.good(part, "structure", "every page, index and reference is correct")
 	} else {
 		d.wrong(part, "structure", found.Structure, "stop the server, keep a copy of the data folder, restore a backup")
 	}
 	if found.Audit.FirstBad == 0 {
 		d.good(part, "audit trail", fmt.Sprintf("%d entries as they were written", found.Audit.Entries))
 	} else {
-		d.wrong(part, "audit trail", fmt.Sprintf("entry %d: %s", found.Audit.FirstBad, found.Audit.Why), "somebody or a disk changed it: keep a copy of the data folder, restore a backup, and find out who had access")
+		d.wrong(part, "audit trail", fmt.Sprintf("entry %d: %s", found.Audit.FirstBad, found.Audit.Why), "a person or a faulty disk changed it: keep a copy of the data folder, restore a backup, and find out who had access")
 	}
 	if len(found.Damage) == 0 {
 		d.good(part, "answers and sessions", "every row as it was written")
@@ -34,9 +34,9 @@ func (d *doctor) checkWholeness() {
 		d.wrong(part, "answers and sessions", "not as written: "+registry.NameDamage(found.Damage), "do not rebuild the warehouse, which may hold the good copy: keep a copy of the data folder and restore a backup of the registry")
 	}
 	if err := store.CheckWritable(d.ctx); err != nil {
-		d.wrong(part, "taking an answer", oneLine(err), "no answer can be taken now: see the lines above, and whether the disk is full or read-only")
+		d.wrong(part, "taking an answer", oneLine(err), "no answer can be accepted now: see the lines above, and check whether the disk is full or read-only")
 	} else {
-		d.good(part, "taking an answer", "tried, and undone")
+		d.good(part, "taking an answer", "tested, then undone")
 	}
 	d.checkRefusals()
 }
@@ -77,7 +77,7 @@ func (d *doctor) checkRefusals() {
 func (d *doctor) checkComparison() {
 	const part, what = "ClickHouse", "compared with the record"
 	if _, err := d.house.folder.readTrust(); err != nil {
-		d.wrong(part, what, "not yet: "+oneLine(err), "it repairs itself; when this stays for minutes, see the server's log")
+		d.wrong(part, what, "not yet: "+oneLine(err), "it repairs itself; if this lasts for minutes, see the server's log")
 		return
 	}
 	d.good(part, what, "by the running server, without a difference")

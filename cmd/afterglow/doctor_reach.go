@@ -37,7 +37,7 @@ func (d *doctor) checkAddress(demo bool) {
 	case err != nil || u.Host == "":
 		d.wrong(part, "address", base, "AFTERGLOW_URL must be an address like https://clinic.example")
 	case u.Scheme != "https" && !(u.Scheme == "http" && middleware.IsLoopbackHost(u.Hostname())):
-		d.wrong(part, "address", base, "links must be https: put a proxy that ends TLS in front and set AFTERGLOW_URL to its https address")
+		d.wrong(part, "address", base, "links must be https: put a proxy that terminates TLS in front and set AFTERGLOW_URL to its https address")
 	default:
 		d.good(part, "address", base)
 	}
@@ -45,7 +45,7 @@ func (d *doctor) checkAddress(demo bool) {
 	case demo && !local:
 		d.wrong(part, "listens on", listens, "a demo is served on this machine only: listen on 127.0.0.1")
 	case !local && d.house.settings.URL == "":
-		d.wrong(part, "listens on", listens, "other machines reach this: set AFTERGLOW_URL to the https address of the proxy in front")
+		d.wrong(part, "listens on", listens, "other machines can reach this address: set AFTERGLOW_URL to the https address of the proxy in front")
 	default:
 		d.good(part, "listens on", listens)
 	}
@@ -102,7 +102,7 @@ func (d *doctor) checkEngine(ctx context.Context, running bool) {
 	var state engine.State
 	if running {
 		if state, err = engine.StateAt(ctx, d.house.folder.runtime()); err != nil {
-			d.wrong(part, "process", oneLine(err), "it is started again by itself; when it stays away, see the server's log")
+			d.wrong(part, "process", oneLine(err), "it restarts automatically; if it stays down, see the server's log")
 			return
 		}
 		config.DialWrite, config.DialRead = attach(d.house.folder, engine.Write), attach(d.house.folder, engine.Read)

@@ -39,12 +39,12 @@ func (d *doctor) checkServer() bool {
 	pid, alive, err := d.house.folder.serverProcess()
 	switch {
 	case fault.Is(err, fault.KindInvalid):
-		d.note("program", "process file", d.house.folder.serverPID()+" names no process", "nothing: the next start writes it anew")
+		d.note("program", "process file", d.house.folder.serverPID()+" does not contain a process number", "nothing: the next start writes it again")
 		return false
 	case err != nil:
 		return false
 	case !alive:
-		d.note("program", "process file", fmt.Sprintf("process %d is gone", pid), "the server ended without a farewell: see its log; start it again")
+		d.note("program", "process file", fmt.Sprintf("process %d is gone", pid), "the server did not shut down cleanly: see its log, then start it again")
 		return false
 	}
 	d.found.Server = fmt.Sprintf("running as process %d", pid)
@@ -57,7 +57,7 @@ func (d *doctor) checkDisk() {
 	const part = "disk"
 	var stat unix.Statfs_t
 	if err := unix.Statfs(string(d.house.folder), &stat); err != nil {
-		d.wrong(part, "free space", "cannot be read: "+err.Error(), "look whether the data folder's disk is mounted")
+		d.wrong(part, "free space", "cannot be read: "+err.Error(), "check that the data folder's disk is mounted")
 		return
 	}
 	free := uint64(stat.Bavail) * uint64(stat.Bsize)
@@ -79,7 +79,7 @@ func (d *doctor) checkKey() {
 	path := d.house.settings.KeyFile
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		d.missing(part, what, "there is no file "+path, "bring the key back from where you keep it, or name it with AFTERGLOW_KEY_FILE; without it no identity can be read")
+		d.missing(part, what, "there is no file "+path, "restore the key from your copy, or name it with AFTERGLOW_KEY_FILE; without it no identity can be read")
 		return
 	}
 	if err == nil {
@@ -91,7 +91,7 @@ func (d *doctor) checkKey() {
 	}
 	d.good(part, what, fmt.Sprintf("%s, mode %04o", path, info.Mode().Perm()))
 	if path == d.house.folder.masterKey() {
-		d.note(part, "place of the key", "inside the data folder", "keep it elsewhere and name it with AFTERGLOW_KEY_FILE: a copy of the folder should not open itself")
+		d.note(part, "place of the key", "inside the data folder", "keep it elsewhere and name it with AFTERGLOW_KEY_FILE: a copy of the folder should not contain its own key")
 	}
 }
 
@@ -103,12 +103,12 @@ func (d *doctor) openRegistry() bool {
 		return false // said already
 	}
 	if err := h.openLibrary(); err != nil {
-		d.wrong("care", "instruments", oneLine(err), "correct the definition, or take it out of the data folder's instruments/")
+		d.wrong("care", "instruments", oneLine(err), "correct the definition, or remove it from the data folder's instruments/")
 		return false
 	}
 	store, err := registry.Open(d.ctx, registry.Config{Path: h.folder.registry(), MasterKey: key, Clock: time.Now, Logger: h.log, Beside: true})
 	if err != nil {
-		d.wrong("registry", "opening", oneLine(err), "start the server once when the schema is older; else see docs/operations.md, When something is wrong")
+		d.wrong("registry", "opening", oneLine(err), "if the schema is older, start the server once; otherwise see docs/operations.md, When something is wrong")
 		return false
 	}
 	h.store = store
@@ -155,7 +155,7 @@ func (d *doctor) checkRegistry(running bool) {
 	const part = "registry"
 	found, err := d.house.store.Inspect(d.ctx)
 	if err != nil {
-		d.wrong(part, "reading", oneLine(err), "look whether the disk works; see docs/operations.md, When something is wrong")
+		d.wrong(part, "reading", oneLine(err), "check that the disk works; see docs/operations.md, When something is wrong")
 		return
 	}
 	d.good(part, "schema version", strconv.FormatInt(found.Schema, 10))
@@ -167,14 +167,14 @@ func (d *doctor) checkRegistry(running bool) {
 		}
 	}
 	if ahead := time.Until(found.LastEvent); ahead > clockTolerance {
-		d.wrong(part, "newest event", fmt.Sprintf("%s in the future", ahead.Round(time.Second)), "this machine's clock was set back: set it right (time synchronisation) before more is recorded")
+		d.wrong(part, "newest event", fmt.Sprintf("%s in the future", ahead.Round(time.Second)), "this machine's clock was set back: correct it (time synchronisation) before more is recorded")
 	}
 	waiting := fmt.Sprintf("%d answers", found.Waiting)
 	switch age := time.Since(found.OldestWaiting); {
 	case found.Waiting == 0:
 		d.good(part, "waiting for ClickHouse", waiting)
 	case running && age > waitsTooLong:
-		d.wrong(part, "waiting for ClickHouse", fmt.Sprintf("%s, the oldest for %s", waiting, age.Round(time.Minute)), "answers are safe; see the server's log for why ClickHouse does not take them")
+		d.wrong(part, "waiting for ClickHouse", fmt.Sprintf("%s, the oldest for %s", waiting, age.Round(time.Minute)), "answers are safe; the server's log says why ClickHouse does not accept them")
 	default:
 		d.note(part, "waiting for ClickHouse", waiting, "nothing: they are sent while a server runs")
 	}
@@ -241,7 +241,7 @@ func (d *doctor) checkCrisis(demo bool) {
 		d.good(part, what, list.Country+", confirmed")
 		return
 	}
-	do := fmt.Sprintf("try every contact, then put the list with confirmed_by_site: true at crisis/%s.yaml in the data folder and restart", list.Country)
+	do := fmt.Sprintf("try every contact, then save the list with confirmed_by_site: true as crisis/%s.yaml in the data folder and restart", list.Country)
 	if demo {
 		d.note(part, what, list.Country+", not confirmed by the site", do)
 		return

@@ -30,7 +30,7 @@ func (engineCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	}
 	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
-		return fault.Unavailable("listen", err, "%s cannot be listened on", root.Listen)
+		return fault.Unavailable("listen", err, "the server cannot listen on %s", root.Listen)
 	}
 	library, err := engine.FindLibrary(root.Library, ".")
 	if err != nil {

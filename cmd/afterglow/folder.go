@@ -72,19 +72,19 @@ func (f folder) close() error {
 			continue
 		}
 		if err != nil {
-			return fault.Unavailable("data folder", err, "%s cannot be looked at (%v)", path, rootCause(err))
+			return fault.Unavailable("data folder", err, "%s cannot be checked (%v)", path, rootCause(err))
 		}
 		open := info.Mode().Perm()
 		if open&0o077 == 0 {
 			continue
 		}
 		if path == string(f) && f.foreign() {
-			return fault.Invalid("data folder", "%s is open to other users (mode %04o) and holds other files than Afterglow's: name a folder of its own with --data, or close it with chmod 700", path, open)
+			return fault.Invalid("data folder", "%s is open to other users (mode %04o) and contains files that are not Afterglow's: use a separate folder with --data, or close it with chmod 700", path, open)
 		}
 		if err := os.Chmod(path, open&^0o077); err != nil {
 			return fault.Unavailable("data folder", err, "%s is open to other users (mode %04o) and cannot be closed (%v): run chmod go= %s as its owner", path, open, rootCause(err), path)
 		}
-		slog.Warn("what lay open to other users was closed", "path", path, "mode", fmt.Sprintf("%04o", open))
+		slog.Warn("access by other users was removed", "path", path, "mode", fmt.Sprintf("%04o", open))
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (f folder) foreign() bool {
 	return err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "keys" && e.Name() != "run" })
 }
 
-// registryFiles are the registry and what SQLite and the lock keep beside it.
+// registryFiles are the registry and what SQLite and the lock keep next to it.
 func (f folder) registryFiles() []string {
 	path := f.registry()
 	return []string{path, path + "-wal", path + "-shm", path + ".lock"}
@@ -149,7 +149,7 @@ func (f folder) serverProcess() (pid int, alive bool, err error) {
 	}
 	pid, err = strconv.Atoi(strings.TrimSpace(string(content)))
 	if err != nil || pid <= 0 {
-		return 0, false, fault.Invalid("process file", "%s names no process", f.serverPID())
+		return 0, false, fault.Invalid("process file", "%s does not contain a process number", f.serverPID())
 	}
 	return pid, !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH), nil
 }

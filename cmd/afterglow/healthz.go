@@ -11,7 +11,7 @@ import (
 )
 
 type healthzCmd struct {
-	Ready bool `help:"Ask whether every part can be used, not only whether the process is alive."`
+	Ready bool `help:"Check whether every part can be used, not only whether the process is alive."`
 }
 
 // Run asks the server that has the data folder, where it says that it listens;
@@ -38,7 +38,7 @@ func (c *healthzCmd) Run(ctx context.Context, root *cli) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fault.Unavailable("server", nil, "nobody answers at %s: %v", listens, rootCause(err))
+		return fault.Unavailable("server", nil, "no server answers at %s: %v", listens, rootCause(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

@@ -25,11 +25,11 @@ import (
 // laptop.
 type settings struct {
 	Listen                 string         `help:"Address to listen on." env:"AFTERGLOW_LISTEN" default:"127.0.0.1:8080"`
-	URL                    string         `help:"Address that links carry; default http://localhost:PORT." env:"AFTERGLOW_URL"`
-	TrustedProxies         []netip.Prefix `help:"Addresses of proxies in front, such as 192.0.2.7/32, whose X-Forwarded-For is believed." env:"AFTERGLOW_TRUSTED_PROXIES" placeholder:"PREFIX,..."`
-	ClickHouse             string         `name:"clickhouse" help:"A ClickHouse server instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
-	ClickHouseCA           string         `name:"clickhouse-ca" help:"Certificates (PEM) of the authority that the ClickHouse server's certificate comes from; default the system's." env:"AFTERGLOW_CLICKHOUSE_CA" type:"path"`
-	ClickHousePasswordFile string         `name:"clickhouse-password-file" help:"File of the ClickHouse server's password." env:"AFTERGLOW_CLICKHOUSE_PASSWORD_FILE" type:"path"`
+	URL                    string         `help:"Address to use in links; default http://localhost:PORT." env:"AFTERGLOW_URL"`
+	TrustedProxies         []netip.Prefix `help:"Addresses of the proxies in front, such as 192.0.2.7/32, whose X-Forwarded-For header is trusted." env:"AFTERGLOW_TRUSTED_PROXIES" placeholder:"PREFIX,..."`
+	ClickHouse             string         `name:"clickhouse" help:"Address of a ClickHouse server to use instead of the embedded engine." env:"AFTERGLOW_CLICKHOUSE"`
+	ClickHouseCA           string         `name:"clickhouse-ca" help:"Certificates (PEM) of the authority that issued the ClickHouse server's certificate; default: the system's." env:"AFTERGLOW_CLICKHOUSE_CA" type:"path"`
+	ClickHousePasswordFile string         `name:"clickhouse-password-file" help:"File that contains the ClickHouse server's password." env:"AFTERGLOW_CLICKHOUSE_PASSWORD_FILE" type:"path"`
 	Library                string         `name:"libchdb" help:"Path of libchdb." env:"AFTERGLOW_LIBCHDB" type:"path"`
 	KeyFile                string         `help:"File of the master key that encrypts identities; default keys/master.key in the data folder." env:"AFTERGLOW_KEY_FILE" type:"path"`
 }

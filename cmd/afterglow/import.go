@@ -20,7 +20,7 @@ import (
 )
 
 type importCmd struct {
-	Study importStudyCmd `cmd:"" help:"Bring a study's scores in from a CSV file, all or nothing."`
+	Study importStudyCmd `cmd:"" help:"Import a study's scores from a CSV file, all or nothing."`
 }
 
 type importStudyCmd struct {
@@ -31,7 +31,7 @@ type importStudyCmd struct {
 	JSON    bool   `name:"json" help:"Print the report as one JSON value."`
 }
 
-// Run imports a study, beside a running server or without one.
+// Run imports a study, with or without a running server.
 func (c *importStudyCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	return withRegistry(ctx, root, func(store *registry.Store, library *instrument.Library) error {
 		r, err := runImportStudy(ctx, store, library, *c)

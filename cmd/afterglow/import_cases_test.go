@@ -77,8 +77,8 @@ func TestALaterCutIsHeldAgainstWhatIsStored(t *testing.T) {
 		{"an empty covariate", "s01,usual,w4,20,30,f\ns01,usual,w12,22,30,f", "s01,usual,w4,20,30,\ns01,usual,w12,22,30,", []string{"subject s01: sex is stored as f and is empty now"}, nil},
 		{"another arm", "s01,usual,w4,20,30,f\ns01,usual,w12,22,30,f", "s01,new,w4,20,30,f\ns01,new,w12,22,30,f", []string{"subject s01: treatment is stored as usual and is new now"}, nil},
 		{"two differences", "s05,new,w4,10,30,f\ns05,new,w12,12,", "s05,new,w4,,30,f\ns05,new,w12,13,", []string{"2 values differ", "row 10", "row 11"}, nil},
-		{"a row less", "s05,new,w4,10,30,f\n", "", nil, []string{"subject s05, visit w4: bdi-ii is stored and the file has no row for it; it stays"}},
-		{"a subject less", "s05,new,w4,10,30,f\ns05,new,w12,12,30,f\n", "", nil, []string{"subject s05 is stored and the file has no row of them", "the file lacks 1 stored subject and 3 stored scores"}},
+		{"a row less", "s05,new,w4,10,30,f\n", "", nil, []string{"subject s05, visit w4: bdi-ii is stored but has no row in the file; it is kept"}},
+		{"a subject less", "s05,new,w4,10,30,f\ns05,new,w12,12,30,f\n", "", nil, []string{"subject s05 is stored and has no row in the file", "the file lacks 1 stored subject and 3 stored scores"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := emptyRegistry(t)

@@ -59,11 +59,11 @@ func printStored(w io.Writer, r registry.ImportReport) {
 	}
 	printRest(w, r.DifferenceCount-len(r.Differences), "values that differ")
 	for _, a := range r.Absent {
-		fmt.Fprintf(w, "subject %s, visit %s: %s is stored and the file has no row for it; it stays\n", a.Subject, a.Visit, a.Instrument)
+		fmt.Fprintf(w, "subject %s, visit %s: %s is stored but has no row in the file; it is kept\n", a.Subject, a.Visit, a.Instrument)
 	}
 	printRest(w, r.AbsentCount-len(r.Absent), "stored scores without a row")
 	for _, code := range r.AbsentSubjects {
-		fmt.Fprintf(w, "subject %s is stored and the file has no row of them; what is stored stays\n", code)
+		fmt.Fprintf(w, "subject %s is stored and has no row in the file; what is stored is kept\n", code)
 	}
 	printRest(w, r.AbsentSubjectsCount-len(r.AbsentSubjects), "stored subjects without a row")
 	if r.AbsentSubjectsCount > 0 || len(r.Kept) > 0 {

@@ -121,7 +121,7 @@ func (c *instrumentShowCmd) Run(k *kong.Context, root *cli) error {
 
 type instrumentScoreCmd struct {
 	ID          string  `arg:"" help:"Instrument, as phq-9 or phq-9@1.0.0."`
-	Answers     *string `xor:"answers" required:"" help:"Answers in the order of the form, as 2,3,,1: an empty place is a missing answer, places left out at the end are missing too." placeholder:"LIST"`
+	Answers     *string `xor:"answers" required:"" help:"Answers in the order of the form, such as 2,3,,1. An empty place is a missing answer; places left out at the end are missing too." placeholder:"LIST"`
 	AnswersJSON *string `name:"answers-json" xor:"answers" required:"" help:"Answers as {\"item\":value}." placeholder:"JSON"`
 	AllItems    bool    `help:"Give no score when any item is missing, as a site may choose."`
 	JSON        bool    `name:"json" help:"Print one JSON value."`

@@ -15,7 +15,7 @@ import (
 )
 
 type instrumentImportCmd struct {
-	File string `arg:"" type:"path" help:"Definition file (.yaml); its vectors lie beside it (.vectors.csv)."`
+	File string `arg:"" type:"path" help:"Definition file (.yaml); its vectors (.vectors.csv) must be in the same folder."`
 	JSON bool   `name:"json" help:"Print one JSON value."`
 }
 

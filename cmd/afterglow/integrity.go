@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// examineEvery is how often the whole registry is read and held against its
+	// examineEvery is how often the whole registry is read and compared with its
 	// own checks.
 	examineEvery = 24 * time.Hour
 	// corruptionLook is how soon a damaged page that a statement met leads to a

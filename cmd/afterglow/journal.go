@@ -17,7 +17,7 @@ type journalCmd struct {
 }
 
 type journalListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON value a line."`
+	JSON bool `name:"json" help:"Print one JSON value per line."`
 }
 
 // journalLine is a journal row as scripts read it.
@@ -31,7 +31,7 @@ type journalLine struct {
 	Shipped    bool   `json:"shipped"`
 }
 
-// Run reads the registry, beside a running server or without one.
+// Run reads the registry, with or without a running server.
 func (c *journalListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)
 	if err != nil {

@@ -82,7 +82,7 @@ func (k *keeper) restart() {
 // believed. Where that cannot be written, they do not believe it.
 func (k *keeper) tell(s intake.Standing) {
 	if err := k.house.folder.announceTrust(s); err != nil {
-		k.house.log.Error("the commands beside this server cannot be told whether the warehouse may be asked", "error", err)
+		k.house.log.Error("other commands cannot be told whether the warehouse may be used", "error", err)
 	}
 }
 
@@ -135,7 +135,7 @@ func (k *keeper) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		k.house.log.Warn("the warehouse is not there; answers are taken and wait in the registry", "retry_in", wait, "error", err)
+		k.house.log.Warn("the warehouse cannot be reached; answers are accepted and wait in the registry", "retry_in", wait, "error", err)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -36,7 +36,7 @@ func decidePlainHTTP(s settings) (plainHTTP, error) {
 	case len(s.TrustedProxies) > 0:
 		return fromProxies, nil
 	}
-	return 0, fault.Invalid("AFTERGLOW_LISTEN", "%s is reached from other machines, and this server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that ends TLS, "+
+	return 0, fault.Invalid("AFTERGLOW_LISTEN", "other machines can reach %s, and this server speaks plain HTTP: listen on 127.0.0.1 behind a proxy that terminates TLS, "+
 		"or set AFTERGLOW_URL to the https address of that proxy, or name the proxies with AFTERGLOW_TRUSTED_PROXIES", s.Listen)
 }
 
@@ -63,7 +63,7 @@ func (l *proxyListener) Accept() (net.Conn, error) {
 		if err != nil || l.mayConnect(conn.RemoteAddr()) {
 			return conn, err
 		}
-		l.log.Debug("a connection from elsewhere than the named proxies was closed")
+		l.log.Debug("closed a connection that did not come from a trusted proxy")
 		if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			l.log.Debug("close a connection", "error", err)
 		}

@@ -20,19 +20,19 @@ type cli struct {
 
 	Serve      serveCmd      `cmd:"" help:"Serve the clinic's pages and take answers."`
 	Demo       demoCmd       `cmd:"" help:"Set up a demo folder with a real trial's data and serve it on this machine only."`
-	Import     importCmd     `cmd:"" help:"Bring a study's data in."`
+	Import     importCmd     `cmd:"" help:"Import a study's data."`
 	Ask        askCmd        `cmd:"" help:"Ask a question of a study and print the finding."`
 	Analyze    analyzeCmd    `cmd:"" help:"Run a specification of statistical analyses on the data sets of a folder (--data)."`
-	Validate   validateCmd   `cmd:"" help:"Hold the statistics against R's results on published data and print a report to file."`
+	Validate   validateCmd   `cmd:"" help:"Compare the statistics with R's results on published data and print a report."`
 	Instrument instrumentCmd `cmd:"" help:"List, check and score instruments."`
-	Journal    journalCmd    `cmd:"" help:"Look at the journal of submissions."`
-	Alerts     alertsCmd     `cmd:"" help:"Look at the alerts."`
+	Journal    journalCmd    `cmd:"" help:"Show the journal of submissions."`
+	Alerts     alertsCmd     `cmd:"" help:"Show the alerts."`
 	User       userCmd       `cmd:"" help:"Add, list, unlock, disable and reset accounts."`
-	Simulate   simulateCmd   `cmd:"" help:"Make a simulated clinic whose truth is known, as files or in a ClickHouse database of its own."`
+	Simulate   simulateCmd   `cmd:"" help:"Simulate a clinic whose true effects are known, as files or in a ClickHouse database of its own."`
 	Audit      auditCmd      `cmd:"" help:"Verify the audit trail."`
 	Warehouse  warehouseCmd  `cmd:"" help:"Compare the warehouse with the journal, repair or rebuild it."`
-	Doctor     doctorCmd     `cmd:"" help:"Say what is in force, what is wrong and what to do about it."`
-	Healthz    healthzCmd    `cmd:"" help:"Ask the server on this machine whether it is alive; for a container's health check."`
+	Doctor     doctorCmd     `cmd:"" help:"Show the settings in use, what is wrong and what to do about it."`
+	Healthz    healthzCmd    `cmd:"" help:"Check whether the server on this machine is alive, for a container's health check."`
 	Engine     engineCmd     `cmd:"" hidden:"" help:"The embedded ClickHouse: started by the program itself."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -81,7 +81,7 @@ func listen(s settings) (net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", s.Listen)
 	if err != nil {
-		return nil, fault.Unavailable("listen", nil, "%s cannot be listened on (%v): stop the program that uses it, or choose another with AFTERGLOW_LISTEN", s.Listen, rootCause(err))
+		return nil, fault.Unavailable("listen", nil, "the server cannot listen on %s (%v): stop the program that uses this address, or choose another with AFTERGLOW_LISTEN", s.Listen, rootCause(err))
 	}
 	return plain.guarded(listener, s.TrustedProxies, slog.Default()), nil
 }
@@ -247,7 +247,7 @@ func (s *server) awaitWarehouse(ctx context.Context) {
 		select {
 		case <-limited.Done():
 			if ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, "ClickHouse is not ready yet; answers are taken and wait in the registry")
+				fmt.Fprintln(os.Stderr, "ClickHouse is not ready yet; answers are accepted and wait in the registry")
 			}
 			return
 		case <-time.After(100 * time.Millisecond):

@@ -24,14 +24,14 @@ type simulateCmd struct {
 	Seed      uint64 `required:"" help:"The same seed gives the same bytes." placeholder:"S"`
 	Profile   string `help:"Which clinic: clinic (all three protocols), iv, im, home, or noise (nobody changes; answers differ by retest error alone)." placeholder:"NAME"`
 	Out       string `help:"Folder for the CSV files and truth.json." type:"path" xor:"to" placeholder:"DIR"`
-	Warehouse bool   `help:"Fill the ClickHouse database of simulated clinics instead; what it held is replaced." xor:"to"`
+	Warehouse bool   `help:"Fill the ClickHouse database of simulated clinics instead; its previous contents are replaced." xor:"to"`
 	JSON      bool   `name:"json" help:"Print the truth as one JSON value."`
 }
 
 // Run simulates a clinic. Files need no data folder and no engine.
 func (c *simulateCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	if (c.Out == "") == !c.Warehouse {
-		return fault.Invalid("simulate", "say where to: --out DIR or --warehouse")
+		return fault.Invalid("simulate", "say where to write: --out DIR or --warehouse")
 	}
 	library, err := instrument.LoadLibrary(schemas.Instruments())
 	if err != nil {

@@ -35,7 +35,7 @@ func (s *server) newSite() (*web.Server, error) {
 		return nil, err
 	}
 	if s.url.Scheme == "https" && len(s.settings.TrustedProxies) == 0 {
-		s.log.Warn("links are https, so a proxy stands before this server, but AFTERGLOW_TRUSTED_PROXIES names none: everybody counts as one address in the rate limits")
+		s.log.Warn("links are https, so there is a proxy in front of this server, but AFTERGLOW_TRUSTED_PROXIES names none: all clients count as one address in the rate limits")
 	}
 	return web.New(web.Config{
 		Name: s.site.name, URL: s.url, Zone: s.site.zone, Demo: s.site.demo, Log: s.log.With("part", "web"), Now: time.Now,

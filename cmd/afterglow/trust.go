@@ -29,7 +29,7 @@ type trusted struct {
 
 func (f folder) withdrawTrust() error {
 	if err := os.Remove(f.trustFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("take back what was said of the warehouse: %w", err)
+		return fmt.Errorf("withdraw the warehouse's state: %w", err)
 	}
 	return nil
 }
@@ -41,10 +41,10 @@ func (f folder) announceTrust(s intake.Standing) error {
 	}
 	content, err := json.Marshal(trusted{Process: s.Process, Detached: s.Detached})
 	if err != nil {
-		return fmt.Errorf("encode what is said of the warehouse: %w", err)
+		return fmt.Errorf("encode the warehouse's state: %w", err)
 	}
 	if err := os.WriteFile(f.trustFile()+".new", content, 0o600); err != nil {
-		return fmt.Errorf("write what is said of the warehouse: %w", err)
+		return fmt.Errorf("write the warehouse's state: %w", err)
 	}
 	return os.Rename(f.trustFile()+".new", f.trustFile())
 }
@@ -58,13 +58,13 @@ func (f folder) readTrust() (trusted, error) {
 		err = json.Unmarshal(content, &found)
 	}
 	if err != nil {
-		return trusted{}, intake.Refusal("the server is not done with it")
+		return trusted{}, intake.Refusal("the server has not finished this")
 	}
 	if found.Process == "" {
 		return found, nil
 	}
 	if running, err := os.ReadFile(f.enginePID()); err != nil || strings.TrimSpace(string(running)) != found.Process {
-		return trusted{}, intake.Refusal("ClickHouse was started anew")
+		return trusted{}, intake.Refusal("ClickHouse was restarted")
 	}
 	return found, nil
 }

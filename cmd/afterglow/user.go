@@ -17,14 +17,14 @@ import (
 )
 
 type userCmd struct {
-	Add     userAddCmd     `cmd:"" help:"Add an account and print a one-time link with which its person sets a password."`
+	Add     userAddCmd     `cmd:"" help:"Add an account and print a one-time link to set its password."`
 	List    userListCmd    `cmd:"" help:"List the accounts."`
-	Unlock  userUnlockCmd  `cmd:"" help:"Let an account sign in again that too many wrong passwords have stopped."`
+	Unlock  userUnlockCmd  `cmd:"" help:"Let an account sign in again after too many wrong passwords."`
 	Disable userDisableCmd `cmd:"" help:"Close an account and end its sessions; the audit trail keeps its name."`
-	Reset   userResetCmd   `cmd:"" help:"Take an account's password away, end its sessions, open it again and print a one-time link to set a new password."`
+	Reset   userResetCmd   `cmd:"" help:"Remove an account's password, end its sessions, enable the account again and print a one-time link to set a new password."`
 }
 
-// withPeople runs a command on the accounts, beside a running server or without
+// withPeople runs a command on the accounts, with a running server or without
 // one.
 func withPeople(ctx context.Context, root *cli, run func(*house, *access.Service) error) error {
 	h, err := openCommand(ctx, root, slog.Default(), false)
@@ -47,7 +47,7 @@ func (h *house) people(ctx context.Context) (*access.Service, error) {
 }
 
 type userAddCmd struct {
-	Name string `arg:"" help:"The account's name: small letters, digits, dots, hyphens and underscores."`
+	Name string `arg:"" help:"The account's name: lowercase letters, digits, dots, hyphens and underscores."`
 	Role string `required:"" help:"What the person does: clinician, researcher or administrator."`
 	JSON bool   `name:"json" help:"Print one JSON value."`
 }
@@ -56,7 +56,7 @@ type userAddCmd struct {
 func (c *userAddCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	role, known := access.ParseRole(c.Role)
 	if !known {
-		return fault.Invalid("role", "%q is none; it is clinician, researcher or administrator", c.Role)
+		return fault.Invalid("role", "%q is not a role; choose clinician, researcher or administrator", c.Role)
 	}
 	return withPeople(ctx, root, func(h *house, people *access.Service) error {
 		link, err := people.Invite(ctx, command("user add"), c.Name, role)
@@ -102,7 +102,7 @@ func (h *house) printLink(w io.Writer, link access.PasswordLink, asJSON bool) er
 		return json.NewEncoder(w).Encode(printed)
 	}
 	if printed.Reopened {
-		if _, err := fmt.Fprintf(w, "%s was disabled and is open again\n", printed.Account); err != nil {
+		if _, err := fmt.Fprintf(w, "%s was disabled and is enabled again\n", printed.Account); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (c *userDisableCmd) Run(ctx context.Context, k *kong.Context, root *cli) er
 		if err := people.Disable(ctx, command("user disable"), c.Name); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(k.Stdout, "%s is disabled and its sessions have ended; 'afterglow user reset' opens it again\n", c.Name)
+		_, err := fmt.Fprintf(k.Stdout, "%s is disabled and its sessions have ended; 'afterglow user reset' enables it again\n", c.Name)
 		return err
 	})
 }
@@ -148,7 +148,7 @@ type userListCmd struct {
 // Run lists the accounts by name.
 func (c *userListCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	if _, known := access.ParseRole(c.Role); c.Role != "" && !known {
-		return fault.Invalid("role", "%q is none; it is clinician, researcher or administrator", c.Role)
+		return fault.Invalid("role", "%q is not a role; choose clinician, researcher or administrator", c.Role)
 	}
 	return withPeople(ctx, root, func(_ *house, people *access.Service) error {
 		list, err := people.People(ctx)

@@ -21,7 +21,7 @@ import (
 )
 
 type validateCmd struct {
-	References string `help:"Folder that holds reference/*.json and the data sets, a folder each; by default testdata of the source tree or beside the program." type:"path" placeholder:"DIR"`
+	References string `help:"Folder that holds reference/*.json and the data sets, a folder each; by default testdata in the source tree or next to the program." type:"path" placeholder:"DIR"`
 	Out        string `help:"Write every compared field to this file: case, field, expected, got, relative difference, tolerance, pass (CSV, or JSON where the name ends in .json)." type:"path" placeholder:"FILE"`
 	JSON       bool   `name:"json" help:"Print the summary as JSON."`
 }
@@ -47,7 +47,7 @@ type validatedFile struct {
 	FieldsHold int    `json:"fields_hold"`
 }
 
-// Run holds the program's results against the shipped references; a field that does not hold fails the command.
+// Run compares the program's results with the shipped references; a field that differs fails the command.
 func (c *validateCmd) Run(k *kong.Context) error {
 	folder, err := findReferences(c.References)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *validateCmd) Run(k *kong.Context) error {
 	return err
 }
 
-// findReferences is the folder given, testdata of the source tree, or testdata beside the program.
+// findReferences is the folder given, testdata of the source tree, or testdata next to the program.
 func findReferences(given string) (string, error) {
 	if given != "" {
 		return given, nil
@@ -112,7 +112,7 @@ func findReferences(given string) (string, error) {
 			return beside, nil
 		}
 	}
-	return "", fault.New(fault.KindNotFound, "validate", "the references are neither in the source tree nor beside the program; name their folder with --references")
+	return "", fault.New(fault.KindNotFound, "validate", "the references are neither in the source tree nor next to the program; name their folder with --references")
 }
 
 // filesBelow finds a data set by its name in the folder of its source, below the first of the folders that has it.

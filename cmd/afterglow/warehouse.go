@@ -21,7 +21,7 @@ type warehouseCmd struct {
 }
 
 type warehouseListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON value a line."`
+	JSON bool `name:"json" help:"Print one JSON value per line."`
 }
 
 // warehouseLine is a journal row as ClickHouse has it.
@@ -75,9 +75,9 @@ func (c *warehouseReconcileCmd) Run(ctx context.Context, k *kong.Context, root *
 		case err != nil:
 			return err
 		case len(result.Damaged) > 0:
-			return checkFailed{fmt.Sprintf("damaged in the registry: %s. What the warehouse has of these rows was left as it is; restore the registry from a backup", registry.NameDamage(result.Damaged))}
+			return checkFailed{fmt.Sprintf("damaged in the registry: %s. The warehouse's copies of these rows were not changed; restore the registry from a backup", registry.NameDamage(result.Damaged))}
 		case result.Differs():
-			return checkFailed{"the warehouse differed from the journal; what differed is sent again"}
+			return checkFailed{"the warehouse differed from the journal; the rows that differed are sent again"}
 		}
 		return nil
 	})
@@ -85,7 +85,7 @@ func (c *warehouseReconcileCmd) Run(ctx context.Context, k *kong.Context, root *
 
 type warehouseRebuildCmd struct{}
 
-// Run empties and fills the warehouse; beside a server, the server ships.
+// Run empties and fills the warehouse; if a server runs, the server ships.
 func (c *warehouseRebuildCmd) Run(ctx context.Context, k *kong.Context, root *cli) error {
 	return withWarehouse(ctx, root, func(h *house) error {
 		if err := intake.Rebuild(ctx, h.store, h.warehouse); err != nil {

@@ -1,4 +1,4 @@
-// Command bench-r measures our fitters beside R's on the same simulated data, in turns, in one run: time of the fit, peak
+// Command bench-r compares our fitters with R's on the same simulated data, in turns, in one run: time of the fit, peak
 // memory of a process that reads the data and fits, and how far the estimates are apart. Floor: wiring.
 // It must not be part of the program that is shipped: `make bench-r` runs it where R is installed.
 package main

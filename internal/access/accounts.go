@@ -27,7 +27,7 @@ type NewAccount struct {
 func (a NewAccount) check(siteName string) error {
 	var faults []fault.Detail
 	if !accountName.MatchString(a.Name) {
-		faults = append(faults, fault.Detail{Item: "name", Message: "an account's name is 2 to 64 small letters, digits, dots, hyphens and underscores and starts with a letter"})
+		faults = append(faults, fault.Detail{Item: "name", Message: "an account's name must be 2 to 64 lowercase letters, digits, dots, hyphens and underscores, starting with a letter"})
 	}
 	if _, known := ParseRole(string(a.Role)); !known {
 		faults = append(faults, fault.Detail{Item: "role", Message: "there is no such role"})

@@ -24,7 +24,7 @@ func (s *Service) EnterDemo(ctx context.Context, name string) (string, error) {
 		return "", fmt.Errorf("open a door: %w", err)
 	}
 	if !known || account.Disabled {
-		return "", fault.NotFound("account", "the demo has no account for this door; stop it and start it again")
+		return "", fault.NotFound("account", "the demo has no account for this role; stop the demo and start it again")
 	}
 	err = s.registry.Write(ctx, account.Actor(), func(tx *registry.Tx) error {
 		return tx.Audit(registry.Event{Action: "signed-in-by-demo-door", SubjectKind: "account", Subject: account.Actor().ID})

@@ -58,9 +58,9 @@ func CheckNewPassword(password string, context ...string) error {
 	case len(password) > maxPasswordBytes:
 		return fault.Invalid(where, "has more than %d bytes", maxPasswordBytes)
 	case utf8.RuneCountInString(normal) < MinPasswordRunes:
-		return fault.Invalid(where, "needs at least %d characters; a few unrelated words are easy to keep in mind", MinPasswordRunes)
+		return fault.Invalid(where, "needs at least %d characters; a few unrelated words are easy to remember", MinPasswordRunes)
 	case guessable(normal, context):
-		return fault.Invalid(where, "is made of words or a pattern that are tried first; use a few unrelated words")
+		return fault.Invalid(where, "is easy to guess: it is made of common words or a pattern; use a few unrelated words")
 	}
 	return nil
 }

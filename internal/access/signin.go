@@ -126,5 +126,5 @@ func (s *Service) SignOut(ctx context.Context, caller Caller, secret string) err
 	}))
 }
 
-// normalName is how account names are kept: small letters, no space around.
+// normalName is how account names are kept: lowercase letters, no space around.
 func normalName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }

@@ -55,26 +55,26 @@ func (p Protocol) Validate() error {
 			faults = append(faults, fault.Detail{Item: item, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(!studyIDPattern.MatchString(p.ID), "id", "is 1 to 48 small letters, digits and hyphens and starts with a letter")
-	add(p.Version < 1, "version", "counts from 1")
+	add(!studyIDPattern.MatchString(p.ID), "id", "must be 1 to 48 lowercase letters, digits and hyphens, starting with a letter")
+	add(p.Version < 1, "version", "must be 1 or more")
 	add(p.Title == "", "title", "is empty")
-	add(!contains(routes, p.Route), "route", "is one of %v", routes)
-	add(!contains(modes, p.Mode), "mode", "is one of %v", modes)
+	add(!contains(routes, p.Route), "route", "must be one of %v", routes)
+	add(!contains(modes, p.Mode), "mode", "must be one of %v", modes)
 	add(p.Sessions < 1, "sessions", "must be 1 or more")
 	add(p.Sessions > 1 && p.EveryDays < 1, "every_days", "must be 1 or more")
 	for _, r := range []struct {
 		item string
 		span *Range
 	}{{"dose_mg", p.DoseMg}, {"dose_mg_per_kg", p.DoseMgPerKg}} {
-		add(r.span != nil && !(r.span.From > 0 && r.span.To >= r.span.From), r.item, "must rise from above 0")
+		add(r.span != nil && !(r.span.From > 0 && r.span.To >= r.span.From), r.item, "must start above 0 and not fall")
 	}
 	names := map[string]bool{}
 	for i, o := range p.Schedule {
 		item := fmt.Sprintf("schedule[%d]", i)
 		add(o.Name == "" || names[o.Name], item, "its name %q is empty or given twice", o.Name)
 		names[o.Name] = true
-		add(o.Anchor != AnchorCourseStart && o.Anchor != AnchorSession && o.Anchor != AnchorLastSession, item, "has no known anchor")
-		add(o.OpensBefore < 0 || o.ClosesAfter < 0, item, "its window is inside out")
+		add(o.Anchor != AnchorCourseStart && o.Anchor != AnchorSession && o.Anchor != AnchorLastSession, item, "has an unknown anchor")
+		add(o.OpensBefore < 0 || o.ClosesAfter < 0, item, "opens_before and closes_after must be 0 or more")
 		add(len(o.Instruments) == 0, item, "asks nothing")
 	}
 	if len(faults) > 0 {

@@ -75,18 +75,18 @@ func (s Session) Validate() error {
 			faults = append(faults, fault.Detail{Item: item, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	add(s.Number < 1, "number", "sessions count from 1")
-	add(s.Protocol.ID == "" || s.Protocol.Version < 1, "protocol", "names no version of a protocol")
+	add(s.Number < 1, "number", "must be 1 or more")
+	add(s.Protocol.ID == "" || s.Protocol.Version < 1, "protocol", "must name a protocol and its version")
 	add(s.StartedAt.IsZero(), "started_at", "is not given")
-	add(s.Day < 0, "day", "a session is not before the start of its course")
-	add(!contains(routes, s.Route), "route", "is one of %v", routes)
-	add(!contains(modes, s.Mode), "mode", "is one of %v", modes)
+	add(s.Day < 0, "day", "must not be before the start of its course")
+	add(!contains(routes, s.Route), "route", "must be one of %v", routes)
+	add(!contains(modes, s.Mode), "mode", "must be one of %v", modes)
 	add(s.DoseMg != nil && !(*s.DoseMg > 0 && *s.DoseMg < 10_000), "dose_mg", "must be above 0 and below 10000 mg")
 	add(s.DoseMgPerKg != nil && !(*s.DoseMgPerKg > 0 && *s.DoseMgPerKg < 100), "dose_mg_per_kg", "must be above 0 and below 100 mg/kg")
-	add(s.Depth != nil && (*s.Depth < 0 || *s.Depth > DeepestDepth), "depth", "is a rating from 0 to %d", DeepestDepth)
+	add(s.Depth != nil && (*s.Depth < 0 || *s.Depth > DeepestDepth), "depth", "must be a rating from 0 to %d", DeepestDepth)
 	for i, e := range s.AdverseEvents {
 		item := fmt.Sprintf("adverse_events[%d]", i)
-		add(!termPattern.MatchString(e.Term), item+".term", "is a code of 1 to 48 small letters, digits and hyphens, never free text")
+		add(!termPattern.MatchString(e.Term), item+".term", "must be a code of 1 to 48 lowercase letters, digits and hyphens, not free text")
 		add(e.Grade < 1 || e.Grade > 5, item+".grade", "is 1 to 5")
 	}
 	faults = append(faults, s.Setting.faults()...)

@@ -85,7 +85,7 @@ func (s Study) Validate() error {
 		faults = append(faults, fault.Detail{Item: item, Message: fmt.Sprintf(format, args...)})
 	}
 	if !studyIDPattern.MatchString(s.ID) {
-		add("study", "an id is 1 to 48 small letters, digits and hyphens and starts with a letter")
+		add("study", "an id must be 1 to 48 lowercase letters, digits and hyphens, starting with a letter")
 	}
 	if s.Anchor != AnchorCourseStart && s.Anchor != AnchorLastSession {
 		add("visit.anchor", "must be %s or %s", AnchorCourseStart, AnchorLastSession)

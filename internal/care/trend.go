@@ -75,7 +75,7 @@ type TrendPoint struct {
 }
 
 // Correction is a revision of an answer: what the score was before, why it was
-// changed, by whom and when. Before is nil where there was no score.
+// changed, who changed it and when. Before is nil where there was no score.
 type Correction struct {
 	At     time.Time
 	Before *float64

@@ -116,7 +116,7 @@ func (s *Service) Answers(ctx context.Context, viewer registry.Actor, patient ca
 		}
 		return found, nil
 	}
-	return Answers{}, fault.NotFound("occasion", "the patient has no answers of that number")
+	return Answers{}, fault.NotFound("occasion", "the patient has no answers with that number")
 }
 
 // forms are the answered forms of the instrument of an occasion, by their day; none

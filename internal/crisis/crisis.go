@@ -1,4 +1,4 @@
-// Package crisis holds whom a person in crisis can turn to, by country, as data.
+// Package crisis has the contacts for a person in crisis, by country, as data.
 // Floor: ground.
 //
 // It must not decide when contacts are shown, nor fetch anything: the contacts

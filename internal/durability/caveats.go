@@ -11,13 +11,13 @@ import (
 // drawn at random do so alike; others need not, and here the more ill may have got
 // another level.
 func (f *frame) regressionCaveat() finding.Caveat {
-	text := "An improvement within one group is not all effect: patients enter when they are worst, and some of it would have come without treatment."
+	text := "Not all of an improvement within one group is an effect of treatment: patients enter when they are worst, and some of it would have come without treatment."
 	switch {
 	case !f.compares():
 	case f.study.Arm.Assignment == care.AssignmentRandomised:
-		text += " The difference between the groups does not have this fault, because " + f.study.Arm.Name + " was drawn at random."
+		text += " The difference between the groups does not have this problem, because " + f.study.Arm.Name + " was randomised."
 	default:
-		text += " Groups that started differently regress differently, so the difference between them can have this fault too."
+		text += " Groups that started differently regress differently, so the difference between them can have this problem too."
 	}
 	return finding.Caveat{Code: "regression-to-the-mean", Text: text}
 }
@@ -26,12 +26,12 @@ func (f *frame) regressionCaveat() finding.Caveat {
 // came to their group.
 func (f *frame) assignmentCaveat() finding.Caveat {
 	name := f.study.Arm.Name
-	text := fmt.Sprintf("How patients came to their %s is not recorded with this study: a difference between the groups is the effect of %s only where it was drawn at random and kept.", name, name)
+	text := fmt.Sprintf("How patients were assigned to their %s is not recorded with this study: a difference between the groups is the effect of %s only if it was randomised and patients kept to it.", name, name)
 	switch f.study.Arm.Assignment {
 	case care.AssignmentRandomised:
-		text = fmt.Sprintf("The study's definition says that %s was drawn at random: a difference between the groups is its effect as far as what was drawn was kept and those who did not answer are like those who did.", name)
+		text = fmt.Sprintf("The study's definition says that %s was randomised: a difference between the groups is its effect to the extent that patients kept to their assignment and those who did not answer are like those who did.", name)
 	case care.AssignmentNotRandomised:
-		text = fmt.Sprintf("The study's definition says that %s was not drawn at random: what decided who got which can make a difference between the groups without any effect of %s.", name, name)
+		text = fmt.Sprintf("The study's definition says that %s was not randomised: the reasons why patients got one or the other can make the groups differ without any effect of %s.", name, name)
 	}
 	return finding.Caveat{Code: "assignment", Text: text}
 }
@@ -48,7 +48,7 @@ func (f *frame) sharedCaveats() []finding.Caveat {
 	case len(f.groups) == 1 && !f.ungrouped:
 		add("one-group", "Only %s can be analysed, so nothing is compared and the answer is for everyone in it together.", f.groups[0].Label)
 	default:
-		add("no-comparison", "Everyone is taken together and nothing is compared: how patients would have fared without this treatment does not follow.")
+		add("no-comparison", "Everyone is analysed together and nothing is compared, so this does not show how patients would have fared without the treatment.")
 	}
 	if len(f.unusedArms) > 0 {
 		labels := make([]string, len(f.unusedArms))
@@ -58,10 +58,10 @@ func (f *frame) sharedCaveats() []finding.Caveat {
 		add("empty-arm", "No patient is in %s, so it is left out.", list(labels))
 	}
 	if n := f.withoutGroup; n > 0 {
-		add("no-group", "%s of %d left out: no %s is on record for them that the study knows.", capital(patients(n)), f.completion.subjects(), f.study.Arm.Name)
+		add("no-group", "%s of %d left out: they have no %s on record that the study defines.", capital(patients(n)), f.completion.subjects(), f.study.Arm.Name)
 	}
 	if usual := usualFirst(f.whole); !f.firstAsked && usual.Name != f.first().Name {
-		add("first-visit", "This measure is hardly answered at %s (by %d of %s), so %s is what later visits are compared with.",
+		add("first-visit", "Few answered this measure at %s (%d of %s), so later visits are compared with %s.",
 			usual.Name, f.completion.answered(usual.Name), patients(f.completion.subjects()), f.first().Name)
 	}
 	switch {

@@ -82,7 +82,7 @@ func Questions() []string {
 func (a *Asker) Ask(ctx context.Context, name, study string, given map[string]string) (finding.Finding, error) {
 	i := slices.IndexFunc(questions, func(q question) bool { return q.name == name })
 	if i < 0 {
-		return finding.Finding{}, fault.Invalid("question", "there is no question %q; there are %s", name, list(Questions()))
+		return finding.Finding{}, fault.Invalid("question", "there is no question %q; the questions are %s", name, list(Questions()))
 	}
 	if a.trust == nil {
 		return a.answer(ctx, questions[i], study, given)

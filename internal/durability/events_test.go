@@ -149,7 +149,7 @@ func TestGroupsAreNamedAndDefined(t *testing.T) {
 	require.Contains(t, setting.Groups[1].Definition, "60 or more and below 80")
 	require.Contains(t, setting.Answer, "of the day-14 benefit is left where the setting was rated ")
 	require.Contains(t, setting.Answer, "24 weeks after the last session of the series ")
-	require.Contains(t, setting.Answer, "The groups were not drawn at random")
+	require.Contains(t, setting.Answer, "The groups were not randomised")
 
 	protocol := ask("protocol")
 	require.Equal(t, "In-clinic intravenous series", protocol.Groups[0].Label)

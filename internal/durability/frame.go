@@ -28,7 +28,7 @@ type frame struct {
 	// of everyone where the question is asked about all together.
 	groups     []finding.Group
 	unusedArms []string
-	// withoutGroup are the patients of whom the compared factor's level is not known.
+	// withoutGroup are the patients whose level of the compared factor is not known.
 	withoutGroup int
 	// ungrouped: everyone is asked about together. study.Arm is then the zero value.
 	ungrouped bool
@@ -56,7 +56,7 @@ func (a *Asker) frame(ctx context.Context, id string, s *settings) (*frame, erro
 	if named, ok := study.Measure(s.text("measure", measures[0])); ok {
 		f.measure = named
 	} else {
-		s.fail("measure", "is one of %s, or an instrument's id", strings.Join(measures, ", "))
+		s.fail("measure", "must be one of %s, or an instrument's id", strings.Join(measures, ", "))
 	}
 	first := s.choice("first-visit", append([]string{usualFirst(study).Name}, study.VisitNames()...)...)
 	_, f.firstAsked = s.given["first-visit"]
@@ -228,7 +228,7 @@ func (c completion) anyAnswered() bool {
 	return slices.ContainsFunc(c.rows, func(r warehouse.CompletionRow) bool { return r.Answered > 0 })
 }
 
-// analysable counts those of a group whom a model can take at the visit: with a
+// analysable counts those of a group that a model can use at the visit: with a
 // score there and, where the model needs one, at baseline.
 func (c completion) analysable(group, visit string, needsBaseline bool) int {
 	for _, r := range c.rows {
@@ -254,7 +254,7 @@ func (c completion) subjects() int {
 	return n
 }
 
-// ungrouped counts those of whom the factor's level is not known.
+// ungrouped counts those whose level of the factor is not known.
 func (c completion) ungrouped(levels []string) int {
 	n := 0
 	for _, r := range c.rows {
@@ -274,7 +274,7 @@ func (c completion) simulated() bool {
 	return false
 }
 
-// first is t*: the visit whose benefit the later ones are held against.
+// first is t*: the visit that later visits are compared with.
 func (f *frame) first() care.Visit { return f.reference }
 
 func (f *frame) visit(name string) care.Visit {
@@ -322,7 +322,7 @@ func (f *frame) refuse(a *Asker, name, title string, estimand finding.Estimand, 
 	out := f.finding(a, name, title)
 	out.Estimand = estimand
 	out.NMissing = f.completion.subjects()
-	out.Answer = "This cannot be estimated from the data there are: " + reason + "."
+	out.Answer = "This cannot be estimated from the available data: " + reason + "."
 	out.Method = "No estimate is given."
 	out.Refused = &finding.Refused{Reason: reason, Numbers: numbers}
 	out.Caveats = append([]finding.Caveat{{Code: "not-estimable", Text: capital(reason) + "."}}, f.sharedCaveats()...)

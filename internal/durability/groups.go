@@ -184,11 +184,11 @@ func (f *frame) assigned() string {
 	}
 	switch f.study.Arm.Assignment {
 	case care.AssignmentRandomised:
-		return "The groups were drawn at random, as the study's definition says."
+		return "The groups were randomised, as the study's definition says."
 	case care.AssignmentNotRandomised:
-		return "The groups were not drawn at random, so they can differ in more than this."
+		return "The groups were not randomised, so they can differ in more than this."
 	}
-	return "How patients came to their group is not recorded."
+	return "How patients were assigned to their group is not recorded."
 }
 
 // studyName is the study's title; without one, a plain word in place of its id.

@@ -106,7 +106,7 @@ func TestTheTimeToLossOfAStudyUnderWay(t *testing.T) {
 	planned := append(append([]care.Visit(nil), w4w12...), care.Visit{Name: "w26", Day: 182})
 	got := trial{visits: planned, arms: arms, lines: lines}.loss(t, nil)
 	require.Equal(t, without.Answer, got.Answer)
-	require.Contains(t, caveat(t, got, "visit-left-out"), "w26 is left out of the answer: no responder was followed so far (0 of 8 patients answered there).")
+	require.Contains(t, caveat(t, got, "visit-left-out"), "w26 is left out of the answer: no responder was followed for so long (0 of 8 patients answered there).")
 	require.Nil(t, named(t, got, "in_response", "new", "w26").Estimate)
 	require.Equal(t, *named(t, without, "in_response", "new", "w12").Estimate, *named(t, got, "in_response", "new", "w12").Estimate)
 
@@ -291,7 +291,7 @@ func TestAScaleAskedLaterBeginsWhereItIsAsked(t *testing.T) {
 	arms := []string{"usual", "new"}
 	got := trial{visits: visits, arms: arms, lines: lines}.loss(t, nil)
 	require.Equal(t, trial{visits: w4w12, arms: arms, lines: lines}.loss(t, nil).Answer, got.Answer)
-	require.Contains(t, caveat(t, got, "first-visit"), "hardly answered at w1 (by 0 of 8 patients), so w4")
+	require.Contains(t, caveat(t, got, "first-visit"), "Few answered this measure at w1 (0 of 8 patients), so later visits are compared with w4")
 	asked := trial{visits: visits, arms: arms, lines: lines}.loss(t, map[string]string{"first-visit": "w1"})
 	require.Equal(t, "nobody with a score before treatment was assessed at week 1", asked.Refused.Reason)
 }
@@ -322,11 +322,11 @@ func TestAMeanWithoutAnErrorIsSaid(t *testing.T) {
 	mean := named(t, got, "restricted_mean_assessed", "new", "")
 	require.Nil(t, mean.CILower)
 	require.Contains(t, mean.Note, "no interval: the mean in new has no error")
-	require.Contains(t, named(t, got, "restricted_mean_assessed_difference", "new - usual", "").Note, "too sure")
-	require.Contains(t, caveat(t, got, "mean-without-error"), "too sure")
+	require.Contains(t, named(t, got, "restricted_mean_assessed_difference", "new - usual", "").Note, "too narrow")
+	require.Contains(t, caveat(t, got, "mean-without-error"), "too narrow")
 	table, ok := got.Table("restricted_mean_assessed")
 	require.True(t, ok)
-	require.Contains(t, strings.Join(table.Notes, " "), "counts the other group's error alone and is too sure")
+	require.Contains(t, strings.Join(table.Notes, " "), "counts the error of the other group only and is too narrow")
 	require.Contains(t, strings.Join(table.Notes, " "), "Intervals of means are those of the logit of their share of the 56 days")
 	require.Contains(t, got.Answer, "100 % of 6 in new")
 	require.Equal(t, "no interval: no loss is known to lie before", named(t, got, "in_response", "new", "w12").Note)

@@ -57,12 +57,12 @@ func (q *timeToLoss) reachCaveats() []finding.Caveat {
 		far = max(far, q.lastKnown(i))
 	}
 	for _, v := range q.planned()[far+1:] {
-		out = append(out, finding.Caveat{Code: "visit-left-out", Text: fmt.Sprintf("%s is left out of the answer: no responder was followed so far (%d of %s answered there).",
+		out = append(out, finding.Caveat{Code: "visit-left-out", Text: fmt.Sprintf("%s is left out of the answer: no responder was followed for so long (%d of %s answered there).",
 			v.Name, q.f.completion.answered(v.Name), patients(q.f.completion.subjects()))})
 	}
 	for i, g := range q.drawn {
 		if last := q.lastKnown(i); last < far {
-			out = append(out, finding.Caveat{Code: "follow-up", Text: fmt.Sprintf("Responders %s were followed to %s only; nothing is said of them beyond.", q.f.among(g.group), q.f.when(q.planned()[last]))})
+			out = append(out, finding.Caveat{Code: "follow-up", Text: fmt.Sprintf("Responders %s were followed to %s only; nothing is said about them after that.", q.f.among(g.group), q.f.when(q.planned()[last]))})
 		}
 	}
 	return out
@@ -80,22 +80,22 @@ func (q *timeToLoss) comparisonCaveats() []finding.Caveat {
 			baselines = append(baselines, fmt.Sprintf("%s points %s", signed(g.baseline, 1), q.f.among(g.group)))
 		}
 	}
-	text := "The curves and restricted means compare groups as they came."
+	text := "The curves and restricted means compare the groups without adjustment."
 	if len(baselines) > 0 {
 		text += fmt.Sprintf(" Before treatment the responders compared had a mean of %s.", list(baselines))
 	}
 	if factor.Assignment != care.AssignmentRandomised {
-		text += fmt.Sprintf(" If severity decided who got which %s, it shows in the curves as if it were the %s's doing.", factor.Name, factor.Name)
+		text += fmt.Sprintf(" If severity influenced who got which %s, the curves show it as if it were an effect of the %s.", factor.Name, factor.Name)
 	}
 	if q.adjusted {
-		text += " Only the adjusted hazard ratio compares patients of the same baseline, and of nothing else: whatever else decided stays in it."
+		text += " Only the adjusted hazard ratio compares patients with the same baseline. It adjusts for nothing else, so any other difference between the groups remains in it."
 	} else {
 		text += " The hazard ratios, unadjusted as asked here, do the same."
 	}
 	out := []finding.Caveat{{Code: "curves-unadjusted", Text: text},
 		{Code: "proportional-hazards", Text: "One hazard ratio stands for the whole follow-up. Where the curves cross, it is an average that holds at no time."}}
 	if n := len(c.groups) - 1; n > 1 {
-		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("Each of %d groups is compared with the one %s, at %s; the comparisons are not corrected for being several.",
+		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("Each of %d groups is compared with the one %s, at %s; the comparisons are not corrected for multiplicity.",
 			n, q.f.among(c.groups[0].group), levelPercent(q.f.level))})
 	}
 	return out

@@ -43,7 +43,7 @@ func (g groupCounts) inResponse() int {
 	return g.byStatus[warehouse.LossHeld] + g.byStatus[warehouse.LossLost]
 }
 
-// unknown are those of whom it is not known whether they were in response.
+// unknown are those for whom it is not known whether they were in response.
 func (g groupCounts) unknown() int {
 	return g.byStatus[warehouse.LossNoBaseline] + g.byStatus[warehouse.LossNotAssessed]
 }
@@ -167,7 +167,7 @@ func (q *timeToLoss) estimate() error {
 	case q.tau == 0:
 		q.tau = followed
 	case q.tau > followed:
-		return fault.Invalid("tau", "not every group was followed so long: choose at most %g days", followed)
+		return fault.Invalid("tau", "not every group was followed for so long; choose at most %g days", followed)
 	}
 	options := survival.Options{Level: q.f.level, At: q.laterDays(), Tau: stats.Of(q.tau)}
 	var err error

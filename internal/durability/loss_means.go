@@ -7,7 +7,7 @@ import (
 	"afterglow/internal/stats/survival"
 )
 
-// mean is one way to average the days in response: of whom, and what is to be known
+// mean is one way to average the days in response: for which patients, and what is to be known
 // about it.
 type mean struct {
 	name, caption, note string
@@ -22,13 +22,13 @@ func (q *timeToLoss) means() []mean {
 	}
 	first := q.f.first()
 	within := fmt.Sprintf("days in response within %g days of %s", q.tau, first.Name)
-	all := fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and who was not in response there has 0 days",
+	all := fmt.Sprintf("%s, which is day %g from %s: nobody counts as in response before %s, and anyone not in response there has 0 days",
 		within, float64(first.Day)+q.tau, anchorWords(q.f.study.Anchor), first.Name)
 	return []mean{
 		{name: "restricted_mean", note: within, result: q.curves},
 		{name: "restricted_mean_assessed", caption: "Days in response of everyone assessed at " + first.Name, note: all, result: q.assessed},
 		{name: "restricted_mean_treated", caption: "Days in response of everyone treated", result: q.treated,
-			note: all + ", as has who was not assessed there, so that each mean is the least it can be"},
+			note: all + ", as has anyone who was not assessed there, so each mean is the smallest possible"},
 	}
 }
 
@@ -44,7 +44,7 @@ func (q *timeToLoss) tooSure(c survival.Curve, compared bool) string {
 	}
 	words := "no interval: the mean " + q.f.among(c.Level) + " has no error, because no loss was found before its end or all were found on one day"
 	if compared {
-		words += "; a difference to it counts the other group's error alone and is too sure"
+		words += "; the interval of a difference to it counts the error of the other group only and is too narrow"
 	}
 	return words
 }
@@ -59,7 +59,7 @@ func (q *timeToLoss) meanEstimates(m mean) []finding.Estimate {
 		e := estimate(m.name, c.Level, c.RMST.Estimate, c.RMST.SE, lower, upper, q.f.level, c.N)
 		e.Note = m.note
 		if !c.RMST.Estimate.Defined {
-			e.Note = "not known: the group was not followed so long"
+			e.Note = "not known: the group was not followed for so long"
 		}
 		if sure := q.tooSure(c, several); sure != "" {
 			e.Note += "; " + sure

@@ -37,7 +37,7 @@ func (q *timeToLoss) refuse(a *Asker, why refusal) finding.Finding {
 // undefinedResponse: the question needs a definition that somebody published.
 func (q *timeToLoss) undefinedResponse() refusal {
 	return refusal{
-		reason: fmt.Sprintf("no definition of a response on %s is published that this instrument's file names", q.f.scale()),
+		reason: fmt.Sprintf("this instrument's file names no published definition of a response on %s", q.f.scale()),
 		answer: fmt.Sprintf("This is not answered: no published definition says how large an improvement on %s is a response, so there is no response to lose.", q.f.scale()),
 		numbers: map[string]any{"patients": q.f.completion.subjects(), "baselines": q.f.completion.answered(care.BaselineVisit),
 			"assessed": q.f.completion.answered(q.f.first().Name)},

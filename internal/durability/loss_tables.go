@@ -35,7 +35,7 @@ func (q *timeToLoss) pointNote(drawn, k int) string {
 	case k == 0:
 		return "1 by definition: these are the patients in response there"
 	case !point.Surv.Defined && k > q.lastKnown(drawn):
-		return "not known: nobody was followed so far"
+		return "not known: nobody was followed for so long"
 	case !point.Surv.Defined:
 		return "not known: no assessment there tells what was lost before it from what was lost after"
 	case !point.Lower.Defined && point.Surv.Value == 1:

@@ -83,7 +83,7 @@ func TestTheCurveOfTheRealTrialIsThatOfR(t *testing.T) {
 	require.Equal(t, "Fewer than half of those who responded in TAU and BtheB had lost their response by 8m (day 243). "+
 		"Still in response at 8m (day 243), as estimated: 75 % (95 % CI 31 to 93) of 9 in TAU and 56 % (26 to 77) of 16 in BtheB. "+
 		"The hazard of losing the response, at the same score before treatment, was 1.8 times as high in BtheB (95 % CI 0.4 to 8.9) as in TAU; the data do not tell these groups apart. "+
-		"25 of the 97 patients assessed at 2m (day 61) were in response; of 3 others this is not known. How patients came to their group is not recorded.", got.Answer)
+		"25 of the 97 patients assessed at 2m (day 61) were in response; of 3 others this is not known. How patients were assigned to their group is not recorded.", got.Answer)
 }
 
 func caveat(t testing.TB, f finding.Finding, code string) string {
@@ -264,10 +264,10 @@ func TestCaveatsFollowFromHowGroupsCameAbout(t *testing.T) {
 		regression, assigned     string
 		severityCouldHaveDecided bool
 	}{
-		{"", "Groups that started differently regress differently", "How patients came to their setting is not recorded", true},
-		{care.AssignmentUnknown, "Groups that started differently regress differently", "How patients came to their setting is not recorded", true},
-		{care.AssignmentNotRandomised, "Groups that started differently regress differently", "setting was not drawn at random", true},
-		{care.AssignmentRandomised, "does not have this fault, because setting was drawn at random", "setting was drawn at random", false},
+		{"", "Groups that started differently regress differently", "How patients were assigned to their setting is not recorded", true},
+		{care.AssignmentUnknown, "Groups that started differently regress differently", "How patients were assigned to their setting is not recorded", true},
+		{care.AssignmentNotRandomised, "Groups that started differently regress differently", "setting was not randomised", true},
+		{care.AssignmentRandomised, "does not have this problem, because setting was randomised", "setting was randomised", false},
 	} {
 		f := threeArms(t, c.assignment)
 		benefit, err := f.asker.Ask(t.Context(), "retained-benefit", "btheb", map[string]string{"measure": "bdi-ii"})
@@ -283,9 +283,9 @@ func TestCaveatsFollowFromHowGroupsCameAbout(t *testing.T) {
 			}
 		}
 		if c.severityCouldHaveDecided {
-			require.Contains(t, caveat(t, loss, "curves-unadjusted"), "severity decided who got which setting")
+			require.Contains(t, caveat(t, loss, "curves-unadjusted"), "severity influenced who got which setting")
 		} else {
-			require.NotContains(t, caveat(t, loss, "curves-unadjusted"), "severity decided")
+			require.NotContains(t, caveat(t, loss, "curves-unadjusted"), "severity influenced")
 		}
 	}
 }

@@ -350,7 +350,7 @@ func (q *timeToLoss) summaryWords() string {
 func (q *timeToLoss) method() string {
 	f := q.f
 	words := fmt.Sprintf("Turnbull's estimate from counts, made by ClickHouse, of the visits between which a response was lost, read at the visits, with complementary log-log intervals at %s from the observed information. "+
-		"The clock starts at %s; a loss is known only to lie in (last assessment in response, first no longer in response], and a patient without one is censored at the last assessment. Visits stand at their planned days. "+
+		"Time starts at %s; a loss is known only to lie in (last assessment in response, first no longer in response], and a patient without one is censored at the last assessment. Visits stand at their planned days. "+
 		"Response is %s: %s. ", levelPercent(f.level), f.first().Name, q.definitionWords(), q.response.Citation)
 	if q.tau > 0 {
 		words += fmt.Sprintf("Restricted means are areas under the Kaplan-Meier curve, which dates a loss to the assessment that found it, to day %g after %s; "+
@@ -361,7 +361,7 @@ func (q *timeToLoss) method() string {
 	}
 	words += " Hazard ratios are of a grouped proportional hazards model with an intercept for each interval between visits, in which a loss may lie anywhere between two assessments"
 	if q.adjusted {
-		words += "; adjusted, with the baseline score as a covariate, straight on the logarithm of the hazard"
+		words += "; adjusted, with the baseline score as a covariate, linear on the logarithm of the hazard"
 	}
 	return words + "; Wald intervals from the observed information."
 }

@@ -245,7 +245,7 @@ func (r *retained) caveats() []finding.Caveat {
 			"With an unstructured covariance the model could not be fitted (%s), so a %s one was used, which takes all visits to be alike and equally related.", r.simplified, covarianceWords(r.q.covariance))})
 	}
 	if n := len(r.result.Differences); n > 1 {
-		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %s; they are not corrected for being several.", n, levelPercent(f.level))})
+		out = append(out, finding.Caveat{Code: "several-comparisons", Text: fmt.Sprintf("%d comparisons are shown, each at %s; they are not corrected for multiplicity.", n, levelPercent(f.level))})
 	}
 	if r.result.NExcludedSubjects > 0 {
 		out = append(out, finding.Caveat{Code: "covariate-missing", Text: fmt.Sprintf("%s left the model because a covariate is missing.", capital(patients(r.result.NExcludedSubjects)))})

@@ -37,10 +37,10 @@ func (s said) holds(t *testing.T, f finding.Finding) {
 	}
 	claims("none were recorded", false)
 	claims("no further session", false)
-	drawn := regexp.MustCompile(`says that \w+ was drawn at random|because \w+ was drawn at random|The groups were drawn at random`)
+	drawn := regexp.MustCompile(`says that \w+ was randomised|because \w+ was randomised|The groups were randomised`)
 	require.Equal(t, s.compared && s.assignment == care.AssignmentRandomised, drawn.MatchString(all), all)
-	claims("not drawn at random", s.compared && s.assignment == care.AssignmentNotRandomised)
-	claims("How patients came to their", s.compared && (s.assignment == "" || s.assignment == care.AssignmentUnknown))
+	claims("was not randomised", s.compared && s.assignment == care.AssignmentNotRandomised)
+	claims("How patients were assigned to their", s.compared && (s.assignment == "" || s.assignment == care.AssignmentUnknown))
 	claims("records no sessions", !s.sessions)
 	claims("Only total scores are on record", !s.items)
 	claims("These patients were simulated", s.simulated)

@@ -31,7 +31,7 @@ func (s *settings) text(name, otherwise string) string {
 func (s *settings) choice(name string, accepted ...string) string {
 	v := s.text(name, accepted[0])
 	if !slices.Contains(accepted, v) {
-		s.fail(name, "is one of %s", strings.Join(accepted, ", "))
+		s.fail(name, "must be one of %s", strings.Join(accepted, ", "))
 	}
 	return v
 }

@@ -89,7 +89,7 @@ func (f *frame) plan(design *mixed.Design) (sumPlan, error) {
 	plan.origin.ResponseShift, plan.origin.ResponseScale = middle, scale
 	for i, column := range design.Columns {
 		if column.Visit != "" {
-			return sumPlan{}, fault.Invalid("fixed", "column %s changes from visit to visit, which this question cannot take", column.Name)
+			return sumPlan{}, fault.Invalid("fixed", "column %s changes from visit to visit; this question takes only columns that stay the same", column.Name)
 		}
 		places := []int{}
 		power := 0
@@ -127,7 +127,7 @@ func (f *frame) atom(a formula.Atom) (warehouse.Atom, error) {
 		return warehouse.Atom{Factor: a.Column, Level: a.Level}, nil
 	}
 	if a.Column != f.measure.Baseline || f.measure.Baseline == "" {
-		return warehouse.Atom{}, fault.Invalid("fixed", "%s is not a variable of this study; there are %s", a.Column, list(f.variables()))
+		return warehouse.Atom{}, fault.Invalid("fixed", "%s is not a variable of this study; the variables are %s", a.Column, list(f.variables()))
 	}
 	return warehouse.Atom{}, nil
 }

@@ -80,7 +80,7 @@ func answerTimeToLoss(ctx context.Context, a *Asker, f *frame, s *settings) (fin
 		if err != nil {
 			return finding.Finding{}, err
 		}
-		return q.refuse(a, refusal{reason: reason, answer: "This cannot be estimated from the data there are: " + reason + "."}), nil
+		return q.refuse(a, refusal{reason: reason, answer: "This cannot be estimated from the available data: " + reason + "."}), nil
 	}
 	if err := q.compare(); err != nil {
 		return finding.Finding{}, err

@@ -201,7 +201,7 @@ func checkJSON(data []byte) error {
 	case !utf8.Valid(data):
 		return fault.Invalid("answers", "not UTF-8")
 	case bytes.IndexByte(data, 0) >= 0 || bytes.Contains(data, []byte(`\u0000`)):
-		return fault.Invalid("answers", "holds a NUL")
+		return fault.Invalid("answers", "contains a NUL character")
 	case !json.Valid(data):
 		return fault.Invalid("answers", "not one JSON value")
 	}

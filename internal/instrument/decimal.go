@@ -79,7 +79,7 @@ func ratOf(f float64) *big.Rat {
 	return r
 }
 
-// Comparison is how a value is held against a limit.
+// Comparison is how a value is compared with a limit.
 type Comparison string
 
 // The comparisons a definition may use.

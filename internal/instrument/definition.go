@@ -3,7 +3,7 @@
 // safety rules. Floor: ground.
 //
 // It must not read a clock, a file or a store, and no instrument has code of its
-// own: a new one is a YAML file with vectors beside it.
+// own: a new one is a YAML file with vectors in the same folder.
 package instrument
 
 import (
@@ -119,7 +119,7 @@ type Source struct {
 	Confirmed bool   `json:"confirmed"`
 }
 
-// Words name the source in the few words that stand beside a number: the first
+// Words name the source in the few words shown with a number: the first
 // part of the citation, or that nobody has confirmed the rule.
 func (s Source) Words() string {
 	if !s.Confirmed {

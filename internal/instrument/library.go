@@ -75,7 +75,7 @@ func fileNameFits(name string, d *Definition) bool {
 	return stem == d.ID || stem == d.ID+"@"+d.Version
 }
 
-// Add puts a definition beside the ones that are known. A fault.Conflict when
+// Add adds a definition to the ones that are known. A fault.Conflict when
 // the version is known with other content: results name a version, so its rules
 // may never change under them.
 func (l *Library) Add(d *Definition) error {
@@ -85,9 +85,9 @@ func (l *Library) Add(d *Definition) error {
 		case known.Version == d.Version && known.hash == d.hash:
 			return nil
 		case known.Version == d.Version:
-			return fault.Conflict(d.ID+" "+d.Version, "this version is known with other content; give the changed definition a new version")
+			return fault.Conflict(d.ID+" "+d.Version, "this version already exists with different content; give the changed definition a new version")
 		case isDate(known.Version) != isDate(d.Version):
-			return fault.Conflict(d.ID+" "+d.Version, "versions of one instrument are all numbers or all dates; %s is known", known.Version)
+			return fault.Conflict(d.ID+" "+d.Version, "versions of one instrument are all numbers or all dates; version %s already exists", known.Version)
 		}
 	}
 	versions = append(slices.Clone(versions), d)

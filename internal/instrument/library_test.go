@@ -130,5 +130,5 @@ func TestLintSaysWhatKeepsADefinitionFromUse(t *testing.T) {
 func TestADefinitionWithoutVectorsFailsLint(t *testing.T) {
 	_, faults := instrument.Lint(fstest.MapFS{"phq-9.yaml": file(phq9Source(t))}, "phq-9.yaml")
 	require.Len(t, faults, 1)
-	require.Contains(t, faults[0].Message, "a definition needs vectors beside it")
+	require.Contains(t, faults[0].Message, "a definition needs a vectors file in the same folder")
 }

@@ -9,7 +9,7 @@ import (
 	"afterglow/internal/fault"
 )
 
-// VectorsName gives the name of the vectors that lie beside a definition file.
+// VectorsName gives the name of the vectors that belong to a definition file.
 func VectorsName(definition string) string {
 	return strings.TrimSuffix(definition, ".yaml") + ".vectors.csv"
 }
@@ -22,7 +22,7 @@ type Checked struct {
 	Differs [][]string
 }
 
-// RunVectors reads a definition and the vectors beside it and runs them. An error
+// RunVectors reads a definition and its vectors and runs them. An error
 // means that one of the two files is missing or not right; vectors that do not
 // agree are no error.
 func RunVectors(folder fs.FS, name string) (*Checked, error) {
@@ -37,7 +37,7 @@ func RunVectors(folder fs.FS, name string) (*Checked, error) {
 	beside := VectorsName(name)
 	data, err = fs.ReadFile(folder, beside)
 	if err != nil {
-		return nil, fault.Invalid(beside, "a definition needs vectors beside it, and this file cannot be read")
+		return nil, fault.Invalid(beside, "a definition needs a vectors file in the same folder, and this file cannot be read")
 	}
 	vectors, err := d.ParseVectors(data)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 var schema = yamldoc.MustCompile("instrument definition", schemas.Instrument)
 
-// Parse reads a definition, holds it against the schema and then against what a
+// Parse reads a definition, checks it against the schema and then against what a
 // schema cannot say (references, ranges, attainable scores). A fault.Invalid
 // carries every fault found, each with its path and line.
 func Parse(data []byte) (*Definition, error) {

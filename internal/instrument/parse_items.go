@@ -36,7 +36,7 @@ func (c *checker) checkTexts() {
 	}
 }
 
-// text holds words that are there against the languages of the definition.
+// text checks the words that are there against the languages of the definition.
 func (c *checker) text(path []any, t Text) {
 	if len(t) == 0 {
 		return

@@ -115,13 +115,13 @@ func (c *checker) checkMissing(ps placedScale) {
 			}
 		}
 		if bound.UpTo >= len(bound.Items) || bound.UpTo >= sc.Missing.UpTo {
-			c.fault(below(path, "within", n, "up_to"), "bounds nothing: it must be below the number of its items and below the scale's up_to")
+			c.fault(below(path, "within", n, "up_to"), "has no effect: it must be below the number of its items and below the scale's up_to")
 		}
 	}
 	first, last := c.bounds(sc.Items[0])
 	for _, id := range sc.Items[1:] {
 		if lowest, highest := c.bounds(id); lowest != first || highest != last {
-			c.fault(path, "items with unlike ranges cannot stand in for each other; use all-items, or mark an option that is no value of the scale scored: false")
+			c.fault(path, "items with different ranges cannot be prorated; use all-items, or mark an option that is no value of the scale scored: false")
 			return
 		}
 	}

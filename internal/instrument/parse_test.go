@@ -101,7 +101,7 @@ func TestParseOfSubscalesNamesTheFaultAndItsPlace(t *testing.T) {
 		{"a count that is prorated", "maximum: 4, missing: {rule: all-items", "maximum: 4, missing: {rule: prorate, up_to: 1", "subscales/2/scale/missing", "only a sum or a mean"},
 		{"a bound within the missing items without prorating", "maximum: 4, missing: {rule: all-items", "maximum: 4, missing: {rule: all-items, within: [{items: [c1], up_to: 0}]", "subscales/2/scale/missing/within", "prorate only"},
 		{"a sum of subscales with items", "op: sum-of-subscales", "op: sum-of-subscales\n  items: [b1]", "score", "no items of its own"},
-		{"prorating over unlike ranges", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 4}}", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 5}}", "subscales/0/scale/missing", "unlike ranges"},
+		{"prorating over different ranges", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 4}}", "{id: b3, topic: {en: B three, de: B drei}, range: {from: 0, to: 5}}", "subscales/0/scale/missing", "different ranges"},
 		{"a range upside down", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 0, to: 4}}", "{id: c2, topic: {en: C two, de: C zwei}, range: {from: 4, to: 0}}", "items/4/range", "from must be below to"},
 		{"no topic and no wording", "{id: c2, topic: {en: C two, de: C zwei}, ", "{id: c2, ", "items/4", "needs a topic"},
 		{"a stem against the licence", "recall:", "stem: {en: How often, de: Wie oft}\nrecall:", "stem", "wording is not included"},

@@ -84,7 +84,7 @@ type LookupRow struct {
 	Value Decimal `json:"value"`
 }
 
-// Subscale is a named score beside the main one.
+// Subscale is a named score in addition to the main one.
 type Subscale struct {
 	ID     string `json:"id"`
 	Titles Text   `json:"titles"`

@@ -35,7 +35,7 @@ const maxVectorsBytes = 4 << 20
 func (d *Definition) ParseVectors(data []byte) ([]Vector, error) {
 	where := d.ID + ".vectors.csv"
 	if len(data) > maxVectorsBytes || !utf8.Valid(data) {
-		return nil, fault.Invalid(where, "the file is not UTF-8 or larger than %d bytes", maxVectorsBytes)
+		return nil, fault.Invalid(where, "the file is not UTF-8, or is larger than %d bytes", maxVectorsBytes)
 	}
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord = -1

@@ -107,7 +107,7 @@ func Rebuild(ctx context.Context, store *registry.Store, w *warehouse.Warehouse)
 		return fmt.Errorf("rebuild the warehouse: %w", err)
 	}
 	if len(damaged) > 0 {
-		return fault.Conflict("warehouse", "is not emptied, since it may hold the only good copy of what is damaged in the registry (%s): restore the registry from a backup first", registry.NameDamage(damaged))
+		return fault.Conflict("warehouse", "was not emptied, because it may hold the only good copy of what is damaged in the registry (%s); restore the registry from a backup first", registry.NameDamage(damaged))
 	}
 	if err := w.Clear(ctx); err != nil {
 		return fmt.Errorf("rebuild the warehouse: %w", err)

@@ -68,7 +68,7 @@ func (f *frameComparison) compareStudies(ctx context.Context, store *registry.St
 		case there && reflect.DeepEqual(got, s.Study):
 			continue
 		case there && s.Study.Validate() != nil:
-			return fault.Unavailable("registry", nil, "the definition of study %s is damaged in the registry, and the warehouse has another; restore the registry from a backup", s.Study.ID)
+			return fault.Unavailable("registry", nil, "the definition of study %s is damaged in the registry, and the warehouse has a different one; restore the registry from a backup", s.Study.ID)
 		case there:
 			f.wrongStudies = append(f.wrongStudies, s.Study.ID)
 		}
@@ -142,7 +142,7 @@ func fits(ctx context.Context, store *registry.Store, c registry.Course) error {
 	}
 	for name, level := range c.Factors {
 		if !slices.Contains(known[name], level) {
-			return fault.Unavailable("registry", nil, "course %d is damaged in the registry (its %q is %q, which its study does not know), and the warehouse has another; restore the registry from a backup", c.ID, name, level)
+			return fault.Unavailable("registry", nil, "course %d is damaged in the registry (its %q is %q, which its study does not know), and the warehouse has a different one; restore the registry from a backup", c.ID, name, level)
 		}
 	}
 	return nil

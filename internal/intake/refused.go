@@ -88,7 +88,7 @@ func newerDraft(tx *registry.Tx, sub Submission, o registry.Occasion, sent instr
 	if maps.EqualFunc(saved, sent, func(a, b *int) bool { return *a == *b }) {
 		return nil
 	}
-	return &ChangedSinceError{Answers: saved, Err: fault.Conflict("answers", "an answer was saved after these were shown; look over them again")}
+	return &ChangedSinceError{Answers: saved, Err: fault.Conflict("answers", "an answer was saved after these were shown; check them again")}
 }
 
 // BadAnswersError is the refusal of answers that do not fit their form. Nothing of

@@ -91,7 +91,7 @@ func (s *Shipper) Run(ctx context.Context) {
 			return
 		case err != nil:
 			wait = min(2*wait, longestBackoff)
-			s.log.Warn("the warehouse does not take rows; they wait in the registry", "retry_in", wait, "error", err)
+			s.log.Warn("the warehouse does not accept rows; they wait in the registry", "retry_in", wait, "error", err)
 		default:
 			wait = shipEvery
 		}
@@ -150,9 +150,9 @@ func (s *Shipper) deliver(ctx context.Context, b registry.Shipment) error {
 			return err
 		}
 		if again == mostTokens {
-			return fault.New(fault.KindUnavailable, "warehouse", "took the batch under %d tokens and does not hold its rows", again)
+			return fault.New(fault.KindUnavailable, "warehouse", "accepted the batch under %d tokens but does not have its rows", again)
 		}
-		s.log.Warn("the warehouse remembers a batch that it does not hold; it is sent under another token", "batch", b.ID)
+		s.log.Warn("the warehouse remembers a batch whose rows it does not have; the batch is sent under another token", "batch", b.ID)
 		token = fmt.Sprintf("%s-%d", b.Token, again)
 	}
 }

@@ -129,7 +129,7 @@ func (s *Service) RunSweeps(ctx context.Context) {
 	defer stop()
 	for {
 		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("drafts were not swept", "error", err)
+			s.log.Error("old drafts were not removed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -123,7 +123,7 @@ const WhereCompared = "comparison"
 
 // Refusal is what whoever asks is told while the warehouse is not trusted.
 func Refusal(why string) error {
-	return fault.Unavailable(WhereCompared, nil, "the data are being compared with what was recorded, so nothing is answered from them yet (%s); ask again in a minute", why)
+	return fault.Unavailable(WhereCompared, nil, "the data are being compared with the record, so no question about them is answered yet (%s); ask again in a minute", why)
 }
 
 // Begin gives a mark for an answer that is about to be worked out, or refuses.
@@ -156,21 +156,21 @@ func (t *Trust) Confirm(ctx context.Context, study string, mark uint64) ([]findi
 	return held.Caveats(), nil
 }
 
-// sameProcess loses trust when ClickHouse was started anew. The caller holds mu.
+// sameProcess loses trust when ClickHouse was restarted. The caller holds mu.
 func (t *Trust) sameProcess() {
 	if t.c.Process != nil && t.standing.Trusted && t.c.Process() != t.standing.Process {
-		t.lose("ClickHouse was started anew")
+		t.lose("ClickHouse was restarted")
 	}
 }
 
-// look loses trust when the pulse shows that ClickHouse was started anew or set a
+// look loses trust when the pulse shows that ClickHouse was restarted or set a
 // part aside. The caller holds mu.
 func (t *Trust) look(p warehouse.Pulse) {
 	switch {
 	case !t.standing.Trusted:
 		return
 	case p.Up < t.up:
-		t.lose("ClickHouse was started anew")
+		t.lose("ClickHouse was restarted")
 	case p.Detached != t.standing.Detached:
 		t.lose("ClickHouse set a part of a table aside")
 	default:

@@ -152,7 +152,7 @@ func (t *Trust) Settle(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.process() != process || after.Up < before.Up || after.Detached != before.Detached {
-		t.lose("ClickHouse was started anew, or set a part aside, while it was compared")
+		t.lose("ClickHouse was restarted, or set a part aside, while it was compared")
 		return nil
 	}
 	t.up, t.compared, t.counted = after.Up, time.Now(), time.Now()

@@ -27,7 +27,7 @@ func (h Held) Caveats() []finding.Caveat {
 		list = append(list, finding.Caveat{Code: "waiting", Text: fmt.Sprintf("%d received answers or sessions of this study are not in these numbers yet; ask again in a minute.", h.Waiting)})
 	}
 	if h.Damaged > 0 {
-		list = append(list, finding.Caveat{Code: "damaged-record", Text: fmt.Sprintf("%d rows of the registry are not as they were written. These numbers use what the warehouse had of them before; see the status page.", h.Damaged)})
+		list = append(list, finding.Caveat{Code: "damaged-record", Text: fmt.Sprintf("%d rows of the registry are not as they were written. These numbers use the warehouse's earlier copies of them; see the status page.", h.Damaged)})
 	}
 	return list
 }

@@ -173,7 +173,7 @@ func (tx *Tx) CreateSetupToken(life time.Duration) (string, error) {
 		return "", err
 	}
 	if exists {
-		return "", fault.Conflict("setup", "this installation has accounts already")
+		return "", fault.Conflict("setup", "this installation already has accounts")
 	}
 	if _, err := tx.exec("DELETE FROM setup_token"); err != nil {
 		return "", fmt.Errorf("end older setup tokens: %w", err)

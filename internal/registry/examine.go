@@ -44,7 +44,7 @@ func DamageFault(rows []Damage) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return fault.Unavailable("registry", nil, "not as written: %s. What the warehouse has of these rows is kept; restore them from a backup of the registry", NameDamage(rows))
+	return fault.Unavailable("registry", nil, "these rows are not as they were written: %s. The warehouse's copies of them are kept; restore the rows from a backup of the registry", NameDamage(rows))
 }
 
 // NameDamage names damaged rows in a few words.

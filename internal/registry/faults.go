@@ -48,13 +48,13 @@ func storageFault(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fault.Unavailable("registry", err, "the registry did not answer in time")
 	case errors.Is(err, context.Canceled) || resultCode(err) == interruptedCode:
-		return fault.Canceled("registry", err, "the request was given up before the registry answered")
+		return fault.Canceled("registry", err, "the request was cancelled before the registry answered")
 	}
 	if message, known := environmentCodes[resultCode(err)]; known {
 		return fault.Unavailable("registry", err, "%s", message)
 	}
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-		return fault.Unavailable("registry", err, "the registry's connection is gone")
+		return fault.Unavailable("registry", err, "the connection to the registry was lost")
 	}
 	return err
 }

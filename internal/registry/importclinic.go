@@ -31,14 +31,14 @@ func (p *importPlan) derivedFactors(where string, s ImportedSubject) (map[string
 			return nil, fault.Invalid(where, "says %s is %q; from its protocol and sessions it is %q", f.Name, given, level)
 		}
 		if !slices.Contains(f.Levels, level) {
-			return nil, fault.Invalid(where, "has %q as %s, which is no level of the study", level, f.Name)
+			return nil, fault.Invalid(where, "gives %q as %s, which is not a level of the study", level, f.Name)
 		}
 		factors[f.Name] = level
 	}
 	return factors, nil
 }
 
-// planSessions adds those that are not stored. Stored ones are held against their
+// planSessions adds those that are not stored. Stored ones are compared with their
 // first revision, as responses are: what was corrected here stays corrected.
 func (s *Store) planSessions(ctx context.Context, p *importPlan, one *piece, course int64, list []care.Session, where string) error {
 	stored := map[int]care.Session{}

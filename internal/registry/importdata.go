@@ -128,7 +128,7 @@ type ImportReport struct {
 	// Alike are codes of the file and of the registry that differ in case, spaces or
 	// leading zeros only.
 	Alike []AlikeCodes `json:"alike,omitempty"`
-	// Kept counts the stored scores that count beside those of the file.
+	// Kept counts the stored scores that count together with those of the file.
 	Kept []KeptScores `json:"kept,omitempty"`
 	// KeptSubjects counts the absent subjects by arm.
 	KeptSubjects map[string]int `json:"kept_subjects,omitempty"`

@@ -21,7 +21,7 @@ const chunkPieces = 200
 func (s *Store) takeImportLock() (*ownership, error) {
 	lock, err := takeOwnership(s.importLock)
 	if fault.Is(err, fault.KindConflict) {
-		return nil, fault.Unavailable("import", nil, "another import is under way in this data folder; wait until it has ended")
+		return nil, fault.Unavailable("import", nil, "another import is running in this data folder; wait until it has ended")
 	}
 	return lock, err
 }
@@ -59,10 +59,10 @@ func (s *Store) settleImports(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("look for an unfinished import: %w", err)
 	case decided:
-		s.log.Warn("an import was interrupted; it is carried out to its end", "study", study)
+		s.log.Warn("an import was interrupted; it is now being completed", "study", study)
 		return s.completeImport(ctx, actor, id)
 	}
-	s.log.Warn("an import was interrupted before it was decided; it is discarded", "study", study)
+	s.log.Warn("an import was interrupted before all of it was written down; it is discarded", "study", study)
 	return s.discardImport(ctx, actor, id, study)
 }
 

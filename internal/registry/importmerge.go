@@ -37,7 +37,7 @@ func mergeStudy(stored, given care.Study) (merged care.Study, changes []string, 
 	}
 	return stored, nil, &fault.Error{
 		Kind: fault.KindConflict, Where: "study " + stored.ID, Details: m.faults,
-		Message: "is stored with another definition, on which results rest; give the changed study another id",
+		Message: "is stored with a different definition, and results depend on it; give the changed study another id",
 	}
 }
 
@@ -135,7 +135,7 @@ func (m *merger) factor(stored, given care.Factor) care.Factor {
 		m.say("the reference of %s is %q now and was %q", given.Name, merged.Levels[0], stored.Levels[0])
 	}
 	if stored.Assignment != given.Assignment {
-		m.say("how subjects came to their level of %s is %q now and was %q", given.Name, assignmentWord(given.Assignment), assignmentWord(stored.Assignment))
+		m.say("how subjects were assigned to their level of %s is %q now and was %q", given.Name, assignmentWord(given.Assignment), assignmentWord(stored.Assignment))
 	}
 	return merged
 }

@@ -40,7 +40,7 @@ func TestAStudyGrowsAndKeepsWhatItHad(t *testing.T) {
 		{"a level", func(s *care.Study) { s.Arm.Levels = []string{"TAU", "new", "other"} }, []string{`level "other" of arm is new`}, ""},
 		{"another reference", func(s *care.Study) { s.Arm.Levels = []string{"new", "TAU"} }, []string{`the reference of arm is "new" now and was "TAU"`}, ""},
 		{"an assignment", func(s *care.Study) { s.Arm.Assignment = care.AssignmentRandomised },
-			[]string{`how subjects came to their level of arm is "randomised" now and was "not said"`}, ""},
+			[]string{`how subjects were assigned to their level of arm is "randomised" now and was "not said"`}, ""},
 		{"a covariate", func(s *care.Study) {
 			s.Covariates = append(s.Covariates, care.Factor{Name: "site", Levels: []string{"a"}})
 		}, []string{`covariate "site" is new`}, ""},

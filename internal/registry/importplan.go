@@ -106,7 +106,7 @@ func (s *Store) planFrame(ctx context.Context, p *importPlan) error {
 		case err != nil:
 			return err
 		case !sameProtocol(stored, protocol):
-			return fault.Conflict("protocol "+protocol.ID, "version %d is stored with other content; give the changed protocol a higher version", protocol.Version)
+			return fault.Conflict("protocol "+protocol.ID, "version %d is stored with different content; give the changed protocol a higher version", protocol.Version)
 		}
 		p.knownProtocol[protocol.ProtocolRef] = true
 	}
@@ -156,7 +156,7 @@ func (s *Store) planSubject(ctx context.Context, p *importPlan, i int, subject I
 	p.seen[string(index)] = i + 1
 	stored, known := p.known[string(index)]
 	if known && (stored.course.Protocol != subject.Protocol || stored.course.StartedOn != subject.StartedOn) {
-		p.conflict(where, "has another protocol or start than is stored")
+		p.conflict(where, "has a protocol or start other than the stored one")
 		return nil
 	}
 	one := piece{Index: index}
@@ -203,7 +203,7 @@ func (s *Store) newSubject(subject ImportedSubject) (*newSubject, error) {
 	}, nil
 }
 
-// planFactors holds the levels of a subject against the stored ones: a level that
+// planFactors compares the levels of a subject with the stored ones: a level that
 // was not known is added, another one is a correction.
 func (p *importPlan) planFactors(one *piece, stored storedCourse, subject ImportedSubject, where string) {
 	now := maps.Clone(stored.course.Factors)
@@ -228,7 +228,7 @@ func (p *importPlan) planFactors(one *piece, stored storedCourse, subject Import
 	}
 	switch {
 	case differs > 0 && p.in.Correct == "":
-		p.conflict(where, "has other factor levels than are stored")
+		p.conflict(where, "has factor levels other than the stored ones")
 	case added+differs > 0:
 		one.Factors, one.Changed = now, differs > 0
 		p.report.FactorsAdded += added
@@ -242,7 +242,7 @@ func (p *importPlan) difference(d Difference) {
 	}
 }
 
-// planAbsent names the subjects of whom the file has no row.
+// planAbsent names the subjects that have no row in the file.
 func (s *Store) planAbsent(ctx context.Context, p *importPlan) error {
 	for index, stored := range p.known {
 		if _, there := p.seen[index]; there {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// planResponses holds a subject's answers against the stored ones. What was
+// planResponses compares a subject's answers with the stored ones. What was
 // corrected here since an import brought it stays corrected: the file is held
 // against what imports brought last.
 func (p *importPlan) planResponses(one *piece, before map[occasionName]storedOccasion, subject ImportedSubject, where string) error {
@@ -43,7 +43,7 @@ func (p *importPlan) planResponses(one *piece, before map[occasionName]storedOcc
 func (p *importPlan) planCorrection(one *piece, o storedOccasion, c correction, d Difference, place string) {
 	p.difference(d)
 	if p.in.Correct == "" {
-		p.conflict(place, "has another %s than is stored for visit %s", d.Instrument, d.Visit)
+		p.conflict(place, "has a %s other than the one stored for visit %s", d.Instrument, d.Visit)
 		return
 	}
 	one.Corrections = append(one.Corrections, c)

@@ -23,7 +23,7 @@ var reasonPattern = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} .,:;()/'’_-]{
 // once the last one is in. The same data again has no effect, and further data add
 // to what is stored. A value that differs from the stored one, or is empty now, is a
 // fault.Conflict that names every such row, unless in.Correct gives a reason: then
-// it is a correction. The report stands beside a fault too, with the differences. A
+// it is a correction. The report is returned with a fault too, with the differences. A
 // fault.Unavailable says that another import is under way.
 func (s *Store) ImportStudy(ctx context.Context, actor Actor, in StudyImport) (ImportReport, error) {
 	report, err := s.importStudy(ctx, actor, in)
@@ -70,7 +70,7 @@ func checkImport(in StudyImport) error {
 		return fault.Invalid("source", "must be %s or %s", care.SourceImport, care.SourceSimulation)
 	}
 	if in.Correct != "" && !reasonPattern.MatchString(in.Correct) {
-		return fault.Invalid("reason", "is 1 to 120 letters, digits, spaces and plain punctuation; it names no person")
+		return fault.Invalid("reason", "must be 1 to 120 letters, digits, spaces and plain punctuation, and must not name a person")
 	}
 	return nil
 }

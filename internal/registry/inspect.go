@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// SettingState is a setting of the database as it was read back, beside what it
+// SettingState is a setting of the database as it was read back, with what it
 // must be.
 type SettingState struct {
 	Name  string

@@ -102,8 +102,8 @@ func TestImportStudyIsAllOrNothing(t *testing.T) {
 	further.Subjects[9].Factors = map[string]string{"arm": "TAU"}
 	_, err = s.ImportStudy(ctx, system, further)
 	require.True(t, fault.Is(err, fault.KindConflict), "%v", err)
-	require.ErrorContains(t, err, "row 9: has another bdi-ii than is stored for visit 2m")
-	require.ErrorContains(t, err, "subject 10: has other factor levels than are stored")
+	require.ErrorContains(t, err, "row 9: has a bdi-ii other than the one stored for visit 2m")
+	require.ErrorContains(t, err, "subject 10: has factor levels other than the stored ones")
 	require.NotContains(t, err.Error(), "canary", "a subject's code is not in a message")
 	counts, err = s.JournalCounts(ctx)
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func CreateMasterKey(path string) (err error) {
 	// A second name, unlike a rename, is refused where there is a file already.
 	switch err := os.Link(file.Name(), path); {
 	case errors.Is(err, fs.ErrExist):
-		return fault.Conflict("master key", "there is a key file at %s already; a key is never overwritten", path)
+		return fault.Conflict("master key", "there is already a key file at %s; a key is never overwritten", path)
 	case err != nil:
 		return fmt.Errorf("name the master key: %w", err)
 	}
@@ -85,7 +85,7 @@ func ReadMasterKey(path string) (MasterKey, error) {
 		return MasterKey{}, fault.Invalid("master key", "there is no key file at %s", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return MasterKey{}, fault.Invalid("master key", "%s can be read by others than its owner; run: chmod 600 %s", path, path)
+		return MasterKey{}, fault.Invalid("master key", "users other than its owner can read %s; run: chmod 600 %s", path, path)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -135,7 +135,7 @@ func openKeyring(ctx context.Context, conn *sql.Conn, c keyringConfig) (*keyring
 	}
 	for _, missing := range k.missing() {
 		if !c.create {
-			return nil, fault.Invalid("registry keys", "the %s key is not there; start the server once to make it", missing)
+			return nil, fault.Invalid("registry keys", "the %s key is missing; start the server once to make it", missing)
 		}
 		if err := addDataKey(ctx, conn, c, missing); err != nil {
 			return nil, err
@@ -180,7 +180,7 @@ func (k *keyring) load(ctx context.Context, conn *sql.Conn, master MasterKey) (e
 		}
 		key, err := open(master.secret, wrapped, "data_key", "wrapped", purpose)
 		if err != nil {
-			return fault.Invalid("master key", "does not open data key %d: it is not the key of this registry, or the row was changed", version)
+			return fault.Invalid("master key", "cannot decrypt data key %d: it is not the key of this registry, or the row was changed", version)
 		}
 		switch purpose {
 		case purposeField:

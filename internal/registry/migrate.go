@@ -14,7 +14,7 @@ import (
 	"afterglow/migrations"
 )
 
-// copyFirst writes the registry as it is to a file beside it, before a migration
+// copyFirst writes the registry as it is to a file next to it, before a migration
 // changes it (SR-37): PATH.version-N, N being the schema version that it has. The
 // copy is taken through SQLite, so that what is still in the write-ahead log is in
 // it, and gets its name only when it is whole.
@@ -30,7 +30,7 @@ func copyFirst(ctx context.Context, db *sql.DB, path string, version int64) erro
 	// An empty file of our own is filled, so that nobody else can ever read it.
 	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.Unavailable("registry copy", err, "%s cannot be written, and a registry is copied before it is migrated", unfinished)
+		return fault.Unavailable("registry copy", err, "%s cannot be written, so the registry cannot be copied before its migration", unfinished)
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("make the copy of the registry: %w", err)

@@ -39,7 +39,7 @@ func passwordLink(ctx context.Context, from source, token string, now time.Time)
 	a, err := scanAccount(from.queryRow(ctx, passwordLinkQuery, hashToken(token), timeText(now), timeText(now.Add(maxSkew))).Scan)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return Account{}, fault.NotFound("password link", "is not valid: it was used, has ended or never was")
+		return Account{}, fault.NotFound("password link", "is not valid: it was used, has expired or never existed")
 	case err != nil:
 		return Account{}, fmt.Errorf("find a password link: %w", err)
 	}

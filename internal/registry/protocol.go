@@ -40,7 +40,7 @@ func (tx *Tx) putProtocol(p care.Protocol) (added bool, err error) {
 	case err == nil && known == string(definition):
 		return false, nil
 	case err == nil:
-		return false, fault.Conflict("protocol "+p.ID, "version %d is stored with other content; give the changed protocol a higher version", p.Version)
+		return false, fault.Conflict("protocol "+p.ID, "version %d is stored with different content; give the changed protocol a higher version", p.Version)
 	case !errors.Is(err, sql.ErrNoRows):
 		return false, fmt.Errorf("look for protocol %s: %w", p.ID, err)
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	// Clock gives the server's time; it is called once a transaction.
 	Clock  func() time.Time
 	Logger *slog.Logger
-	// Beside is set by a command that runs beside a serving process: it takes
+	// Beside is set by a command that runs while another process serves: it takes
 	// no ownership and changes no schema.
 	Beside bool
 	// QueueLength bounds the writes that wait; more are refused as unavailable.
@@ -149,7 +149,7 @@ func (s *Store) open(ctx context.Context, c Config) error {
 	case err != nil:
 		return err
 	case sealed == "":
-		return fault.Unavailable("registry", nil, "the server is putting the record in order after an update; try again in a minute")
+		return fault.Unavailable("registry", nil, "the server is updating its record after an upgrade; try again in a minute")
 	}
 	return nil
 }

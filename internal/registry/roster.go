@@ -191,7 +191,7 @@ func (tx *Tx) mayMarkDemo(before string) error {
 		return fmt.Errorf("look for patients: %w", err)
 	}
 	if before != "" || patients {
-		return fault.Conflict("demo", "a folder is a demo from its beginning or never")
+		return fault.Conflict("demo", "a data folder is a demo from its first start or not at all")
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (s *Store) sealOld(ctx context.Context) error {
 	return nil
 }
 
-// bodyFits holds an answer of before seals against its body hash, which an import
+// bodyFits compares an answer from before seals with its body hash, which an import
 // and a form made differently.
 func (r JournalRow) bodyFits() bool {
 	for _, body := range [][]any{

@@ -101,7 +101,7 @@ func (tx *Tx) noted(err error) error {
 type source interface {
 	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	queryRow(ctx context.Context, query string, args ...any) row
-	// noted gives an error its kind.
+	// noted classifies an error: it gives it a fault's kind.
 	noted(err error) error
 	// sealed reports whether mac is the seal of a row with this content.
 	sealed(kind recordKind, sequence int64, whole [sha256.Size]byte, mac []byte) bool

@@ -145,7 +145,7 @@ func (w *writer) enqueue(r *request) error {
 	case w.queue <- r:
 		return nil
 	default:
-		return fault.Unavailable("registry", nil, "too many writes wait already")
+		return fault.Unavailable("registry", nil, "too many writes are waiting already")
 	}
 }
 

@@ -138,10 +138,10 @@ var codePattern = regexp.MustCompile(`^[a-z][a-z-]{0,39}$`)
 // has it already.
 func (s *Service) Acknowledge(ctx context.Context, by registry.Actor, id int64, code string) error {
 	if !codePattern.MatchString(code) {
-		return fault.Invalid("code", "must be a short word of small letters and hyphens")
+		return fault.Invalid("code", "must be a short word of lowercase letters and hyphens")
 	}
 	if by.Kind != registry.ActorAccount {
-		return fault.Forbidden("alert", "only a person of the staff acknowledges an alert")
+		return fault.Forbidden("alert", "only a member of staff can acknowledge an alert")
 	}
 	err := s.store.Write(ctx, by, func(tx *registry.Tx) error {
 		found, err := tx.Alerts(registry.AlertFilter{ID: id})
@@ -152,7 +152,7 @@ func (s *Service) Acknowledge(ctx context.Context, by registry.Actor, id int64, 
 			return fault.NotFound("alert", "there is no alert %d", id)
 		}
 		if a := alert(found[0]); a.State != StateOpen {
-			return fault.Conflict("alert", "alert %d is %s already", id, a.State)
+			return fault.Conflict("alert", "alert %d is already %s", id, a.State)
 		}
 		return tx.AddStep(id, registry.StepAcknowledged, code)
 	})

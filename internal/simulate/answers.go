@@ -11,7 +11,7 @@ import (
 const unanswered int8 = -1
 
 // form is an instrument in the shape that is quick to fill in and to score. A
-// test holds it against the instrument room, which is the one that decides.
+// test compares it with the instrument room, which is the one that decides.
 type form struct {
 	definition *instrument.Definition
 	version    string

@@ -14,7 +14,7 @@ import (
 	"afterglow/internal/fault"
 )
 
-// The files of a run. Every row says by its file's first column whom it is of;
+// The files of a run. The first column of every file says which patient a row belongs to;
 // what was not recorded is empty.
 const (
 	patientsFile  = "patients.csv"

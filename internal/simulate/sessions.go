@@ -88,7 +88,7 @@ func dose(d *draw, p *Patient, m *protocolModel, i int, one *Session) {
 	one.DoseMgPerKg = math.Round(100*float64(one.DoseMg)/float64(p.WeightKg)) / 100
 }
 
-// inventory draws what was found. Now and then most of it was not looked at; that
+// inventory draws what was found. Now and then most of it was not checked; that
 // of boosters never is.
 func (s *Simulator) inventory(d *draw, p *Patient, one *Session) {
 	known := 0.94

@@ -4,7 +4,7 @@ import (
 	"math"
 )
 
-// Truth is what the answers of an analysis are held against. Every figure but
+// Truth is what the answers of an analysis are compared with. Every figure but
 // the counts of this run comes from the reference: the same model, drawn again
 // many times with everybody answering, also under treatments that they did not
 // get. Points are of the PHQ-9 and changes are follow-up minus baseline, so that

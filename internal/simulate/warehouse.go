@@ -29,7 +29,7 @@ func (s *Simulator) Fill(ctx context.Context, w *warehouse.Warehouse, run string
 	}
 	for _, study := range studies {
 		if !study.Simulated {
-			return Truth{}, fault.Forbidden("database", "study %s in it is not simulated, so it is not emptied", study.ID)
+			return Truth{}, fault.Forbidden("database", "it contains study %s, which is not simulated, so it was not emptied", study.ID)
 		}
 	}
 	if err := w.Clear(ctx); err != nil {

@@ -12,7 +12,7 @@ func FewClusters(n int) []string {
 	if n >= enoughClusters {
 		return []string{}
 	}
-	return []string{fmt.Sprintf("there are %d clusters: robust errors, p-values and intervals are those of many, which are too small, and too short, with fewer than %d",
+	return []string{fmt.Sprintf("there are %d clusters: robust errors, p-values and intervals assume many clusters; with fewer than %d, errors and p-values are too small and intervals too short",
 		n, enoughClusters)}
 }
 

@@ -151,7 +151,7 @@ func CheckLevel(level float64) error {
 	return nil
 }
 
-// NoSpread tells whether a standard deviation or error is nothing but rounding beside the size of the values that it is of:
+// NoSpread tells whether a standard deviation or error is nothing but rounding compared with the size of the values that it is of:
 // R's rule for data that are essentially constant.
 func NoSpread(spread, size float64) bool { return !(spread > 10*0x1p-52*math.Abs(size)) }
 

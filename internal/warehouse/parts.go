@@ -12,7 +12,7 @@ import (
 // checksums say.
 type BrokenPart struct{ Table, Name, Why string }
 
-// BrokenParts has ClickHouse read every part of the record and hold it against its
+// BrokenParts has ClickHouse read every part of the record and compare it with its
 // checksums. A question that reads a broken part fails, or runs for minutes: inside
 // a block, ClickHouse looks for a single flipped bit.
 func (w *Warehouse) BrokenParts(ctx context.Context) ([]BrokenPart, error) {

@@ -57,7 +57,7 @@ const mostElements = 120
 // PatternSums runs the one query that the MMRM needs.
 func (w *Warehouse) PatternSums(ctx context.Context, p PatternParams) ([]PatternRow, error) {
 	if n := len(p.Columns) + len(p.Visits); n > mostElements {
-		return nil, fault.Invalid("model", "has %d columns and %d visits; together they may be %d", len(p.Columns), len(p.Visits), mostElements)
+		return nil, fault.Invalid("model", "has %d columns and %d visits; at most %d are allowed together", len(p.Columns), len(p.Visits), mostElements)
 	}
 	factors, levels := make([]string, len(p.Atoms)), make([]string, len(p.Atoms))
 	for i, a := range p.Atoms {

@@ -78,7 +78,7 @@ func serverOptions(c Config) (*clickhouse.Options, error) {
 	}
 	if c.Password != "" {
 		if o.Auth.Password != "" {
-			return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE_PASSWORD_FILE", "gives a password and so does AFTERGLOW_CLICKHOUSE: take it out of the address")
+			return nil, fault.Invalid("AFTERGLOW_CLICKHOUSE_PASSWORD_FILE", "sets a password, but AFTERGLOW_CLICKHOUSE contains one too; remove it from the address")
 		}
 		o.Auth.Password = c.Password
 	}
@@ -93,14 +93,14 @@ func serverOptions(c Config) (*clickhouse.Options, error) {
 func secure(c Config, o *clickhouse.Options) error {
 	if o.TLS != nil {
 		if o.TLS.InsecureSkipVerify {
-			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "must not carry skip_verify: name the server's own authority with AFTERGLOW_CLICKHOUSE_CA")
+			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "must not contain skip_verify; name the server's certificate authority with AFTERGLOW_CLICKHOUSE_CA")
 		}
 		o.TLS.MinVersion = tls.VersionTLS12
 		o.TLS.RootCAs = c.RootCAs
 		return nil
 	}
 	if c.RootCAs != nil {
-		return fault.Invalid("AFTERGLOW_CLICKHOUSE_CA", "is of no use without TLS: add secure=true to AFTERGLOW_CLICKHOUSE")
+		return fault.Invalid("AFTERGLOW_CLICKHOUSE_CA", "has no effect without TLS; add secure=true to AFTERGLOW_CLICKHOUSE")
 	}
 	for _, addr := range o.Addr {
 		host, _, err := net.SplitHostPort(addr)
@@ -108,7 +108,7 @@ func secure(c Config, o *clickhouse.Options) error {
 			host = addr
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "plaintext is only accepted for this machine itself: add secure=true")
+			return fault.Invalid("AFTERGLOW_CLICKHOUSE", "an unencrypted connection is accepted to this machine only; add secure=true")
 		}
 	}
 	return nil

@@ -62,7 +62,7 @@ func (w *Warehouse) ask(ctx context.Context, name, text string, parameters map[s
 // exec runs a statement that changes the record, on the writing pool.
 func (w *Warehouse) exec(ctx context.Context, name string, parameters map[string]any) error {
 	if err := w.write.Exec(ctx, statement(name), named(parameters)...); err != nil {
-		return fmt.Errorf("have the warehouse do %s: %w", name, unavailable(err))
+		return fmt.Errorf("run %s in the warehouse: %w", name, unavailable(err))
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ type Config struct {
 	Server string
 	// Password is the server's, where Server does not carry it.
 	Password string
-	// RootCAs are whom a server's certificate must come from; nil means the
+	// RootCAs are the authorities that a server's certificate must come from; nil means the
 	// system's authorities.
 	RootCAs   *x509.CertPool
 	DialWrite DialFunc
@@ -50,7 +50,7 @@ var databasePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 func (c Config) Validate() error {
 	switch {
 	case !databasePattern.MatchString(c.Database):
-		return fault.Invalid("clickhouse database", "%q is not a name of small letters, digits and underscores", c.Database)
+		return fault.Invalid("clickhouse database", "%q is not a name of lowercase letters, digits and underscores", c.Database)
 	case c.Server == "" && (c.DialWrite == nil || c.DialRead == nil):
 		return fault.Invalid("clickhouse", "neither a server address nor the embedded engine is given")
 	case c.Server != "":

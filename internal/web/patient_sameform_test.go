@@ -149,10 +149,10 @@ func TestAChangeFromTheReviewReturnsToIt(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
 	response, _ = b.post(t, "/page", url.Values{"item": {"3"}, "value": {"2"}, "go": {"next"}, "from": {"review"}})
 	_, review = b.do(t, sitetest.Request{Path: response.Header.Get("Location")})
-	require.Contains(t, review, "Look over your answers")
+	require.Contains(t, review, "Check your answers")
 	require.Equal(t, "2", b.saved(t)["3"])
 	_, resumed := b.get(t, "")
-	require.Contains(t, resumed, "Look over your answers")
+	require.Contains(t, resumed, "Check your answers")
 }
 
 func TestASkippedQuestionStaysMarkedAfterBack(t *testing.T) {

@@ -120,7 +120,7 @@ func (s *Server) register(g guards) error {
 		if strings.Contains(r.Path, ":token") {
 			closed, ok := g.closed[r.Rate]
 			if !ok {
-				return fmt.Errorf("route %s %s takes a link, but nothing answers for class %s where there is none", r.Method, r.Path, r.Rate)
+				return fmt.Errorf("route %s %s takes a link, but class %s has no page for a link that does not open", r.Method, r.Path, r.Rate)
 			}
 			chain = append(chain, middleware.PlausibleLinks(closed))
 		}

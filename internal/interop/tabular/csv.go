@@ -82,9 +82,9 @@ func brokenRow(err error) error {
 	}
 	place := fmt.Sprintf("row %d", parse.Line)
 	if errors.Is(parse.Err, csv.ErrBareQuote) {
-		return fault.Invalid(place, "a quote stands inside a field that is not quoted; put the whole field in quotes and write the quote inside twice")
+		return fault.Invalid(place, "there is a quote inside a field that is not quoted; put the whole field in quotes and write the inner quote twice")
 	}
-	return fault.Invalid(place, "%v: a quoted field does not end where it should; a quote inside a quoted field is written twice", parse.Err)
+	return fault.Invalid(place, "%v: a quoted field does not end where it should; write a quote inside a quoted field twice", parse.Err)
 }
 
 func isBlank(row []string) bool {

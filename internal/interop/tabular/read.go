@@ -211,7 +211,7 @@ func (g *gatherer) rowOf(code string, line int, cell func(string) string) *draft
 	return seen
 }
 
-// isLevel holds a value against the levels of its column; one that is alike to a
+// isLevel compares a value with the levels of its column; one that is alike to a
 // level is no level, but is told so.
 func (g *gatherer) isLevel(line int, column, value string) bool {
 	levels := g.levels[column]
@@ -226,7 +226,7 @@ func (g *gatherer) isLevel(line int, column, value string) bool {
 	return false
 }
 
-// same holds a further row of a subject against those before. A value that stands
+// same compares a further row of a subject with the earlier ones. A value that stands
 // in one row and is empty in another counts for both: some programs write it once.
 func (g *gatherer) same(known, seen *draft, line int) bool {
 	if g.m.Layout == LayoutWide {

@@ -27,7 +27,7 @@ func plainText(data []byte) ([]byte, error) {
 	case bytes.IndexByte(data, 0) >= 0:
 		return nil, fault.Invalid("file", "holds a zero byte, so it is not a CSV file")
 	case !utf8.Valid(data):
-		return nil, fault.Invalid("file", "is not UTF-8 text: row %d holds a letter in an older coding (ANSI, Latin-1); %s", firstInvalidLine(data), saveAsUTF8)
+		return nil, fault.Invalid("file", "is not UTF-8 text: row %d holds a letter in an older encoding (ANSI, Latin-1); %s", firstInvalidLine(data), saveAsUTF8)
 	}
 	data = bytes.TrimPrefix(data, []byte(utf8BOM))
 	first, _, _ := bytes.Cut(data, []byte("\n"))
@@ -36,7 +36,7 @@ func plainText(data []byte) ([]byte, error) {
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, fault.Invalid("file", "is empty; the first row must name the columns")
 	case bytes.IndexByte(bytes.TrimSuffix(first, []byte("\r")), '\r') >= 0:
-		return nil, fault.Invalid("file", "ends its lines in CR alone, as old Macintosh programs do; save it with line ends LF or CRLF")
+		return nil, fault.Invalid("file", "has lines that end in CR alone, as old Macintosh programs write them; save it with LF or CRLF line ends")
 	case strings.HasPrefix(trimmed, "sep="):
 		message := "the first line (" + trimmed + ") is Excel's own note, not data; remove it"
 		if trimmed != "sep=," {

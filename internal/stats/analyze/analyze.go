@@ -203,7 +203,7 @@ func read[In any](kind string, input json.RawMessage) (In, error) {
 func noGaps(input json.RawMessage, of reflect.Type) error {
 	var members map[string]any
 	if err := json.Unmarshal(input, &members); err != nil {
-		return stats.Errorf(stats.BadInput, "input", "is no object: %v", err)
+		return stats.Errorf(stats.BadInput, "input", "is not an object: %v", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if hasGap(members[name]) && !takesGaps(of, name) {

@@ -45,7 +45,7 @@ func competingRisks(j job, in competingInput) (competingResult, error) {
 		}
 		cause := int(columns[1][i].Value)
 		if float64(cause) != columns[1][i].Value {
-			return competingResult{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is no whole number")
+			return competingResult{}, stats.Errorf(stats.BadInput, in.Event, "holds a value that is not a whole number")
 		}
 		rows = append(rows, survival.CompetingRow{Time: t.Value, Cause: cause, Group: groups[i]})
 	}

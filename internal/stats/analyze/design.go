@@ -32,7 +32,7 @@ func named(column string) []string {
 func numeric(frame formula.Frame, name string) ([]stats.Number, error) {
 	column, ok := frame.Numbers[name]
 	if !ok {
-		return nil, stats.Errorf(stats.BadInput, name, "is no column of numbers")
+		return nil, stats.Errorf(stats.BadInput, name, "is not a column of numbers")
 	}
 	return column, nil
 }
@@ -133,7 +133,7 @@ func (j job) model(text, response string, levels map[string][]string, texts []st
 	}
 	frame := j.frame(slices.Concat(texts, names), factors, f)
 	if _, ok := frame.Numbers[response]; !ok {
-		return formula.Matrix{}, nil, frame, stats.Errorf(stats.BadInput, response, "the response is no column of numbers")
+		return formula.Matrix{}, nil, frame, stats.Errorf(stats.BadInput, response, "the response is not a column of numbers")
 	}
 	m, err := frame.Evaluate(design, factors, slices.Concat(needed, []string{response})...)
 	if err != nil {

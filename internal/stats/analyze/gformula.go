@@ -8,7 +8,7 @@ import (
 )
 
 var gformulaKinds = []kind{
-	as("gformula", "effect of an exposure through a mediator and beside it, exploratory", mediated),
+	as("gformula", "effect of an exposure through a mediator and not through it, exploratory", mediated),
 }
 
 type gformulaInput struct {

@@ -46,7 +46,7 @@ func (in bandsInput) frame() (formula.Frame, error) {
 	length := -1
 	check := func(name string, n int) error {
 		if length >= 0 && n != length {
-			return stats.Errorf(stats.BadInput, name, "%d points beside %d", n, length)
+			return stats.Errorf(stats.BadInput, name, "%d points, but %d expected", n, length)
 		}
 		length = n
 		return nil

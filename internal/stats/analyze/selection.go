@@ -6,7 +6,7 @@ import (
 )
 
 var selectionKinds = []kind{
-	as("regression_to_mean", "the fall that selection at entry alone brings, beside the observed one", regressionToMean),
+	as("regression_to_mean", "the fall that selection at entry alone causes, and the observed fall", regressionToMean),
 }
 
 // regressionInput takes the population before selection as given (mean and sd of one measurement) or, without them, from the

@@ -46,7 +46,7 @@ type logRankInput struct {
 	Levels []string `json:"levels"`
 	Strata string   `json:"strata"`
 	Rho    float64  `json:"rho"`
-	// Tau asks for restricted means beside the test, with intervals at Level.
+	// Tau asks for restricted means with the test, with intervals at Level.
 	Tau   stats.Number `json:"tau"`
 	Level float64      `json:"level"`
 }

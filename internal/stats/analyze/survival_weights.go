@@ -141,7 +141,7 @@ func intercurrent(j job, in intercurrentInput) (intercurrentResult, error) {
 	for _, name := range in.Stable {
 		at := slices.Index(m.Names, name)
 		if at < 0 {
-			return out, stats.Errorf(stats.BadInput, name, "is no column of the design, which are %v", m.Names)
+			return out, stats.Errorf(stats.BadInput, name, "is not a column of the design, which are %v", m.Names)
 		}
 		stable = append(stable, at)
 	}

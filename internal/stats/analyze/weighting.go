@@ -119,7 +119,7 @@ func weighted(j job, in weightedInput) (weighting.Weighted, error) {
 	target := 0
 	if in.Estimand == weighting.ATT {
 		if target = slices.Index(in.Levels, in.Target); target < 0 {
-			return weighting.Weighted{}, stats.Errorf(stats.BadInput, "target", "%q is none of the levels of %s", in.Target, in.Treatment)
+			return weighting.Weighted{}, stats.Errorf(stats.BadInput, "target", "%q is not one of the levels of %s", in.Target, in.Treatment)
 		}
 	}
 	return weighting.CompareGroups(weighting.Groups{Names: g.names[0], X: g.x[0], Treatment: in.Treatment, Levels: in.Levels, Group: g.group,

@@ -10,7 +10,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// collinearShare is how much of a column's length must be left beside the earlier columns, as in R's qr().
+// collinearShare is how much of a column's length must be left after removing the earlier columns, as in R's qr().
 const collinearShare = 1e-7
 
 // roundingShare is what rounding leaves of a column that earlier ones make up.
@@ -36,8 +36,8 @@ func Columns(names []string, columns [][]float64) (*mat.TriDense, error) {
 		switch {
 		case left > collinearShare*length:
 		case left > roundingShare*length: // more than rounding leaves
-			return nil, stats.Errorf(stats.Collinear, names[j], "is so nearly a combination of the columns before it that too few digits are left: "+
-				"where it is counted from a far origin, count it from a nearer one")
+			return nil, stats.Errorf(stats.Collinear, names[j], "is so close to a combination of the columns before it that too few digits are left: "+
+				"if its values are far from 0, subtract a value near them")
 		default:
 			return nil, stats.Errorf(stats.Collinear, names[j], "is a combination of the columns before it in the rows that are there")
 		}
@@ -61,7 +61,7 @@ type Basis struct {
 func Of(names []string, x []float64, n int) (*Basis, error) {
 	p := len(names)
 	if n <= p {
-		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", n, p)
+		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows are too few for %d coefficients", n, p)
 	}
 	if p == 0 {
 		return nil, stats.Errorf(stats.BadInput, "formula", "has no column")
@@ -75,7 +75,7 @@ func Of(names []string, x []float64, n int) (*Basis, error) {
 	}
 	b := &Basis{N: n, P: p, Q: q, R: r, inverse: new(mat.TriDense)}
 	if err := b.inverse.InverseTri(r); err != nil {
-		return nil, stats.Errorf(stats.Collinear, "columns", "are so nearly combinations of each other that no digits are left")
+		return nil, stats.Errorf(stats.Collinear, "columns", "are so close to combinations of each other that no digits are left")
 	}
 	for j := range p {
 		for i := range j + 1 {

@@ -106,7 +106,7 @@ func Run(n int, statistic Statistic, resamples [][]int, level float64) (Result, 
 	}
 	se, bias := math.Sqrt(spread), mean-r.T0
 	if stats.NoSpread(se, r.T0) {
-		return Result{}, stats.Errorf(stats.Constant, "statistic", "is the same in every replicate, so there is no spread to judge by")
+		return Result{}, stats.Errorf(stats.Constant, "statistic", "is the same in every replicate, so its spread cannot be estimated")
 	}
 	z := stats.NormalQuantile(0.5 + level/2)
 	r.SE, r.Bias = stats.Of(se), stats.Of(bias)

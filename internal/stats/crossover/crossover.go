@@ -91,7 +91,7 @@ func Compare(subjects []Subject, level float64) (Result, error) {
 	}
 	out.N = len(ab.first) + len(ba.first)
 	if out.N < 3 {
-		return Result{}, stats.Errorf(stats.TooFew, "subjects", "%d subjects leave no degree of freedom beside the two orders", out.N)
+		return Result{}, stats.Errorf(stats.TooFew, "subjects", "%d subjects leave no degree of freedom after the two orders", out.N)
 	}
 	if err := out.compare(ab, ba); err != nil {
 		return Result{}, err
@@ -139,7 +139,7 @@ func pooled(a, b []float64, what string) (float64, error) {
 		}
 	}
 	if !(square > 1e-24*total) {
-		return 0, stats.Errorf(stats.Constant, what, "do not vary within either order, so there is no error to judge by")
+		return 0, stats.Errorf(stats.Constant, what, "do not vary within either order, so the error cannot be estimated")
 	}
 	return math.Sqrt(square / float64(len(a)+len(b)-2)), nil
 }

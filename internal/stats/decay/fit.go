@@ -70,7 +70,7 @@ func Fit(in FitInput) (FitResult, error) {
 	c := exponential{asymptote: in.Model == Asymptotic}
 	n, p := len(in.T), len(c.names())
 	if n < p {
-		return FitResult{}, stats.Errorf(stats.TooFew, "t", "%d times do not carry %d parameters", n, p)
+		return FitResult{}, stats.Errorf(stats.TooFew, "t", "%d times are too few for %d parameters", n, p)
 	}
 	d := independent(in.T, in.Y, in.SE)
 	if slices.Min(in.Y) == slices.Max(in.Y) {

@@ -37,7 +37,7 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 	n := len(t)
 	c := halving{}
 	if n <= 3 {
-		return Halving{}, stats.Errorf(stats.TooFew, "rows", "%d values do not carry three parameters and their errors", n)
+		return Halving{}, stats.Errorf(stats.TooFew, "rows", "%d values are too few for three parameters and their errors", n)
 	}
 	if slices.Min(y) == slices.Max(y) {
 		return Halving{}, stats.Errorf(stats.Constant, "y", "is the same at all times: nothing decays")
@@ -54,7 +54,7 @@ func FitHalving(t, y []float64, level float64) (Halving, error) {
 	df := n - 3
 	variance := best.rss / float64(df)
 	if !(variance > 0) {
-		return Halving{}, stats.Errorf(stats.Constant, "y", "lies exactly on a curve, so there is no error to judge by")
+		return Halving{}, stats.Errorf(stats.Constant, "y", "lies exactly on a curve, so the error cannot be estimated")
 	}
 	inverse.ScaleSym(variance, inverse)
 	out := Halving{N: n, Parameters: c.names(), Estimate: theta, SE: roots(inverse, 1), Covariance: stats.Matrix(inverse), Sigma: stats.Of(math.Sqrt(variance)),

@@ -148,7 +148,7 @@ func newMixed(in MixedInput) (*mixedProblem, error) {
 	}
 	switch {
 	case len(in.T) <= len(p.names)+2:
-		return nil, stats.Errorf(stats.TooFew, "rows", "%d values do not carry %d parameters", len(in.T), len(p.names)+2)
+		return nil, stats.Errorf(stats.TooFew, "rows", "%d values are too few for %d parameters", len(in.T), len(p.names)+2)
 	case len(counts) < 2 || largest < 2:
 		return nil, stats.Errorf(stats.TooFew, "subject", "variation between groups needs two groups, and one with two values")
 	case in.Model == AsymptoteRandomArm && !(arms[0] && arms[1]):

@@ -208,7 +208,7 @@ func (m *mixedProfile) start() ([]float64, error) {
 	}
 	last := m.names[len(m.names)-1]
 	if best < 0 {
-		return nil, stats.Errorf(stats.Constant, "response", "lies exactly on a curve, or its columns cannot be told apart, so there is no error to judge by")
+		return nil, stats.Errorf(stats.Constant, "response", "lies exactly on a curve, or its columns cannot be told apart, so the error cannot be estimated")
 	}
 	if best == len(lives)-1 || m.at(0) < least {
 		return nil, stats.Errorf(stats.NotConverged, last, "the values do not fall towards a plateau over these times: no rate is the likeliest")

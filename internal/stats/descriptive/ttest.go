@@ -148,7 +148,7 @@ func differences(x, y []float64) ([]float64, error) {
 // moments gives mean and variance of two or more values; where all are the same, the variance is 0, not rounding.
 func moments(name string, x []float64) (mean, variance float64, err error) {
 	if len(x) < 2 {
-		return 0, 0, stats.Errorf(stats.TooFew, name, "has %d values; two are the least", len(x))
+		return 0, 0, stats.Errorf(stats.TooFew, name, "has %d values; at least two are needed", len(x))
 	}
 	if err := stats.CheckFinite(name, x...); err != nil {
 		return 0, 0, err

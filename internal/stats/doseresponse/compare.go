@@ -22,7 +22,7 @@ type Data struct {
 	Family   Family
 }
 
-// Options say which shapes are fitted beside the null and the straight one (nil: all), at which amounts the curves are read
+// Options say which shapes are fitted in addition to the null and the straight one (nil: all), at which amounts the curves are read
 // (nil: Points of them, evenly over the observed range; 0 means 25), and the confidence level.
 type Options struct {
 	Shapes []Shape
@@ -125,7 +125,7 @@ func (d Data) check() error {
 		return stats.Errorf(stats.BadInput, d.Exposure, "%d exposures and %d covariate values for %d outcomes of %d covariates", len(d.Dose), len(d.X), n, len(d.Names))
 	}
 	if n < 4 {
-		return stats.Errorf(stats.TooFew, d.Response, "%d complete rows do not carry a comparison of shapes", n)
+		return stats.Errorf(stats.TooFew, d.Response, "%d complete rows are too few for a comparison of shapes", n)
 	}
 	return stats.CheckFinite(d.Exposure, d.Dose...)
 }
@@ -258,6 +258,6 @@ func (r *Result) compare(models map[Shape]*model, shapes []Shape) error {
 			r.LowestAIC = shape
 		}
 	}
-	r.Notes = append(r.Notes, "A shape chosen by its AIC in these data makes its own p-values and intervals too sure.")
+	r.Notes = append(r.Notes, "A shape chosen by its AIC in these data makes its own p-values too small and its intervals too narrow.")
 	return nil
 }

@@ -79,7 +79,7 @@ func newModel(family Family, names []string, x []float64, response string, y []f
 			m.residual += (v - fit.Eta[i]) * (v - fit.Eta[i])
 		}
 		if !(m.residual > least*total) {
-			return nil, stats.Errorf(stats.Constant, response, "has no variation left beside the columns, so there is no error to judge by")
+			return nil, stats.Errorf(stats.Constant, response, "has no variation left after fitting the columns, so the error cannot be estimated")
 		}
 		null = -n / 2 * (math.Log(2*math.Pi*total/n) + 1)
 		k++

@@ -129,7 +129,7 @@ func (d Data) check() error {
 	}
 	for i := range n {
 		if d.Cluster[i] < 0 {
-			return stats.Errorf(stats.BadInput, "subject", "row %d has a number that is no cluster's", i+1)
+			return stats.Errorf(stats.BadInput, "subject", "row %d has a number that belongs to no cluster", i+1)
 		}
 		if d.Wave[i] < 0 {
 			return stats.Errorf(stats.BadInput, "wave", "row %d has a wave before the first", i+1)
@@ -159,7 +159,7 @@ func (s *state) gather() error {
 		}
 	}
 	if len(s.rows) <= s.basis.P {
-		return stats.Errorf(stats.TooFew, "subject", "%d clusters do not carry the sandwich covariance of %d coefficients", len(s.rows), s.basis.P)
+		return stats.Errorf(stats.TooFew, "subject", "%d clusters are too few for the sandwich covariance of %d coefficients", len(s.rows), s.basis.P)
 	}
 	return nil
 }
@@ -183,7 +183,7 @@ func (s *state) moments() error {
 		s.scale += r * r / float64(len(s.mean))
 	}
 	if !(s.scale > 0) || math.IsInf(s.scale, 0) {
-		return stats.Errorf(stats.Constant, s.data.Response, "has no variation left beside the columns")
+		return stats.Errorf(stats.Constant, s.data.Response, "has no variation left after fitting the columns")
 	}
 	switch s.structure {
 	case Exchangeable:

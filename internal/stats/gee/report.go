@@ -22,7 +22,7 @@ type Result struct {
 	Notes         []string       `json:"notes"`
 }
 
-// Coefficient has its robust error, Wald's chi-square and interval, and the naive error beside them.
+// Coefficient has its robust error, Wald's chi-square and interval, and the naive error.
 type Coefficient struct {
 	Name     string       `json:"name"`
 	Estimate stats.Number `json:"estimate"`

@@ -146,7 +146,7 @@ func (d Data) check(o Options) error {
 	}
 	for _, c := range d.Cluster {
 		if c < 0 || c >= n {
-			return stats.Errorf(stats.BadInput, "cluster", "holds a number that is no cluster's")
+			return stats.Errorf(stats.BadInput, "cluster", "holds a number that belongs to no cluster")
 		}
 	}
 	if stats.CountClusters(d.Cluster, len(d.Y)) < 2 {

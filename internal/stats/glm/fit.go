@@ -41,7 +41,7 @@ func (d Data) check() error {
 		varies = varies || w > 0 && d.Y[i] != d.Y[first]
 	}
 	if n := d.weighted(); n <= len(d.Names) {
-		return stats.Errorf(stats.TooFew, "weights", "%d rows with a weight do not carry %d coefficients", n, len(d.Names))
+		return stats.Errorf(stats.TooFew, "weights", "%d rows with a weight are too few for %d coefficients", n, len(d.Names))
 	}
 	if !varies {
 		return stats.Errorf(stats.Constant, d.Response, "has the same value in all rows with a weight")
@@ -138,7 +138,7 @@ func (f *Fit) normal() error {
 		}
 	}
 	if !(rss > exact*total) {
-		return stats.Errorf(stats.Constant, f.data.Response, "has no variation left beside the columns")
+		return stats.Errorf(stats.Constant, f.data.Response, "has no variation left after fitting the columns")
 	}
 	f.Covariance.ScaleSym(rss/(n-float64(f.basis.P)), f.Covariance)
 	f.LogLik = -n/2*(math.Log(2*math.Pi*rss/n)+1) + logWeights/2

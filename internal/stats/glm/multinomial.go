@@ -71,7 +71,7 @@ func NewMultinomial(data Classes) (*MultinomialFit, error) {
 	}
 	m, p := len(data.Levels)-1, b.P
 	if len(data.Group) <= m*p {
-		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", len(data.Group), m*p)
+		return nil, stats.Errorf(stats.TooFew, "rows", "%d complete rows are too few for %d coefficients", len(data.Group), m*p)
 	}
 	f := &MultinomialFit{data: data, basis: b, q: make([]float64, m*p)}
 	at, err := f.climb()

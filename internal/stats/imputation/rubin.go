@@ -70,7 +70,7 @@ func Pool(q, u []float64, dfComplete stats.Number, level float64) (Pooled, error
 	out.T = out.Within + extra
 	out.SE, out.R, out.Lambda = math.Sqrt(out.T), extra/out.Within, extra/out.T
 	if !stats.Finite(out.Estimate) || !stats.Finite(out.T) || !stats.Finite(out.R) {
-		return Pooled{}, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
+		return Pooled{}, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, alone or together with the variances; change the unit")
 	}
 	out.RelativeEfficiency = 1 / (1 + out.Lambda/count)
 	rubin := math.Inf(1)
@@ -158,7 +158,7 @@ func PoolVector(q [][]float64, u [][][]float64) (PooledVector, error) {
 	test := stats.FTest(stats.Of(out.D1), k, out.DF2)
 	out.PValue = test.PValue
 	if !stats.Finite(out.R1) || !stats.Finite(out.D1) || !stats.Finite(mat.Sum(total)) {
-		return out, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, by itself or beside the variances; change the unit")
+		return out, stats.Errorf(stats.NotFinite, "q", "the spread between imputations overflows, alone or together with the variances; change the unit")
 	}
 	return out, nil
 }

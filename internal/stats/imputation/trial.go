@@ -27,7 +27,7 @@ type Subject struct {
 	Values     []stats.Number
 }
 
-// Sharing says what the arms share beside the covariates' coefficients.
+// Sharing says what the arms share in addition to the covariates' coefficients.
 type Sharing string
 
 // With Shared one covariance matrix and one set of covariate slopes serves all arms, as in a mixed model for repeated measures
@@ -273,7 +273,7 @@ func (p *prepared) regressions(b *block, m formula.Matrix) error {
 			}
 		}
 		if need := b.p + b.v; len(y) <= need {
-			return stats.Errorf(stats.TooFew, b.place("visit "+visit), "%d observed values; a covariance of %d visits beside %d coefficients needs more than %d", len(y), b.v, b.p, need)
+			return stats.Errorf(stats.TooFew, b.place("visit "+visit), "%d observed values; a covariance of %d visits together with %d coefficients needs more than %d", len(y), b.v, b.p, need)
 		}
 		if _, err := linear.Least(part, y); err != nil {
 			return located(err, b, visit)

@@ -68,7 +68,7 @@ func gather(m Model, subjects []Subject) (*data, error) {
 	}
 	d.rows = len(rows)
 	if n, parameters := len(d.names), d.size(); n <= parameters {
-		return nil, stats.Errorf(stats.TooFew, "subjects", "%d subjects with a value do not carry %d parameters", n, parameters)
+		return nil, stats.Errorf(stats.TooFew, "subjects", "%d subjects with a value are too few for %d parameters", n, parameters)
 	}
 	if d.q > 0 && slices.Max(d.count) == 1 {
 		return nil, stats.Errorf(stats.TooFew, "subjects", "no subject has more than one value, so variation between and within subjects cannot be told apart")
@@ -105,7 +105,7 @@ func (d *data) sum(rows []row) error {
 	root := math.Sqrt(float64(len(rows)))
 	var inverse mat.TriDense
 	if err := inverse.InverseTri(upper); err != nil {
-		return stats.Errorf(stats.Collinear, "time", "its powers are so nearly combinations of each other that no digits are left")
+		return stats.Errorf(stats.Collinear, "time", "its powers are so close to combinations of each other that no digits are left")
 	}
 	d.inverse = mat.NewDense(d.p, d.p, nil)
 	d.inverse.Scale(root, &inverse)
@@ -146,7 +146,7 @@ func (d *data) reduce(columns [][]float64, y []float64) error {
 	}
 	left := basis.Norm(y)
 	if !(left > 1e-10*total) {
-		return stats.Errorf(stats.Constant, "response", "has no variation left beside one trajectory for all")
+		return stats.Errorf(stats.Constant, "response", "has no variation left after fitting one trajectory for all")
 	}
 	d.unit = left / math.Sqrt(float64(len(y)))
 	for i := range y {

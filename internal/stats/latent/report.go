@@ -304,7 +304,7 @@ func (d *data) notes(m Model, theta []float64, r Result) []string {
 		notes = append(notes, fmt.Sprintf("%d starts ended with a class that emptied or closed in on a few values, and were left out", r.Convergence.Degenerate))
 	}
 	if r.Certainty.Entropy.Defined && r.Certainty.Entropy.Value < 0.8 {
-		notes = append(notes, "the classes overlap (entropy below 0.8): results by assigned class are not to be read as those of the classes")
+		notes = append(notes, "the classes overlap (entropy below 0.8): results by assigned class must not be read as those of the classes")
 	}
 	for _, c := range r.Classes {
 		if c.Expected < 0.05*float64(r.NSubjects) {

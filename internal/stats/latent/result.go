@@ -26,7 +26,7 @@ type Result struct {
 }
 
 // Class is one class. Share is its part of the population with an interval on the logit scale, Expected the sum of the
-// subjects' probabilities, Assigned the number of subjects to whom it is the likeliest class.
+// subjects' probabilities, Assigned the number of subjects for which it is the likeliest class.
 type Class struct {
 	Class        int             `json:"class"`
 	Share        stats.Estimate  `json:"share"`

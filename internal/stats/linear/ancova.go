@@ -82,7 +82,7 @@ func FitAncova(model Model, frame formula.Frame) (Ancova, error) {
 		model.Response = parsed.Response
 	}
 	if !slices.Contains(parsed.Columns(), model.Arm) {
-		return Ancova{}, stats.Errorf(stats.BadInput, "arm", "%q is no column of the formula, so there is nothing to compare", model.Arm)
+		return Ancova{}, stats.Errorf(stats.BadInput, "arm", "%q is not a column of the formula, so there is nothing to compare", model.Arm)
 	}
 	arms := model.Factors[model.Arm]
 	if len(arms) < 2 {

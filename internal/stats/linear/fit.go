@@ -67,7 +67,7 @@ func Least(m formula.Matrix, y []float64) (*Fit, error) {
 	}
 	f.Sigma = math.Sqrt(f.RSS / float64(f.DF))
 	if stats.NoSpread(f.Sigma, size) || !(f.RSS > 1e-20*f.TSS) {
-		return nil, stats.Errorf(stats.Constant, "response", "has no variation left beside the columns, so there is no error to judge by")
+		return nil, stats.Errorf(stats.Constant, "response", "has no variation left after fitting the columns, so the error cannot be estimated")
 	}
 	return f, nil
 }

@@ -78,7 +78,7 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 		return Comparisons{}, stats.Errorf(stats.BadInput, "levels", "there are %d names for %d groups", len(levels), len(groups))
 	}
 	if len(groups) < 2 {
-		return Comparisons{}, stats.Errorf(stats.OneLevel, "group", "there is one group; two are the least")
+		return Comparisons{}, stats.Errorf(stats.OneLevel, "group", "there is one group; at least two are needed")
 	}
 	var c Comparisons
 	var n, grand, within, between, size float64
@@ -105,11 +105,11 @@ func CompareMeans(groups [][]float64, levels []string, control string, level flo
 	}
 	df1, df2 := len(groups)-1, int(n)-len(groups)
 	if df2 < 1 {
-		return c, stats.Errorf(stats.TooFew, "values", "no group has two values, so there is no error to judge by")
+		return c, stats.Errorf(stats.TooFew, "values", "no group has two values, so the error cannot be estimated")
 	}
 	mse := within / float64(df2)
 	if stats.NoSpread(math.Sqrt(mse), size) || !(mse > 1e-20*(within+between)) {
-		return c, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so there is no error to judge by")
+		return c, stats.Errorf(stats.Constant, "values", "do not vary within the groups, so the error cannot be estimated")
 	}
 	f := between / float64(df1) / mse
 	c.Anova = Anova{stats.Of(f), df1, df2, stats.Of(stats.UpperF(f, float64(df1), float64(df2))), stats.Of(mse)}

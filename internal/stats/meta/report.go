@@ -53,7 +53,7 @@ type Fit struct {
 	Notes            []string     `json:"notes,omitempty"`
 }
 
-const noteNarrow = "Hartung and Knapp's error is smaller than the usual one: the studies agree more than their own errors let expect, and the interval may be too short."
+const noteNarrow = "Hartung and Knapp's error is smaller than the usual one: the studies agree more than expected from their own errors, and the interval may be too short."
 
 // Coefficient is the pooled effect (intrcpt) or a moderator's slope.
 type Coefficient struct {
@@ -119,7 +119,7 @@ func Analyse(effects []Effect, moderators []Moderator, plain, adjusted []Estimat
 		}
 	}
 	if len(effects) <= 1+len(moderators) {
-		return out, stats.Errorf(stats.TooFew, "studies", "%d studies do not carry %d coefficients and the variance between them", len(effects), 1+len(moderators))
+		return out, stats.Errorf(stats.TooFew, "studies", "%d studies are too few for %d coefficients and the variance between them", len(effects), 1+len(moderators))
 	}
 	for i, e := range effects {
 		if err := e.check(i); err != nil {

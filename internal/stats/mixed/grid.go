@@ -44,7 +44,7 @@ type PlaceOf struct {
 	Factor bool
 }
 
-// MarshalJSON writes the place's columns by their own names beside the inference.
+// MarshalJSON writes the place's columns by their own names together with the inference.
 func (r GridRow) MarshalJSON() ([]byte, error) {
 	labels := map[string]any{}
 	for _, p := range r.Place {
@@ -181,7 +181,7 @@ func (f *RandomFit) unseen(grids []Grid) ([]string, error) {
 			seen := slices.ContainsFunc(f.data.kept, func(row int) bool {
 				return !slices.ContainsFunc(place, func(p PlaceOf) bool { return p.Factor && f.frame.Texts[p.Column][row] != p.Level })
 			})
-			note := fmt.Sprintf("no analysed row has %s: the model's mean there, and what is compared with it, rests on the other rows and on the model's form alone", strings.Join(names, ", "))
+			note := fmt.Sprintf("no analysed row has %s: the model's mean there, and what is compared with it, depends only on the other rows and on the form of the model", strings.Join(names, ", "))
 			if !seen && !slices.Contains(notes, note) {
 				notes = append(notes, note)
 			}

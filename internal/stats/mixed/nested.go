@@ -83,7 +83,7 @@ func Compare(small, big *Fit) (LikelihoodRatio, error) {
 		return LikelihoodRatio{}, err
 	}
 	if from, to := small.options.Covariance, big.options.Covariance; from != to && !slices.Contains(specialCases[to], from) {
-		return LikelihoodRatio{}, stats.Errorf(stats.BadInput, "lrt", "structure %q is no special case of %q", from, to)
+		return LikelihoodRatio{}, stats.Errorf(stats.BadInput, "lrt", "structure %q is not a special case of %q", from, to)
 	}
 	return ratioTest(small.deviance, big.deviance, len(big.names)+len(big.best.theta)-len(small.names)-len(small.best.theta))
 }

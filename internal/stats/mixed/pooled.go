@@ -10,7 +10,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// FitSites fits the model over patients whom several sites keep to themselves: round by round each answers with
+// FitSites fits the model over patients whose rows stay at several sites: round by round each answers with
 // log-likelihood, score and information, summed over its patients, at the coordinator's parameters. The optimum, and all
 // that is read off it, are those of the patients' rows in one place; only the scan for robust errors is not had. Sites must
 // have summed by the same design in the same origin. See docs/methods/pooled-sites.md.
@@ -185,7 +185,7 @@ func (c *pooled) start(p *problem, d *Design) (*mat.SymDense, error) {
 	answer, ok := c.level(flat(identity(p.visits)), p.near)
 	before, _ := c.level(flat(identity(p.visits)), nil)
 	if !ok || !(answer.deviance > 1e-13*before.deviance) {
-		return nil, stats.Errorf(stats.Constant, d.Response, "no variation of the outcome is left beside the fixed effects")
+		return nil, stats.Errorf(stats.Constant, d.Response, "no variation of the outcome is left after fitting the fixed effects")
 	}
 	s := identity(p.visits)
 	s.ScaleSym(answer.deviance/p.totals.rows, s)

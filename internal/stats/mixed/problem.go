@@ -291,7 +291,7 @@ func (d *Design) restsOnModel(s *Sums) []string {
 	arms, visits := d.emptyCells(s)
 	for i := range arms {
 		notes = append(notes, fmt.Sprintf("no patient of %s %s was observed at %s %s: the model's mean there, and what is compared with it, "+
-			"rests on the other arms and visits and on the model's form alone", d.Model.Arm, arms[i], d.Model.Visit, visits[i]))
+			"depends only on the other arms and visits and on the form of the model", d.Model.Arm, arms[i], d.Model.Visit, visits[i]))
 	}
 	return notes
 }

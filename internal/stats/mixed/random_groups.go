@@ -44,7 +44,7 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 		return nil, stats.Errorf(stats.BadInput, random.group, "no such grouping column")
 	}
 	if _, ok := frame.Numbers[f.Response]; !ok {
-		return nil, stats.Errorf(stats.BadInput, f.Response, "the response is no column of numbers")
+		return nil, stats.Errorf(stats.BadInput, f.Response, "the response is not a column of numbers")
 	}
 	matrix, err := frame.Evaluate(joint, levels, f.Response, random.group)
 	if err != nil {
@@ -95,7 +95,7 @@ func newGroups(f formula.Formula, design formula.Design, random randomEffects, l
 
 func (g *groups) number(names []string) error {
 	if g.rows <= len(g.names) {
-		return stats.Errorf(stats.TooFew, "rows", "%d complete rows do not carry %d coefficients", g.rows, len(g.names))
+		return stats.Errorf(stats.TooFew, "rows", "%d complete rows are too few for %d coefficients", g.rows, len(g.names))
 	}
 	place := map[string]int{}
 	g.index = make([]int, g.rows)
@@ -136,7 +136,7 @@ func (g *groups) reduce(y []float64) error {
 	}
 	left := basis.Norm(y)
 	if !(left > 1e-10*total) {
-		return stats.Errorf(stats.Constant, g.response, "has no variation left beside the fixed effects")
+		return stats.Errorf(stats.Constant, g.response, "has no variation left after fitting the fixed effects")
 	}
 	g.unit = left / math.Sqrt(float64(g.rows-len(g.names)))
 	for i := range y {

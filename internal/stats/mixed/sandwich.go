@@ -39,7 +39,7 @@ type scanState struct {
 func (f *Fit) NewScan() (*Scan, error) {
 	h, ok := f.problem.cohort.(*held)
 	if !ok {
-		return nil, stats.Errorf(stats.BadInput, "robust", "the fit knows no patients: sites keep them")
+		return nil, stats.Errorf(stats.BadInput, "robust", "the fit has no rows of patients: the sites keep them")
 	}
 	q := h.coefficients
 	return &Scan{fit: f, states: map[uint64]*scanState{}, scratch: newAccumulator(f.sums), gamma: h.means(f.best.evaluation.beta.RawVector().Data),
@@ -208,7 +208,7 @@ func (s *Scan) Robust() (*Robust, error) {
 		}
 	}
 	if s.n < 2 {
-		return nil, stats.Errorf(stats.TooFew, "robust", "one patient is no sample of patients")
+		return nil, stats.Errorf(stats.TooFew, "robust", "at least two patients are needed")
 	}
 	out := &Robust{Clusters: s.n, plain: s.around(s.plain)}
 	if !s.alone {

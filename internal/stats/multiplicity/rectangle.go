@@ -24,7 +24,7 @@ var primes = []float64{2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47}
 func newRectangle(r *mat.SymDense) (rectangle, error) {
 	k := r.SymmetricDim()
 	if k > len(primes) {
-		return rectangle{}, stats.Errorf(stats.BadInput, "contrasts", "there are %d comparisons with the control; at most %d can be held against each other", k, len(primes))
+		return rectangle{}, stats.Errorf(stats.BadInput, "contrasts", "there are %d comparisons with the control; at most %d are possible", k, len(primes))
 	}
 	var c mat.Cholesky
 	if !c.Factorize(r) {

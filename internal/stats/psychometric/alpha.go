@@ -116,14 +116,14 @@ func duhachek(v *mat.SymDense, n int) float64 {
 func covariances(items [][]float64, names []string) (*mat.SymDense, error) {
 	k := len(items)
 	if k < 2 {
-		return nil, stats.Errorf(stats.TooFew, "items", "there are %d; two are the least", k)
+		return nil, stats.Errorf(stats.TooFew, "items", "there are %d; at least two are needed", k)
 	}
 	n := len(items[0])
 	if len(names) != k {
 		return nil, stats.Errorf(stats.BadInput, "items", "there are %d names for %d items", len(names), k)
 	}
 	if n < 3 {
-		return nil, stats.Errorf(stats.TooFew, "items", "%d persons answered every item; three are the least", n)
+		return nil, stats.Errorf(stats.TooFew, "items", "%d persons answered every item; at least three are needed", n)
 	}
 	v := mat.NewSymDense(k, nil)
 	for i := range k {

@@ -45,7 +45,7 @@ func Intraclass(columns [][]float64, level float64) (Agreement, error) {
 		return Agreement{}, err
 	}
 	if len(columns) < 2 || len(columns[0]) < 3 {
-		return Agreement{}, stats.Errorf(stats.TooFew, "columns", "two ratings of three persons are the least")
+		return Agreement{}, stats.Errorf(stats.TooFew, "columns", "at least two ratings of three persons are needed")
 	}
 	size := 0.0
 	for _, column := range columns {

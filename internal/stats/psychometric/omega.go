@@ -180,7 +180,7 @@ func newtonStep(r *mat.SymDense, at []float64, f factor) ([]float64, error) {
 		above, ok1 := factorAt(r, up)
 		below, ok2 := factorAt(r, down)
 		if !ok1 || !ok2 {
-			return nil, stats.Errorf(stats.NotConverged, "items", "the one-factor model ran to the edge of its space")
+			return nil, stats.Errorf(stats.NotConverged, "items", "the one-factor model reached the limit of its parameter space")
 		}
 		for i := range at {
 			columns.Set(i, j, (above.gradient[i]-below.gradient[i])/(2*h))

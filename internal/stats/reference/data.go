@@ -181,7 +181,7 @@ func (d Data) Integers() ([][]int, error) {
 		for c, cell := range row {
 			v, err := strconv.Atoi(cell)
 			if err != nil {
-				return nil, stats.Errorf(stats.BadInput, d.names[c], "row %d is no whole number", i+1)
+				return nil, stats.Errorf(stats.BadInput, d.names[c], "row %d is not a whole number", i+1)
 			}
 			out[i] = append(out[i], v)
 		}

@@ -180,13 +180,13 @@ func (m moments) population(e Entry) Population {
 
 func (m moments) notes(e Entry) []string {
 	notes := []string{
-		"the expected fall is what selection at entry alone brings, without any treatment and without any other change over time; it assumes normal values and selection on this one measurement",
+		"the expected fall is what selection at entry alone causes, without any treatment and without any other change over time; it assumes normal values and selection on this one measurement",
 	}
 	if !e.Reliability.SE.Defined {
 		notes = append(notes, "the reliability is taken as exact; an interval that includes its error is wider")
 	}
 	if m.estimated {
-		notes = append(notes, "mean and standard deviation before selection are extrapolated from the selected baselines alone, which leans on the normal shape of a part that was not seen")
+		notes = append(notes, "mean and standard deviation before selection are extrapolated from the selected baselines alone, which depends on the normal shape of a part that was not observed")
 	} else if !e.Mean.SE.Defined || !e.SD.SE.Defined {
 		notes = append(notes, "mean and standard deviation before selection are taken as exact")
 	}

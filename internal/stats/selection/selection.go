@@ -1,5 +1,5 @@
 // Package selection says what selection at entry does to a mean: regression to the mean. Floor: ground.
-// It must not take an expected fall for a correction of the data: it stands beside the observed one.
+// It must not take an expected fall for a correction of the data: it is given with the observed one.
 package selection
 
 import (
@@ -45,7 +45,7 @@ type Pair struct {
 	Baseline, Later stats.Number
 }
 
-// Result stands an observed change beside the one that selection alone would bring. Falls are baseline minus later where entry
+// Result gives an observed change and the one that selection alone would cause. Falls are baseline minus later where entry
 // selects above the cut-off, later minus baseline below it, so that regression to the mean is positive.
 type Result struct {
 	Expected   stats.Estimate `json:"expected_fall"`
@@ -92,7 +92,7 @@ func Expected(entry Entry) (Result, error) {
 	return out, nil
 }
 
-// Compare stands the observed mean fall of selected subjects beside the expected one, and their difference with its interval.
+// Compare gives the observed mean fall of selected subjects, the expected one, and their difference with its interval.
 // Errors of the population's values and of the sample, which share subjects where the population is estimated from the selected
 // baselines, are combined by their influence on the difference (delta method). See docs/methods/regression-to-the-mean.md.
 func Compare(entry Entry, pairs []Pair) (Result, error) {
@@ -222,7 +222,7 @@ func (e Entry) sample(pairs []Pair) (sample, error) {
 		return s, stats.Errorf(stats.TooFew, "pairs", "%d subjects with both values have no spread", len(s.fall))
 	}
 	if sd := stat.StdDev(s.fall, nil); !(sd > 1e-12*(1+math.Abs(stat.Mean(s.baseline, nil)))) {
-		return s, stats.Errorf(stats.Constant, "pairs", "the falls do not vary, so there is no error to judge by")
+		return s, stats.Errorf(stats.Constant, "pairs", "the falls do not vary, so the error cannot be estimated")
 	}
 	return s, nil
 }

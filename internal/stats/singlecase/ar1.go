@@ -23,7 +23,7 @@ type AR1 struct {
 	Coefficients []AR1Coefficient `json:"coefficients"`
 }
 
-// AR1Coefficient has Satterthwaite's degrees of freedom beside n - p, which a correlated series does not have.
+// AR1Coefficient has Satterthwaite's degrees of freedom in addition to n - p, which a correlated series does not have.
 type AR1Coefficient struct {
 	Name            string       `json:"name"`
 	Estimate        stats.Number `json:"estimate"`
@@ -52,7 +52,7 @@ func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 		return AR1{}, err
 	}
 	if n < m.P()+3 {
-		return AR1{}, stats.Errorf(stats.TooFew, "rows", "%d values do not carry %d coefficients, a variance and an autocorrelation", n, m.P())
+		return AR1{}, stats.Errorf(stats.TooFew, "rows", "%d values are too few for %d coefficients, a variance and an autocorrelation", n, m.P())
 	}
 	b, err := basis.Of(m.Names, m.X, n)
 	if err != nil {
@@ -79,7 +79,7 @@ func FitAR1(m formula.Matrix, y []float64, reml bool) (AR1, error) {
 	}
 	s.unit = basis.Norm(s.y) / math.Sqrt(float64(n))
 	if !(s.unit > 1e-10*basis.Norm(y)/math.Sqrt(float64(n))) {
-		return AR1{}, stats.Errorf(stats.Constant, "response", "has no variation left beside the columns")
+		return AR1{}, stats.Errorf(stats.Constant, "response", "has no variation left after fitting the columns")
 	}
 	for i := range s.y {
 		s.y[i] /= s.unit

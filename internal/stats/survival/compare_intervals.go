@@ -48,7 +48,7 @@ func CompareIntervals(times []GroupedTime, groups []string, cuts []float64, cova
 	c := comparison{groups: groups, intervals: len(cuts) - 1}
 	for _, t := range times {
 		if !slices.Contains(groups, t.Group) {
-			return out, stats.Errorf(stats.BadInput, "group", "%q is none of the groups", t.Group)
+			return out, stats.Errorf(stats.BadInput, "group", "%q is not one of the groups", t.Group)
 		}
 		if !stats.Finite(t.Covariate) || !(t.Lower >= 0) || math.IsInf(t.Lower, 0) || !(t.Upper >= t.Lower) || t.Count < 0 {
 			return out, stats.Errorf(stats.BadInput, "time", "an interval, count or covariate of group %s cannot be", t.Group)

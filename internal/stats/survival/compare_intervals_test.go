@@ -188,7 +188,7 @@ func TestWhatCannotBeComparedIsNamed(t *testing.T) {
 	_, err := survival.CompareIntervals(alike, []string{"a", "b"}, fourVisits, "baseline", 0.95)
 	require.ErrorContains(t, err, "baseline")
 	_, err = survival.CompareIntervals(alike, []string{"a"}, fourVisits, "", 0.95)
-	require.ErrorContains(t, err, `"b" is none of the groups`)
+	require.ErrorContains(t, err, `"b" is not one of the groups`)
 	_, err = survival.CompareIntervals(alike, []string{"a", "b"}, []float64{0, 28, 28}, "", 0.95)
 	require.ErrorContains(t, err, "cuts")
 	_, err = survival.CompareIntervals(alike, []string{"a", "b"}, fourVisits, "", 2)

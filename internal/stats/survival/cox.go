@@ -38,7 +38,7 @@ type CoxFit struct {
 
 // FitCox maximises the partial likelihood (Cox 1972, JRSS B 34:187) by Newton's method to rounding level, covariates
 // centred and scaled. Rows may start late (start, stop], be stratified, weighted, and clustered: then a sandwich covariance
-// with score residuals summed within clusters stands beside the usual one (Lin & Wei 1989, JASA 84:1074). Rows with
+// with score residuals summed within clusters is given with the usual one (Lin & Wei 1989, JASA 84:1074). Rows with
 // probability weights and no clusters are clusters of their own, since the usual covariance does not hold for them (Binder
 // 1992, Biometrika 79:139). See docs/methods/cox.md.
 func FitCox(spells Spells, ties Ties) (*CoxFit, error) {

@@ -154,7 +154,7 @@ func (s Spells) check(times ...[]float64) error {
 		case w <= 0 || w > math.MaxInt32:
 			return stats.Errorf(stats.BadInput, "weights", "of row %d is not positive, or beyond 2^31", i+1)
 		case s.Frequency && w != math.Trunc(w):
-			return stats.Errorf(stats.BadInput, "weights", "of row %d counts rows but is no whole number", i+1)
+			return stats.Errorf(stats.BadInput, "weights", "of row %d counts rows but is not a whole number", i+1)
 		}
 	}
 	return nil

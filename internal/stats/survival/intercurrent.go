@@ -6,7 +6,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// Interrupted are subjects followed to an event or the end of follow-up, in some of whom an intercurrent event came first. Names
+// Interrupted are subjects followed to an event or the end of follow-up; some of them have an intercurrent event first. Names
 // and X are covariates known at the start.
 type Interrupted struct {
 	Time         []float64

@@ -6,7 +6,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// Reweighted is an analysis with censoring weighted away beside the same one without weights. Errors of both are robust, by
+// Reweighted is an analysis with censoring weighted away, and the same one without weights. Errors of both are robust, by
 // subject; they take the weights as known.
 type Reweighted struct {
 	Weights  CensoringWeights `json:"weights"`

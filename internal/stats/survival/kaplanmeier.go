@@ -6,7 +6,7 @@ import (
 	"afterglow/internal/stats"
 )
 
-// Options say what is reported beside the curve.
+// Options say what is reported with the curve.
 type Options struct {
 	// At lists times at which the curve is read.
 	At []float64

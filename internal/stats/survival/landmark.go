@@ -18,7 +18,7 @@ type Landmark struct {
 	Cox         *CoxResult       `json:"cox,omitempty"`
 }
 
-// LandmarkCut counts whom the landmark leaves out: who had the event, or was censored, by then.
+// LandmarkCut counts the subjects that the landmark leaves out: those who had the event, or were censored, by then.
 type LandmarkCut struct {
 	At             float64 `json:"landmark"`
 	N              int     `json:"n"`
@@ -59,7 +59,7 @@ func fromLandmark(time []float64, event []bool, at float64) (rows []int, moved [
 	return rows, moved, cut, nil
 }
 
-// ExposedBy tells who was exposed by the landmark: what comes later is not looked at. An undefined time is no exposure.
+// ExposedBy tells who was exposed by the landmark: what comes later is not checked. An undefined time is no exposure.
 func ExposedBy(exposure []stats.Number, at float64) []bool {
 	out := make([]bool, len(exposure))
 	for i, e := range exposure {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// subjects counts whom the rows are of: the subjects where they are numbered; else the clusters where no two rows of one
+// subjects counts the subjects that the rows belong to: the subjects where they are numbered; else the clusters where no two rows of one
 // overlap in time, as those of a person cannot; else the rows.
 func (h *hazards) subjects(s Spells) int {
 	owner := s.Subject

@@ -25,11 +25,11 @@ type LogRankTest struct {
 	ChiSq    stats.Number `json:"chisq"`
 	DF       int          `json:"df"`
 	PValue   stats.Number `json:"p_value"`
-	// RMST stands beside the test where it was asked for (Beside): what the curves differ by, in time.
+	// RMST is given with the test if it was asked for (Beside): what the curves differ by, in time.
 	RMST *RestrictedMeans `json:"rmst,omitempty"`
 }
 
-// Beside puts restricted means to tau of the groups, strata together, beside the test.
+// Beside adds restricted means to tau of the groups, strata together, to the test.
 func (t *LogRankTest) Beside(strata []Stratum, tau, level float64) error {
 	groups := make([]Group, len(t.Levels))
 	for i, name := range t.Levels {

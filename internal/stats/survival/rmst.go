@@ -47,7 +47,7 @@ func restrictedMeans(curves []Curve, tau, level float64) RestrictedMeans {
 			out.Differences, out.Ratios = append(out.Differences, difference), append(out.Ratios, ratio)
 		}
 		if certain := c.RMST.certain(c.Level); certain != nil && len(curves) > 1 {
-			out.Notes = append(out.Notes, certain[0]+", and comparisons with it count the other group's error alone, and are too sure")
+			out.Notes = append(out.Notes, certain[0]+", and the intervals of comparisons with it count the error of the other group only and are too narrow")
 		}
 		if n := len(c.Table); n > 0 && c.Table[n-1].Surv > 0 {
 			out.TauMax = earlier(out.TauMax, c.Table[n-1].Time)

@@ -97,7 +97,7 @@ func (in Groups) check() error {
 		return err
 	}
 	if in.Target < 0 || in.Target >= len(in.Levels) {
-		return stats.Errorf(stats.BadInput, "target", "is none of the groups")
+		return stats.Errorf(stats.BadInput, "target", "is not one of the groups")
 	}
 	if len(in.Outcome) != len(in.Group) {
 		return stats.Errorf(stats.BadInput, in.Response, "%d values for %d rows", len(in.Outcome), len(in.Group))

@@ -73,7 +73,7 @@ func checkClusters(cluster []int, n int) error {
 	seen := map[int]bool{}
 	for i, c := range cluster {
 		if c < 0 || c >= n {
-			return stats.Errorf(stats.BadInput, "cluster", "row %d has a number that is no cluster's", i+1)
+			return stats.Errorf(stats.BadInput, "cluster", "row %d has a number that belongs to no cluster", i+1)
 		}
 		seen[c] = true
 	}
@@ -110,7 +110,7 @@ func fewNotes(levels []string, group, cluster []int) []string {
 	}
 	for g, of := range seen {
 		if len(of) < enough {
-			notes = append(notes, fmt.Sprintf("%s has %d %s: errors, p-values and intervals are those of large samples, which are too small, and too short, with fewer than %d",
+			notes = append(notes, fmt.Sprintf("%s has %d %s: errors, p-values and intervals assume large samples; with fewer than %d, errors and p-values are too small and intervals too short",
 				levels[g], len(of), unit, enough))
 		}
 	}

@@ -35,7 +35,7 @@ func forgetLost(data string) (int, error) {
 		n, err := forgetLostOf(filepath.Dir(folder))
 		lost += n
 		if err != nil {
-			return lost, fmt.Errorf("hold the deduplication log in %s against the parts beside it: %w", folder, err)
+			return lost, fmt.Errorf("compare the deduplication log in %s with the parts in that folder: %w", folder, err)
 		}
 	}
 	return lost, nil

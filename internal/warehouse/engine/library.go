@@ -47,7 +47,7 @@ func FindLibrary(explicit string, near ...string) (string, error) {
 			return resolve(path)
 		}
 	}
-	return "", fmt.Errorf("%w for %s/%s (looked beside the program and in node_modules of %s): run `npm ci`",
+	return "", fmt.Errorf("%w for %s/%s (looked next to the program and in node_modules of %s): run `npm ci`",
 		ErrNoLibrary, runtime.GOOS, runtime.GOARCH, strings.Join(append(folders, near...), ", "))
 }
 

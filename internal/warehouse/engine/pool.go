@@ -72,7 +72,7 @@ func (p *pool) with(ctx context.Context, req request, fn func(*session) error) e
 	stopKiller := context.AfterFunc(ctx, func() { p.kill(tag, done) })
 	defer stopKiller()
 	if err := ctx.Err(); err != nil {
-		return newException(codeCancelled, "QUERY_WAS_CANCELLED", "the client had gone before the query began")
+		return newException(codeCancelled, "QUERY_WAS_CANCELLED", "the client had disconnected before the query began")
 	}
 	return fn(s)
 }
@@ -95,7 +95,7 @@ func (p *pool) enter(ctx context.Context) (release func(), err error) {
 	case p.running <- struct{}{}:
 		return release, nil
 	case <-ctx.Done():
-		return nil, newException(codeCancelled, "QUERY_WAS_CANCELLED", "the client went while the query waited for a free session")
+		return nil, newException(codeCancelled, "QUERY_WAS_CANCELLED", "the client disconnected while the query waited for a free session")
 	}
 }
 

@@ -98,7 +98,7 @@ func (e *Engine) spawn() (*child, error) {
 		return nil, err
 	}
 	if lost > 0 {
-		e.config.Log.Warn("batches that the last child had noted and not finished can be sent again", "batches", lost)
+		e.config.Log.Warn("batches that the last child had recorded but not finished can be sent again", "batches", lost)
 	}
 	var files []*os.File
 	defer func() {
@@ -116,7 +116,7 @@ func (e *Engine) spawn() (*child, error) {
 	if e.config.tcp != nil {
 		file, err := e.config.tcp.File()
 		if err != nil {
-			return nil, fmt.Errorf("hand on the TCP listener: %w", err)
+			return nil, fmt.Errorf("pass the TCP listener to the child: %w", err)
 		}
 		files = append(files, file)
 	}
@@ -189,7 +189,7 @@ func ask(ctx context.Context, client *http.Client) (health, error) {
 		return found, fmt.Errorf("read the engine's health: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return found, fmt.Errorf("the engine is not well: %s", strings.TrimSpace(string(body)))
+		return found, fmt.Errorf("the engine is not healthy: %s", strings.TrimSpace(string(body)))
 	}
 	if err := json.Unmarshal(body, &found); err != nil {
 		return found, fmt.Errorf("read the engine's health: %w", err)
@@ -203,7 +203,7 @@ func (e *Engine) end(c *child) {
 	select {
 	case <-c.exited:
 	case <-time.After(e.config.Watch.Stop):
-		e.config.Log.Warn("the engine did not end when asked: killed", "pid", c.cmd.Process.Pid)
+		e.config.Log.Warn("the engine did not stop when asked and was killed", "pid", c.cmd.Process.Pid)
 		c.kill()
 	}
 }

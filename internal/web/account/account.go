@@ -100,7 +100,7 @@ func (p Pages) ShowSetup(c echo.Context) error {
 		return err
 	}
 	if done {
-		return p.Renderer.HTML(c, http.StatusOK, "account/setupdone", &SetupDonePage{Frame: page.Frame{Title: "Set up already"}})
+		return p.Renderer.HTML(c, http.StatusOK, "account/setupdone", &SetupDonePage{Frame: page.Frame{Title: "Already set up"}})
 	}
 	return p.setup(c, http.StatusOK, SetupPage{})
 }

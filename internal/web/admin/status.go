@@ -103,7 +103,7 @@ func said(err error) string {
 func Status(r Report, at time.Time) *StatusPage {
 	shown := &StatusPage{Frame: page.Frame{Title: "Status", Wide: true, DataAsOf: r.DataAsOf, Waiting: int(r.Waiting)}, At: at, Headline: "All parts answer"}
 	shown.Parts = []Part{
-		part("Registry", r.RegistryUp, "Answers are taken and kept.", "No answer is taken now; patients are asked to try again. What was confirmed is safe."),
+		part("Registry", r.RegistryUp, "Answers are accepted and kept.", "No answer can be accepted now; patients are asked to try again. Confirmed answers are safe."),
 		record(r),
 		warehouse(r),
 		confinement(r),
@@ -115,7 +115,7 @@ func Status(r Report, at time.Time) *StatusPage {
 	}
 	switch {
 	case !r.BacklogKnown:
-		shown.Backlog = "How many answers are on their way could not be read."
+		shown.Backlog = "The number of answers on their way could not be read."
 	case r.Waiting == 0:
 		shown.Backlog = "Every answer that was received is in the warehouse."
 	default:
@@ -139,7 +139,7 @@ func record(r Report) Part {
 }
 
 func warehouse(r Report) Part {
-	p := part("Warehouse", r.WarehouseUp, "Questions about the data can be asked.", "Answers are still taken and kept, and follow when it is back. Questions about the data must wait.")
+	p := part("Warehouse", r.WarehouseUp, "Questions about the data can be asked.", "Answers are still accepted and kept, and are sent when it is back. Questions about the data must wait.")
 	if !r.WarehouseUp && r.WarehouseSays != "" {
 		p.Word, p.Meaning = "not ready", sentence(r.WarehouseSays)+" "+p.Meaning
 	}
@@ -153,7 +153,7 @@ func sentence(message string) string {
 
 func confinement(r Report) Part {
 	if r.Confinement == "" {
-		return Part{Name: "Engine's confinement", Word: "not confined", Class: "waiting", Meaning: "The analytic engine is not kept from other files and the network by this machine's kernel, or a server is used instead."}
+		return Part{Name: "Engine's confinement", Word: "not confined", Class: "waiting", Meaning: "This machine's kernel does not keep the analysis engine from other files and the network, or a ClickHouse server is used instead."}
 	}
 	return Part{Name: "Engine's confinement", Word: "confined", Class: "green", Meaning: "Confined by: " + r.Confinement + "."}
 }

@@ -73,7 +73,7 @@ func NewAlertLine(a safety.Alert, library *instrument.Library, behind Behind, no
 	}
 	if a.Rule == intake.RuleUnjudged {
 		line.LevelWord, line.Rule = "Cannot be judged", strings.ToUpper(a.Instrument)+", a form left unfinished"
-		line.Action = "What was filled in cannot be read, so nobody can say what it holds. Ask the patient."
+		line.Action = "The saved answers cannot be read, so it is not known what they say. Ask the patient."
 		return line
 	}
 	d, err := library.Get(a.Instrument, a.Version)
@@ -159,9 +159,9 @@ func noteWords(code string) string {
 func from(a safety.Alert) string {
 	switch {
 	case a.Origin == safety.OriginNotRecorded:
-		return "from answers that were not recorded: the form takes none any more"
+		return "from answers that were not recorded: the form no longer accepts answers"
 	case a.Origin == safety.OriginUnfinishedForm && a.Submission != "":
-		return "from the form before it was sent; it was sent since"
+		return "from the form before it was sent; it has been sent since"
 	case a.Origin == safety.OriginUnfinishedForm:
 		return "from a form that was not sent"
 	}

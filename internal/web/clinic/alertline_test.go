@@ -64,8 +64,8 @@ func TestAnAlertSaysWhichAnswersRaisedIt(t *testing.T) {
 	}{
 		{safety.OriginSubmission, "key", ""},
 		{safety.OriginUnfinishedForm, "", "from a form that was not sent"},
-		{safety.OriginUnfinishedForm, "key", "from the form before it was sent; it was sent since"},
-		{safety.OriginNotRecorded, "", "from answers that were not recorded: the form takes none any more"},
+		{safety.OriginUnfinishedForm, "key", "from the form before it was sent; it has been sent since"},
+		{safety.OriginNotRecorded, "", "from answers that were not recorded: the form no longer accepts answers"},
 	} {
 		require.Equal(t, test.want, clinic.NewAlertLine(safety.Alert{Origin: test.origin, Submission: test.submission}, library, clinic.Behind{}, seen.Now).From)
 	}

@@ -115,7 +115,7 @@ func (p Pages) alertsPage(c echo.Context) (*AlertsPage, error) {
 	if err != nil {
 		// Alerts must be there to be worked when nothing can be written.
 		shown.Notices = append(shown.Notices, page.Notice{Kind: page.NoticeWarning,
-			Text: "The answers behind the alerts are not shown: that somebody looks at them could not be recorded. The alerts are complete."})
+			Text: "The answers behind the alerts are not shown, because it could not be recorded that you looked at them. The alerts are complete."})
 	}
 	return shown, nil
 }

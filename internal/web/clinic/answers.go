@@ -16,7 +16,7 @@ import (
 	"afterglow/internal/web/page"
 )
 
-// AnswersPage is one filled-in form item by item, beside that of the time before.
+// AnswersPage is one filled-in form item by item, with that of the time before.
 type AnswersPage struct {
 	page.Frame
 	Code, PatientPath string
@@ -48,7 +48,7 @@ func (p Pages) Answers(c echo.Context) error {
 	}
 	occasion, err := strconv.ParseInt(c.Param("occasion"), 10, 64)
 	if err != nil || occasion < 1 {
-		return fault.NotFound("occasion", "the patient has no answers of that number")
+		return fault.NotFound("occasion", "the patient has no answers with that number")
 	}
 	found, err := p.Caseload.Answers(c.Request().Context(), middleware.Caller(c).Actor(), pseudonym, occasion)
 	if err != nil {

@@ -288,7 +288,7 @@ func TestAnEndedCourseSaysSo(t *testing.T) {
 	r := caseload.Record{Line: line("aaaa", func(l *caseload.Line) { l.Plan = caseload.Plan{Given: 4, Planned: 4} }), Started: &started, Today: 260, Ended: &ended}
 	require.Equal(t, "last contact 13 Jan 2026, day 200; the series was complete", fact(r))
 	r.Line.Plan.Given = 3
-	require.Equal(t, "last contact 13 Jan 2026, day 200; the series ended after 3 of 4 sessions, why is not recorded", fact(r))
+	require.Equal(t, "last contact 13 Jan 2026, day 200; the series ended after 3 of 4 sessions; the reason is not recorded", fact(r))
 }
 
 func TestTheContainerSaysWhatFailed(t *testing.T) {
@@ -311,7 +311,7 @@ func TestTheContainerSaysWhatFailed(t *testing.T) {
 		case "Sound":
 			require.Equal(t, clinic.ContainerCell{Text: "2/3", Words: "2 of 3; not so: sound was tested"}, g.Cells[0])
 		case "Re-entry":
-			require.Equal(t, clinic.ContainerCell{Text: "?", Words: "not looked at", Open: true}, g.Cells[0])
+			require.Equal(t, clinic.ContainerCell{Text: "?", Words: "not checked", Open: true}, g.Cells[0])
 		}
 	}
 	require.Equal(t, "Booster 1", page.Sessions.Rows[1].Number)

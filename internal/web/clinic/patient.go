@@ -209,7 +209,7 @@ func endWords(r caseload.Record, seen Seen) string {
 	case plan.Planned > 0 && plan.Given >= plan.Planned:
 		return words + "; the series was complete"
 	case plan.Planned > 0:
-		return words + fmt.Sprintf("; the series ended after %d of %d sessions, why is not recorded", plan.Given, plan.Planned)
+		return words + fmt.Sprintf("; the series ended after %d of %d sessions; the reason is not recorded", plan.Given, plan.Planned)
 	}
 	return words
 }

@@ -270,7 +270,7 @@ func orderWords(lines []caseload.Line, q CaseloadQuery) string {
 	return " The most urgent come first."
 }
 
-// caseloadWords count who needs a person and whom somebody has: a course with both
+// caseloadWords count the patients who need a person and those that somebody has taken on: a course with both
 // kinds of alert needs one.
 func caseloadWords(lines []caseload.Line, q CaseloadQuery) string {
 	if len(lines) == 0 {
@@ -296,7 +296,7 @@ func caseloadWords(lines []caseload.Line, q CaseloadQuery) string {
 	case urgent == 0 && taken == 0:
 		return words + ". Nobody has an open alert."
 	case urgent == 0:
-		return fmt.Sprintf("%s. Nobody waits for a person; %d %s taken on.", words, taken, plural(taken == 1, "is", "are"))
+		return fmt.Sprintf("%s. Nobody needs a person; %d %s taken on.", words, taken, plural(taken == 1, "is", "are"))
 	case taken == 0:
 		return fmt.Sprintf("%s. %d %s a person.", words, urgent, plural(urgent == 1, "needs", "need"))
 	}

@@ -21,7 +21,7 @@ type CaseloadQuery struct {
 	// Sort is a column's name, after a hyphen when it is turned round.
 	Sort string
 	Page int
-	// Code is how a patient's code begins, in small letters and without hyphens;
+	// Code is how a patient's code begins, in lowercase letters and without hyphens;
 	// Protocol is a protocol's id.
 	Code, Protocol string
 }
@@ -42,7 +42,7 @@ var filters = []filter{
 	{"worse", "Worse", "Nobody's newest score is reliably worse than at baseline.", caseload.Line.IsWorse},
 	{"late", "Late", "Nobody is late with an answer.", caseload.Line.IsLate},
 	{"due", "Due", "Nobody has an answer due.", caseload.Line.IsDue},
-	{showEnded, "Ended", "No course has ended yet. One ends when its series is over, nothing more is asked and no alert waits.", func(caseload.Line) bool { return false }},
+	{showEnded, "Ended", "No course has ended yet. A course ends when its series is over, nothing more is asked and every alert is closed.", func(caseload.Line) bool { return false }},
 }
 
 type column struct {

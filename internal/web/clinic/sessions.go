@@ -16,7 +16,7 @@ type Container struct {
 	Groups   []ContainerGroup
 	// Failed lists, by session, the items that were not as they should be.
 	Failed []string
-	// Unknown says that a cell was not looked at.
+	// Unknown says that a cell was not checked.
 	Unknown bool
 }
 
@@ -54,7 +54,7 @@ func sessionsPanel(r caseload.Record, seen Seen) SessionsPanel {
 		panel.Meaning = append(panel.Meaning, fmt.Sprintf("Depth: 0 no change to %d fully immersed, as rated in the session. It describes; deeper is not better.", care.DeepestDepth))
 	}
 	if setting {
-		panel.Meaning = append(panel.Meaning, fmt.Sprintf("Setting: the share of the %d items of the inventory that were as they should be, of those looked at; 100 is all of them.", len(care.SettingItems)))
+		panel.Meaning = append(panel.Meaning, fmt.Sprintf("Setting: the share of the %d items of the inventory that were as they should be, of those checked; 100 is all of them.", len(care.SettingItems)))
 	}
 	panel.Container = container(r.Trend.Sessions)
 	return panel
@@ -161,7 +161,7 @@ func containerCell(s care.Setting, group string) ContainerCell {
 		}
 	}
 	if known == 0 {
-		return ContainerCell{Text: "?", Words: "not looked at", Open: true}
+		return ContainerCell{Text: "?", Words: "not checked", Open: true}
 	}
 	return ContainerCell{Text: fmt.Sprintf("%d/%d", yes, known), Words: fmt.Sprintf("%d of %d%s", yes, known, failed), Full: yes == known}
 }

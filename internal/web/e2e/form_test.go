@@ -51,7 +51,7 @@ func TestSR118_TheFormWorksWithoutJavaScript(t *testing.T) {
 		do(t, ctx, chromedp.Click(fmt.Sprintf("label[for=answer-%d]", value)))
 		follow(t, ctx, "button[value=next]")
 	}
-	require.Contains(t, heading(t, ctx), "Look over your answers")
+	require.Contains(t, heading(t, ctx), "Check your answers")
 	follow(t, ctx, ".steps button")
 	require.Contains(t, heading(t, ctx), "Please talk to someone now")
 	links, err := chromedp.Run(ctx, chromedp.AttributesAll("a.contact"))
@@ -116,7 +116,7 @@ func TestSR118_TheFormWorksByKeyboardAlone(t *testing.T) {
 		tabTo(t, ctx, "next")
 		enter(t, ctx)
 	}
-	require.Contains(t, heading(t, ctx), "Look over your answers")
+	require.Contains(t, heading(t, ctx), "Check your answers")
 	for range 40 {
 		if press(t, ctx, kb.Tab) == "Send" {
 			break

@@ -51,7 +51,7 @@ func ParseJSON(body []byte) (Object, error) {
 		return nil, fault.Invalid("json", "must be an object")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.Invalid("json", "goes on after its end")
+		return nil, fault.Invalid("json", "has text after its end")
 	}
 	return object, nil
 }

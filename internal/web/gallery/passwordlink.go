@@ -15,7 +15,7 @@ func passwordLinkStates() []State {
 	return []State{
 		{Name: "set-password", Template: "account/setpassword", Role: access.RoleAnonymous, Page: asked()},
 		{Name: "set-password-wrong", Template: "account/setpassword", Role: access.RoleAnonymous,
-			Page: asked(fault.Detail{Item: "password", Message: "The password is made of words or a pattern that are tried first; use a few unrelated words."})},
+			Page: asked(fault.Detail{Item: "password", Message: "The password is easy to guess: it is made of common words or a pattern; use a few unrelated words."})},
 		{Name: "set-password-no-link", Template: "account/nolink", Role: access.RoleAnonymous, Page: &account.NoLinkPage{Frame: page.Frame{Title: "This link does not work"}}},
 	}
 }

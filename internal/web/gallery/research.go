@@ -108,7 +108,7 @@ func researchStates() []State {
 			a.Fresh.AsOf, a.Fresh.Waiting = now.Add(-40*time.Minute), 37
 		}),
 		state("study-compared", func(a *research.Asked) {
-			both(a, fault.Unavailable("comparison", nil, "the data are being compared with what was recorded, so nothing is answered from them yet (ClickHouse was started anew); ask again in a minute"))
+			both(a, fault.Unavailable("comparison", nil, "the data are being compared with the record, so no question about them is answered yet (ClickHouse was restarted); ask again in a minute"))
 		}),
 		state("study-bad-settings", func(a *research.Asked) {
 			a.Settings = map[string]string{"method": "ML", "df": "kenward-roger"}
@@ -116,7 +116,7 @@ func researchStates() []State {
 		}),
 		state("study-not-estimable", func(a *research.Asked) {
 			const reason = "arm BtheB has no answer at visit 8m"
-			a.Retained.Finding.Answer = "This cannot be estimated from the data there are: " + reason + "."
+			a.Retained.Finding.Answer = "This cannot be estimated from the available data: " + reason + "."
 			a.Retained.Finding.Tables, a.Retained.Finding.Estimates = nil, nil
 			a.Retained.Finding.Caveats = []finding.Caveat{{Code: "not-estimable", Text: reason}}
 			a.Loss.Finding.Answer, a.Loss.Finding.Tables, a.Loss.Finding.Estimates = "Nobody was in response at visit 2m, so there is no response to lose.", nil, nil

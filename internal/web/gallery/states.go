@@ -155,7 +155,7 @@ func notSaved() *patient.QuestionPage {
 
 func review(open int, notices []page.Notice) *patient.ReviewPage {
 	p := &patient.ReviewPage{
-		Frame: forPatient("Look over your answers"), Token: token, Key: "k", InstrumentID: "phq-9", InstrumentVersion: "1.0.0", Open: open,
+		Frame: forPatient("Check your answers"), Token: token, Key: "k", InstrumentID: "phq-9", InstrumentVersion: "1.0.0", Open: open,
 		Credit: "Developed by Drs. Robert L. Spitzer, Janet B.W. Williams, Kurt Kroenke and colleagues, with an educational grant from Pfizer Inc.",
 	}
 	p.Notices = notices
@@ -182,12 +182,12 @@ func accountStates() []State {
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes}},
 		{Name: "setup-wrong", Template: "account/setup", Role: anonymous, Page: &account.SetupPage{
 			Frame: page.Frame{Title: "First administrator"}, MinPassword: access.MinPasswordRunes, Name: "anna",
-			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to keep in mind."}}}},
+			Wrong: []fault.Detail{{Item: "password", Message: "The password needs at least 15 characters; a few unrelated words are easy to remember."}}}},
 	}
 	states = append(states, passwordLinkStates()...)
 	well := admin.Status(admin.Report{RegistryUp: true, WarehouseUp: true, DataAsOf: now, BacklogKnown: true}, now)
 	return append(states,
-		State{Name: "setup-done", Template: "account/setupdone", Role: anonymous, Page: &account.SetupDonePage{Frame: page.Frame{Title: "Set up already"}}},
+		State{Name: "setup-done", Template: "account/setupdone", Role: anonymous, Page: &account.SetupDonePage{Frame: page.Frame{Title: "Already set up"}}},
 		State{Name: "session-ending", Template: "admin/status", Role: access.RoleAdministrator, EndsIn: 50 * time.Second, Page: well},
 		State{Name: "home-without-page", Template: "account/home", Role: access.RoleAdministrator, Page: &account.HomePage{Frame: page.Frame{Title: "Home"}}})
 }
@@ -198,7 +198,7 @@ func adminStates() []State {
 	down.WarehouseUp, down.Waiting, down.DataAsOf, down.Confinement = false, 37, now.Add(-40*time.Minute), ""
 	comparing := well
 	comparing.WarehouseUp = false
-	comparing.WarehouseSays = "the data are being compared with what was recorded, so nothing is answered from them yet (ClickHouse was started anew); ask again in a minute"
+	comparing.WarehouseSays = "the data are being compared with the record, so no question about them is answered yet (ClickHouse was restarted); ask again in a minute"
 	damaged := well
 	damaged.Damage = "not as written: journal row 1204, session row 88. What the warehouse has of these rows is kept; restore them from a backup of the registry"
 	return []State{

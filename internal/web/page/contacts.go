@@ -4,7 +4,7 @@ import (
 	"afterglow/internal/crisis"
 )
 
-// Contacts is whom a person in crisis can turn to, ready to be shown. It is
+// Contacts are those that a person in crisis can turn to, ready to be shown. It is
 // made once at the start, so showing it reads nothing.
 type Contacts struct {
 	Lines []ContactLine

@@ -134,7 +134,7 @@ func (r *Renderer) errorPage(c echo.Context, err error, status int) *ErrorPage {
 	}
 	switch {
 	case status >= http.StatusInternalServerError:
-		p.Safe = "Nothing that was confirmed to you before is lost."
+		p.Safe = "Nothing that was already confirmed to you is lost."
 		p.Next = "Wait a moment, then try again. If it happens again, give your clinic the reference below."
 	case status == http.StatusUnauthorized:
 		p.SignIn = true
@@ -161,15 +161,15 @@ func sentence(e *fault.Error) string {
 func heading(status int) string {
 	switch status {
 	case http.StatusNotFound:
-		return "There is nothing here"
+		return "This page does not exist"
 	case http.StatusForbidden:
-		return "This is not open to you"
+		return "You do not have access to this page"
 	case http.StatusUnauthorized:
 		return "Please sign in"
 	case http.StatusTooManyRequests:
-		return "A little too fast"
+		return "Too many requests"
 	case http.StatusConflict:
-		return "This does not fit with what is stored"
+		return "This conflicts with what is stored"
 	case http.StatusServiceUnavailable:
 		return "Not available just now"
 	}
@@ -184,18 +184,18 @@ func plainMessage(status int) string {
 	case http.StatusNotFound:
 		return "The address may be mistyped, or the page may be gone."
 	case http.StatusMethodNotAllowed:
-		return "This address does not take requests of that kind."
+		return "This address does not accept requests of that kind."
 	case http.StatusTooManyRequests:
 		return "There were many requests in a short time. Wait a little, then try again."
 	case http.StatusRequestTimeout:
 		return "The message took too long to arrive. Nothing of it was kept; send it again."
 	case http.StatusUnsupportedMediaType:
-		return "The message has a format that this address does not take."
+		return "The message has a format that this address does not accept."
 	case http.StatusServiceUnavailable:
 		return "A part of the system cannot answer at the moment."
 	}
 	if status >= http.StatusInternalServerError {
-		return "The page could not be made. The failure has been recorded."
+		return "The page could not be created. The failure has been recorded."
 	}
-	return "The request was not in a form that this address takes."
+	return "The request was not in a form that this address accepts."
 }

@@ -51,7 +51,7 @@ type NavEntry struct {
 	Path       string
 	Purpose    string
 	Permission access.Permission
-	// Count is a number beside the label, how many wait there; nil where nothing is
+	// Count is a number next to the label, how many wait there; nil where nothing is
 	// counted. An error shows no number: a page is not lost for it.
 	Count func(context.Context) (int, error)
 }

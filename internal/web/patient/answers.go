@@ -65,7 +65,7 @@ type unsent struct {
 	Crisis []page.ContactLine `json:"crisis,omitempty"`
 }
 
-// notSentJSON shows whom to turn to also where the answers could not be taken:
+// notSentJSON shows the crisis contacts even if the answers could not be accepted:
 // whoever told of something may never send them again.
 func (p *Pages) notSentJSON(c echo.Context, s intake.Submission, err error) error {
 	d, unknown := p.instruments.Get(s.Instrument, s.Version)

@@ -23,7 +23,7 @@ type unrecorded struct {
 }
 
 // notRecorded answers a set of answers that came when the form takes none. It
-// says what became of them and, where a safety rule was met, whom to turn to:
+// says what became of them and, where a safety rule was met, who to turn to:
 // they raised an alert as recorded ones do.
 func (p *Pages) notRecorded(c echo.Context, s intake.Submission, refused *intake.NotRecordedError, asJSON bool) error {
 	found := concernOf(refused.Flags)

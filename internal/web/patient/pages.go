@@ -168,7 +168,7 @@ type NotRecordedPage struct {
 	Contacts page.Contacts
 }
 
-// CrisisPage lists whom to call or text; it is made at the start and served
+// CrisisPage lists who to call or text; it is made at the start and served
 // always.
 type CrisisPage struct {
 	page.Frame

@@ -1,5 +1,5 @@
 // Package patient holds the pages that a patient sees: the notice, the form one
-// question at a time, the review, the receipt, and whom to turn to. Floor: face.
+// question at a time, the review, the receipt, and the crisis contacts. Floor: face.
 //
 // It must not show a score, a band or anything answered on an earlier occasion,
 // and it works without JavaScript.
@@ -68,7 +68,7 @@ func New(c Config) (*Pages, error) {
 	}, nil
 }
 
-// Crisis shows whom to call or text. It reads nothing.
+// Crisis shows who to call or text. It reads nothing.
 func (p *Pages) Crisis(c echo.Context) error {
 	return p.renderer.HTML(c, http.StatusOK, "patient/crisis", &CrisisPage{Frame: frame("Help now"), Contacts: p.contacts})
 }

@@ -112,7 +112,7 @@ func (p *Pages) sentAt(c echo.Context, token string) time.Time {
 	return found.ReceivedAt
 }
 
-// closed answers what a link cannot do. The browser that sent the answers is told
+// closed renders the page for a link that does not open. The browser that sent the answers is told
 // when. To any other a link that was answered, has ended, is not offered or never
 // was is the same, so that a stranger who finds one learns nothing from it; only
 // the status of a POST keeps the contract.

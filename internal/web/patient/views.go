@@ -116,7 +116,7 @@ type reviewInput struct {
 func (p *Pages) review(in reviewInput) *ReviewPage {
 	d := in.definition
 	shown := &ReviewPage{
-		Frame: frame("Look over your answers"), Token: in.token, Key: in.key, InstrumentID: d.ID, InstrumentVersion: d.Version,
+		Frame: frame("Check your answers"), Token: in.token, Key: in.key, InstrumentID: d.ID, InstrumentVersion: d.Version,
 		Credit: d.Licence.Credit,
 	}
 	shown.Notices, shown.Support = in.notices, p.supportFor(d, d.Flags(in.answers))

@@ -22,9 +22,9 @@ const (
 
 // The notices after something could not be stored.
 var (
-	NoCookie = page.Notice{Kind: page.NoticeWarning, Text: "Your browser did not give back the cookie that this page needs to save your answers one by one. So here are all questions at once. What you just chose is filled in. Please answer on this page and press Send: leaving it loses what you chose."}
+	NoCookie = page.Notice{Kind: page.NoticeWarning, Text: "Your browser did not return the cookie that this page needs to save your answers one by one. So here are all the questions on one page. What you just chose is filled in. Please answer on this page and press Send. If you leave the page, what you chose is lost."}
 	NotSaved = page.Notice{Kind: page.NoticeError, Text: "Your answer is still here, but could not be saved at the moment. Wait a little, then press the button again."}
 	NotSent  = page.Notice{Kind: page.NoticeError, Text: "Your answers are still here, but could not be received at the moment. Wait a little, then press Send again; they will be counted once."}
-	Changed  = page.Notice{Kind: page.NoticeWarning, Text: "One of these answers was changed in another window after you opened this page. Nothing was sent yet. Look over your answers again, then press Send."}
+	Changed  = page.Notice{Kind: page.NoticeWarning, Text: "One of these answers was changed in another window after you opened this page. Nothing was sent yet. Check your answers again, then press Send."}
 	NotRight = page.Notice{Kind: page.NoticeError, Text: "Some answers do not fit their questions. Change the ones without an answer, then send again."}
 )

@@ -54,12 +54,12 @@ func choices(study care.Study, settings map[string]string) []Choice {
 	for _, m := range study.Measures {
 		measure.Options = append(measure.Options, Option{Value: m.Total, Label: strings.ToUpper(m.Instrument)})
 	}
-	boosters := Choice{Name: "boosters", Label: "Boosters", Hint: "How long a response lasts, with what was answered after a booster or up to the first one only."}
+	boosters := Choice{Name: "boosters", Label: "Boosters", Hint: "How long a response lasts: whether answers after a booster count, or only those up to the first booster."}
 	if study.Anchor == care.AnchorLastSession { // only such a study has sessions for sure
-		boosters.Options = []Option{{Value: "observed", Label: "Count what was answered after one"}, {Value: "censor", Label: "End follow-up at the first"}}
+		boosters.Options = []Option{{Value: "observed", Label: "Count answers after a booster"}, {Value: "censor", Label: "End follow-up at the first booster"}}
 	}
 	all := []Choice{group, measure,
-		{Name: "adjust", Label: "Adjustment", Hint: "Unadjusted compares groups as they came, whoever was put into them.", Options: []Option{
+		{Name: "adjust", Label: "Adjustment", Hint: "Unadjusted compares the groups as they are, even if they started from different scores.", Options: []Option{
 			{Value: "baseline", Label: "By the score before treatment"},
 			{Value: "none", Label: "None"},
 		}},
@@ -109,11 +109,11 @@ func assignmentHint(study care.Study, chosen string) string {
 	}
 	switch factor.Assignment {
 	case care.AssignmentRandomised:
-		return capital(factor.Name) + " was drawn at random, as the study's definition says."
+		return capital(factor.Name) + " was randomised, as the study's definition says."
 	case care.AssignmentNotRandomised:
-		return capital(factor.Name) + " was not drawn at random: the groups can differ in more than this."
+		return capital(factor.Name) + " was not randomised: the groups can differ in more than this."
 	}
-	return "How patients came to their " + factor.Name + " is not recorded: the groups can differ in more than this."
+	return "How patients were assigned to their " + factor.Name + " is not recorded: the groups can differ in more than this."
 }
 
 // Quick is one choice that is made with one press at the head of the page.

@@ -43,7 +43,7 @@ func differencePanel(a Asked) Panel {
 	adjusted, ok := pivot(f, "differences", "contrast", cell)
 	p.fold(adjusted, ok)
 	if plain, found := pivot(a.Unadjusted.Finding, "differences", "contrast", cell); ok && found {
-		plain.Caption = "The same without adjustment by the score before treatment: where the two part, the groups did not start alike"
+		plain.Caption = "The same without adjustment by the score before treatment: where the two differ, the groups did not start alike"
 		p.fold(plain, true)
 	}
 	p.fold(showTable(f, "differences"))
@@ -52,7 +52,7 @@ func differencePanel(a Asked) Panel {
 
 // carefulPanel lists what the reader must know before using the answer.
 func carefulPanel(a Asked) Panel {
-	return Panel{ID: "careful", Heading: "To be careful about", Caveats: a.Retained.Finding.Caveats}
+	return Panel{ID: "careful", Heading: "What to be careful about", Caveats: a.Retained.Finding.Caveats}
 }
 
 func timePanel(a Asked) Panel {

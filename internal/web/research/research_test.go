@@ -157,7 +157,7 @@ func TestTheAnswerStandsFirstThenPicturesThenTablesBehindThem(t *testing.T) {
 			require.NotEmpty(t, all(part, "details"), "every picture has its numbers in a table")
 		}
 	}
-	require.Equal(t, []string{"Answer", "Share of the benefit that is left", "Scores over time", "Difference between groups", "To be careful about",
+	require.Equal(t, []string{"Answer", "Share of the benefit that is left", "Scores over time", "Difference between groups", "What to be careful about",
 		"How long do responders keep their response?", "Who is missing", "How it is computed"}, headings)
 
 	var contents []string
@@ -274,7 +274,7 @@ func TestTheHazardStandsAtTheSameBaselineAndUnadjustedBesideIt(t *testing.T) {
 	require.Equal(t, "Hazard of losing the response Treatment Hazard ratio, adjusted by baseline 95 % CI p Hazard ratio, unadjusted 95 % CI p "+
 		"Responders assessed again Lost Mean baseline TAU 1.0 \u2013 \u2013 1.0 \u2013 \u2013 8 2 23.9 BtheB 1.8 0.4 to 8.9 0.483 1.7 0.3 to 8.4 0.517 14 6 25.6",
 		words(table(t, part, "Hazard of losing")))
-	require.Contains(t, words(part), "compare groups as they came")
+	require.Contains(t, words(part), "compare the groups without adjustment")
 }
 
 func TestAFigureCarriesItsOptionsAsData(t *testing.T) {
@@ -331,12 +331,12 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, down
 			}
-		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It starts again by itself."},
+		}, http.StatusServiceUnavailable, "The analysis engine cannot answer just now. It restarts automatically."},
 		{"the data are being compared", func(s *research.Service) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
-				return finding.Finding{}, intake.Refusal("ClickHouse was started anew")
+				return finding.Finding{}, intake.Refusal("ClickHouse was restarted")
 			}
-		}, http.StatusServiceUnavailable, "The data are being checked. The data are being compared with what was recorded"},
+		}, http.StatusServiceUnavailable, "The data are being checked. The data are being compared with the record"},
 		{"not even the list of studies", func(s *research.Service) {
 			s.Studies = func(context.Context) ([]care.Study, error) { return nil, down }
 		}, http.StatusServiceUnavailable, "Data as of 14 Mar 2026"},
@@ -344,7 +344,7 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.NotFound("study", "no patients yet")
 			}
-		}, http.StatusOK, "Nothing to ask yet. Here it will say whether the benefit lasts"},
+		}, http.StatusOK, "No data to ask yet. This page will say whether the benefit lasts"},
 		{"settings that are not accepted", func(s *research.Service) {
 			s.Ask = func(context.Context, string, string, map[string]string) (finding.Finding, error) {
 				return finding.Finding{}, fault.InvalidDetails("settings", []fault.Detail{{Item: "df", Message: "Kenward-Roger needs REML"}})
@@ -360,9 +360,9 @@ func TestWhenThereIsNoAnswerThePageSaysWhy(t *testing.T) {
 		}, http.StatusNotFound, "There is no such study here"},
 		{"not estimable", func(s *research.Service) {
 			s.Ask = func(_ context.Context, question, _ string, _ map[string]string) (finding.Finding, error) {
-				return finding.Finding{Question: question, Title: "x", Answer: "This cannot be estimated from the data there are: an empty cell."}, nil
+				return finding.Finding{Question: question, Title: "x", Answer: "This cannot be estimated from the available data: an empty cell."}, nil
 			}
-		}, http.StatusOK, "This cannot be estimated from the data there are: an empty cell."},
+		}, http.StatusOK, "This cannot be estimated from the available data: an empty cell."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := working(t)
@@ -460,11 +460,11 @@ func TestTheHintSaysHowGroupsCameAbout(t *testing.T) {
 		query      string
 		says       string
 	}{
-		{care.AssignmentRandomised, "", "Treatment was drawn at random, as the study's definition says."},
-		{care.AssignmentNotRandomised, "", "Treatment was not drawn at random: the groups can differ in more than this."},
-		{care.AssignmentUnknown, "", "How patients came to their treatment is not recorded"},
-		{"", "", "How patients came to their treatment is not recorded"},
-		{care.AssignmentRandomised, "?group=drug", "How patients came to their drug is not recorded"},
+		{care.AssignmentRandomised, "", "Treatment was randomised, as the study's definition says."},
+		{care.AssignmentNotRandomised, "", "Treatment was not randomised: the groups can differ in more than this."},
+		{care.AssignmentUnknown, "", "How patients were assigned to their treatment is not recorded"},
+		{"", "", "How patients were assigned to their treatment is not recorded"},
+		{care.AssignmentRandomised, "?group=drug", "How patients were assigned to their drug is not recorded"},
 		{care.AssignmentRandomised, "?group=all", "Nothing is compared."},
 	} {
 		s := working(t)

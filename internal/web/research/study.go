@@ -68,7 +68,7 @@ type Panel struct {
 	Problem *Problem
 }
 
-// Method says how a finding was computed, of whom, and on which data.
+// Method says how a finding was computed, for which patients, and on which data.
 type Method struct {
 	Question string
 	Text     string
@@ -180,26 +180,26 @@ func explain(err error) (*Problem, error) {
 		if known.Where == intake.WhereCompared {
 			return &Problem{
 				Heading: "The data are being checked",
-				Text:    sentence(known.Message) + " Answers of patients are taken all the while.",
+				Text:    sentence(known.Message) + " Patients' answers are still accepted.",
 				Next:    "Load this page again in a minute.",
 			}, nil
 		}
 		return &Problem{
 			Heading: "The analysis engine cannot answer just now",
-			Text:    "It starts again by itself. Answers of patients are taken all the while, and nothing is lost.",
+			Text:    "It restarts automatically. Patients' answers are still accepted, and nothing is lost.",
 			Next:    "Load this page again in a moment.",
 		}, nil
 	case fault.KindNotFound:
 		return &Problem{
-			Heading: "Nothing to ask yet",
-			Text:    "Here it will say whether the benefit lasts, for each group and each visit. None of the study's patients has reached ClickHouse: there are none yet, or they are on their way.",
+			Heading: "No data to ask yet",
+			Text:    "This page will say whether the benefit lasts, for each group and each visit. ClickHouse has none of the study's patients yet: there are none, or they are on their way.",
 			Next:    "Import the study's data with: afterglow import study FILE.csv --map MAP.yaml",
 		}, nil
 	case fault.KindInvalid:
 		return &Problem{
 			Heading: "This cannot be estimated as asked",
 			Text:    sentence(known.Message), Details: known.Details,
-			Next: "Choose other settings under \u2018How it is asked\u2019; compound symmetry needs the least data.",
+			Next: "Choose other settings under \u2018Settings\u2019; compound symmetry needs the least data.",
 		}, nil
 	default:
 		return nil, err

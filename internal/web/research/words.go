@@ -118,7 +118,7 @@ func shareWords(f finding.Finding) string {
 	for _, r := range shares {
 		said = append(said, fmt.Sprintf("%s %% (%s to %s) in %s", r.words("estimate"), r.words("ci_lower"), r.words("ci_upper"), names.within(r.text("group"))))
 	}
-	return fmt.Sprintf("At %s, of the benefit at the reference visit there is left: %s (%s).", shares[0].text("visit"), join(said), intervalLabel(f))
+	return fmt.Sprintf("At %s, the share of the benefit at the reference visit that is left is %s (%s).", shares[0].text("visit"), join(said), intervalLabel(f))
 }
 
 // scoresWords is the sentence above the scores: the last visit's means.
