@@ -1,6 +1,7 @@
 // Command shoot renders every state of the gallery at phone, tablet and desktop
-// width, light, dark and with text of twice the size, and as a print, into a folder,
-// and with them the picture of the README. Floor: wiring.
+// width, light, dark and with text of twice the size, and as a print, into a folder.
+// Given the address of a running demo, it renders the README's pictures instead.
+// Floor: wiring.
 package main
 
 import (
@@ -32,22 +33,20 @@ type view struct {
 
 const height = 900
 
-// The README's picture: the top of this state, in this window.
-const (
-	coverState  = "research-study"
-	coverFile   = "docs/screenshot.png"
-	coverWidth  = 1080
-	coverHeight = 980
-)
-
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "use: shoot FOLDER [NAME...]")
+		fmt.Fprintln(os.Stderr, "use: shoot FOLDER [NAME...], or shoot http://localhost:8080 with a demo there")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := shoot(ctx, os.Args[1], os.Args[2:]); err != nil {
+	var err error
+	if strings.HasPrefix(os.Args[1], "http://") {
+		err = shootCovers(ctx, strings.TrimSuffix(os.Args[1], "/"))
+	} else {
+		err = shoot(ctx, os.Args[1], os.Args[2:])
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "screenshots:", err)
 		stop()
 		os.Exit(1)
@@ -85,28 +84,31 @@ func shoot(ctx context.Context, folder string, only []string) error {
 		if err := shootState(tab, large, server.URL+state.Path(), filepath.Join(folder, state.Name)); err != nil {
 			return fmt.Errorf("render %s: %w", state.Name, err)
 		}
-		if state.Name == coverState {
-			if err := shootCover(tab, server.URL+state.Path()); err != nil {
-				return fmt.Errorf("render the cover: %w", err)
-			}
-		}
 		fmt.Fprintln(os.Stderr, "rendered", state.Name)
 	}
 	return nil
 }
 
-func shootCover(tab context.Context, url string) error {
-	if err := prepare(tab, "light", coverWidth, coverHeight); err != nil {
-		return err
-	}
+// charted settles once every chart of the page is as wide as its place, or after ten
+// seconds: a chart takes its place's size a moment after the page is there.
+const charted = `new Promise((done) => {
+	const start = Date.now();
+	const sized = (place) => {
+		const drawn = place.querySelector("svg");
+		return place.clientWidth === 0 || (drawn && Math.abs(drawn.getBoundingClientRect().width - place.clientWidth) < 2);
+	};
+	const look = () => [...document.querySelectorAll("[data-chart-place]")].every(sized) || Date.now() - start > 10000
+		? requestAnimationFrame(() => requestAnimationFrame(() => done(true))) : setTimeout(look, 30);
+	look();
+})`
+
+// open navigates to a page and waits until its charts have their size.
+func open(tab context.Context, url string) error {
 	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
 		return err
 	}
-	picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(coverFile, picture, 0o644)
+	_, err := chromedp.Run(tab, chromedp.Evaluate[bool](charted, chromedp.EvalAwaitPromise))
+	return err
 }
 
 // prepare sets the colour scheme and the window; nothing moves.
@@ -136,7 +138,7 @@ func shootState(tab, large context.Context, url, base string) error {
 			if err := prepare(v.tab, v.scheme, width, height); err != nil {
 				return err
 			}
-			if err := chromedp.Do(v.tab, chromedp.Navigate(url)); err != nil {
+			if err := open(v.tab, url); err != nil {
 				return err
 			}
 			picture, err := chromedp.Run(v.tab, chromedp.FullScreenshot(100))
@@ -156,7 +158,7 @@ func shootPrint(tab context.Context, url, base string) error {
 	if err := prepare(tab, "dark", widths[2], height); err != nil {
 		return err
 	}
-	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+	if err := open(tab, url); err != nil {
 		return err
 	}
 	printed, err := chromedp.Call(tab, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true), PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: new(true)})
