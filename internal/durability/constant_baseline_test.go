@@ -124,5 +124,5 @@ func TestASimplerCovarianceIsExplainedInWords(t *testing.T) {
 func TestTheChoicesOfTheFirstVisitAreNamedOnce(t *testing.T) {
 	f := trial{visits: w4w12, arms: []string{"usual", "new"}, lines: readTrial(t, "03-visit-nobody-reached/data.csv")}.load(t)
 	_, err := f.asker.Ask(t.Context(), "retained-benefit", "trial", map[string]string{"first-visit": "w99"})
-	require.ErrorContains(t, err, "is one of w4, w12")
+	require.ErrorContains(t, err, "must be one of w4, w12")
 }
