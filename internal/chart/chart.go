@@ -27,6 +27,9 @@ type Options map[string]any
 type Figure struct {
 	Light Options `json:"light"`
 	Dark  Options `json:"dark"`
+	// Key names the curves in their order, where the names are too long to stand at
+	// the ends of the curves; nil elsewhere. The page draws it above the picture.
+	Key []string `json:"-"`
 }
 
 // Scale names what a score is measured on, its range, which way is better, and
@@ -97,6 +100,7 @@ type axis struct {
 
 // figure draws the same series in both themes.
 func figure(x, y axis, lines []line) Figure {
+	lines, key := keyed(lines)
 	draw := func(t theme) Options {
 		c := charts.NewLine()
 		c.SetGlobalOptions(
@@ -127,7 +131,7 @@ func figure(x, y axis, lines []line) Figure {
 		c.Validate()
 		return Options(c.JSON())
 	}
-	return Figure{Light: draw(light), Dark: draw(dark)}
+	return Figure{Light: draw(light), Dark: draw(dark), Key: key}
 }
 
 // interval puts grid lines at quarters of a percent axis; 0 lets ECharts choose.
@@ -160,7 +164,7 @@ func rightMargin(lines []line) int {
 	longest := 0
 	for _, l := range lines {
 		if !l.unlabelled {
-			longest = max(longest, len([]rune(l.label)))
+			longest = max(longest, len([]rune(l.end())))
 		}
 	}
 	return min(24+7*longest, 120)

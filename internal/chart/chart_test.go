@@ -144,7 +144,7 @@ func TestTheShareLeftIsDrawnFromTheWhole(t *testing.T) {
 	require.True(t, ok)
 	b, err := json.Marshal(figure.Light)
 	require.NoError(t, err)
-	for _, words := range []string{`[14,100]`, "half is left", `setting high,\n59 %`, "59 % left (45 to 74)", "answered"} {
+	for _, words := range []string{`[14,100]`, "half is left", "high 59\u00a0%", "59 % left (45 to 74)", "answered"} {
 		require.Contains(t, string(b), words)
 	}
 	var drawn struct {
@@ -197,24 +197,75 @@ func TestGroupsCanBeToldWithoutColour(t *testing.T) {
 	require.Equal(t, map[string]bool{"circle solid": true, "triangle dashed": true, "none dotted": true}, told)
 }
 
+// named is a finding whose first group is called something else.
+func named(t *testing.T, name string) finding.Finding {
+	t.Helper()
+	b, err := json.Marshal(read(t, "retained-benefit"))
+	require.NoError(t, err)
+	var f finding.Finding
+	require.NoError(t, json.Unmarshal(bytes.ReplaceAll(b, []byte(`"TAU"`), []byte(`"`+name+`"`)), &f))
+	return f
+}
+
 // A label breaks where a reader would break it: the drawing itself would write
 // "sublingual-ho" and "me".
 func TestALabelBreaksBetweenItsWords(t *testing.T) {
-	f := read(t, "retained-benefit")
-	b, err := json.Marshal(f)
-	require.NoError(t, err)
 	for name, label := range map[string]string{
-		"sublingual-home": `sublingual-\nhome`, "iv-series": "iv-series", "the usual care of this clinic": `the usual\ncare of this\nclinic`,
-		"incomprehensibilities": "incomprehensibilities",
+		"sublingual-home": `sublingual-\nhome`, "iv-series": "iv-series", "the usual care": `the usual\ncare`, "incomprehensibilities": "incomprehensibilities",
 	} {
-		var named finding.Finding
-		require.NoError(t, json.Unmarshal(bytes.ReplaceAll(b, []byte(`"TAU"`), []byte(`"`+name+`"`)), &named))
-		figure, ok := chart.RetainedBenefit(named, bdi)
+		figure, ok := chart.RetainedBenefit(named(t, name), bdi)
 		require.True(t, ok)
 		drawn, err := json.Marshal(figure.Light["series"])
 		require.NoError(t, err)
 		require.Contains(t, string(drawn), `"name":"`+label+`","type":"line","showSymbol":true`)
+		require.Empty(t, figure.Key)
 	}
+}
+
+// A name that needs more than two lines would run into the next one: a key names the
+// curves in their order, and their ends keep the numbers.
+func TestLongNamesStandInAKey(t *testing.T) {
+	long := "the usual care of this clinic"
+	f := named(t, long)
+	figure, ok := chart.RetainedBenefit(f, bdi)
+	require.True(t, ok)
+	require.Equal(t, []string{long, "BtheB"}, figure.Key, "every curve, and not the level to compare with")
+	require.Equal(t, []string{"baseline"}, ends(t, figure))
+
+	figure, ok = chart.RetainedShare(f, bdi)
+	require.True(t, ok)
+	require.Equal(t, []string{long, "BtheB"}, figure.Key)
+	require.Equal(t, []string{"239\u00a0%", "140\u00a0%"}, ends(t, figure))
+}
+
+// ends are the words at the ends of the curves.
+func ends(t *testing.T, figure chart.Figure) []string {
+	t.Helper()
+	b, err := json.Marshal(figure.Light["series"])
+	require.NoError(t, err)
+	var series []struct {
+		Name     string
+		EndLabel *struct{ Formatter string }
+	}
+	require.NoError(t, json.Unmarshal(b, &series))
+	var words []string
+	for _, s := range series {
+		if s.EndLabel != nil {
+			words = append(words, s.Name)
+		}
+	}
+	return words
+}
+
+// A share beyond every interval is in the picture all the same.
+func TestEveryShareIsInThePicture(t *testing.T) {
+	figure, ok := chart.RetainedShare(read(t, "retained-benefit"), bdi)
+	require.True(t, ok)
+	b, err := json.Marshal(figure.Light)
+	require.NoError(t, err)
+	var drawn struct{ YAxis struct{ Min, Max float64 } }
+	require.NoError(t, json.Unmarshal(b, &drawn))
+	require.Equal(t, 250.0, drawn.YAxis.Max, "a share of 239 %, whose interval ends at 540 %")
 }
 
 // The last fall is seen, the end of a line says what the sentence says, and each

@@ -1,7 +1,9 @@
 package chart
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/go-echarts/go-echarts/v2/charts"
@@ -10,16 +12,18 @@ import (
 	"afterglow/internal/finding"
 )
 
-// line is one curve with its band. label stands at its end; a point that is not
-// defined interrupts it.
+// line is one curve with its band. label stands at its end, with value after it; a
+// point that is not defined interrupts it.
 type line struct {
 	label  string
+	value  string // what the curve ends at, if a reader needs it
 	step   bool
 	bare   bool // no symbols at the points
 	points []point
 	// ticks are marks across the curve, such as censored times.
 	ticks []point
 	zero  bool // draw a line at zero under this curve
+	half  bool // draw a line at 50 under this curve
 	// unlabelled curves have no name at their end.
 	unlabelled bool
 	level      bool // a level to compare with, not a group: thin, in ink
@@ -44,15 +48,15 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 	colour := t.groups[i%len(t.groups)]
 	if l.level {
 		return []charts.SingleSeries{{
-			Name: l.label, Type: "line", Data: l.data(), Symbol: "none",
+			Name: l.end(), Type: "line", Data: l.data(), Symbol: "none",
 			LineStyle: &opts.LineStyle{Color: t.ink, Width: 1, Type: "dotted"}, ItemStyle: &opts.ItemStyle{Color: t.ink},
 			LabelLayout: &opts.LabelLayout{MoveOverlap: "shiftY"},
 		}}
 	}
 	var out []charts.SingleSeries
 	if lower, height, ok := l.band(); ok {
-		stack := "band " + l.label
-		under := charts.SingleSeries{Name: l.label, Type: "line", Stack: stack, Symbol: "none", Data: lower,
+		stack := fmt.Sprint("band ", i)
+		under := charts.SingleSeries{Name: l.end(), Type: "line", Stack: stack, Symbol: "none", Data: lower,
 			LineStyle: &opts.LineStyle{Opacity: opts.Float(0)}, ItemStyle: &opts.ItemStyle{Color: colour}}
 		filled := under
 		filled.Data = height
@@ -63,7 +67,7 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 		out = append(out, under, filled)
 	}
 	curve := charts.SingleSeries{
-		Name: wrapped(l.label), Type: "line", Data: l.data(),
+		Name: wrapped(l.end()), Type: "line", Data: l.data(),
 		Symbol: symbols[i%len(symbols)], SymbolSize: 8, ShowSymbol: opts.Bool(true),
 		LineStyle:   &opts.LineStyle{Color: colour, Width: 2, Type: dashes[i%len(dashes)]},
 		ItemStyle:   &opts.ItemStyle{Color: colour},
@@ -79,13 +83,10 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 		curve.ItemStyle.Opacity = opts.Float(0)
 	}
 	if l.zero {
-		curve.MarkLines = &opts.MarkLines{
-			Data: []any{opts.MarkLineNameYAxisItem{YAxis: 0}},
-			MarkLineStyle: opts.MarkLineStyle{
-				Symbol: []string{"none", "none"}, Label: &opts.Label{Show: opts.Bool(false)},
-				LineStyle: &opts.LineStyle{Color: t.ink, Width: 1, Type: "solid"},
-			},
-		}
+		curve.MarkLines = across(t, 0, "solid", "")
+	}
+	if l.half {
+		curve.MarkLines = across(t, 50, "dotted", "half is left")
 	}
 	out = append(out, curve)
 	if len(l.ticks) > 0 {
@@ -96,6 +97,51 @@ func (l line) series(t theme, i int) []charts.SingleSeries {
 	}
 	return out
 }
+
+// across is a level line over the whole width, with words above its start.
+func across(t theme, level float64, dash, words string) *opts.MarkLines {
+	return &opts.MarkLines{
+		Data: []any{opts.MarkLineNameYAxisItem{YAxis: level}},
+		MarkLineStyle: opts.MarkLineStyle{
+			Symbol:    []string{"none", "none"},
+			Label:     &opts.Label{Show: opts.Bool(words != ""), Formatter: words, Position: "insideStartTop", Color: t.ink},
+			LineStyle: &opts.LineStyle{Color: t.ink, Width: 1, Type: dash},
+		},
+	}
+}
+
+// end is what stands at the end of the curve.
+func (l line) end() string {
+	return strings.TrimSpace(l.label + " " + l.value)
+}
+
+// keyed takes the names of groups away from the ends of the curves if one of them is
+// too long to stand there, and gives them in the curves' order: a key above the
+// picture names them, and the ends keep their values.
+func keyed(lines []line) ([]line, []string) {
+	var names []string
+	long := false
+	for _, l := range lines {
+		if l.level || l.unlabelled {
+			continue
+		}
+		names = append(names, l.label)
+		long = long || strings.Count(wrapped(l.label), "\n") >= labelLines
+	}
+	if !long {
+		return lines, nil
+	}
+	ends := slices.Clone(lines)
+	for i := range ends {
+		if !ends[i].level {
+			ends[i].label = ""
+		}
+	}
+	return ends, names
+}
+
+// labelLines is how many lines of a label fit at the end of a curve.
+const labelLines = 2
 
 // labelLetters is how many letters of a label fit on one of its lines.
 const labelLetters = 13

@@ -19,7 +19,7 @@ func RetainedBenefit(f finding.Finding, scale Scale) (Figure, bool) {
 	var days []float64
 	for _, group := range groupsOf(table, "group") {
 		label := labelOf(f, group)
-		l := line{label: label}
+		l := line{label: shortLabel(label, group)}
 		for _, r := range rowsOf(table, "group", group) {
 			day := r.number("day")
 			if day == nil {
@@ -66,7 +66,8 @@ func Differences(f finding.Finding, scale Scale) (Figure, bool) {
 	var lines []line
 	var days []float64
 	for i, contrast := range groupsOf(table, "contrast") {
-		l := line{label: contrastOf(f, contrast), zero: i == 0}
+		label := contrastOf(f, contrast, false)
+		l := line{label: contrastOf(f, contrast, true), zero: i == 0}
 		for _, r := range rowsOf(table, "contrast", contrast) {
 			day := r.number("day")
 			if day == nil {
@@ -76,7 +77,7 @@ func Differences(f finding.Finding, scale Scale) (Figure, bool) {
 			l.points = append(l.points, point{
 				x: *day, y: r.number("estimate"), lower: r.number("ci_lower"), upper: r.number("ci_upper"),
 				words: fmt.Sprintf("%s, day %s (%s)\n%s points (%s to %s)",
-					l.label, finding.NumberWords(*day, 0), r.text("visit"), r.words("estimate"), r.words("ci_lower"), r.words("ci_upper")),
+					label, finding.NumberWords(*day, 0), r.text("visit"), r.words("estimate"), r.words("ci_lower"), r.words("ci_upper")),
 			})
 		}
 		lines = append(lines, l)
@@ -88,7 +89,7 @@ func Differences(f finding.Finding, scale Scale) (Figure, bool) {
 	x := axis{name: scale.days(), min: at(0), max: lastDay(days), ticks: distinct(days)}
 	y := axis{name: fmt.Sprintf("difference, points; %s 0 is better", side)}
 	if len(lines) == 1 { // the axis names the only comparison, and the curve gets the room
-		y.name = fmt.Sprintf("%s, points; %s 0 is better", lines[0].label, side)
+		y.name = fmt.Sprintf("%s, points; %s 0 is better", contrastOf(f, groupsOf(table, "contrast")[0], false), side)
 		lines[0].unlabelled = true
 	}
 	return figure(x, y, lines), true
@@ -105,7 +106,7 @@ func Completion(f finding.Finding, scale Scale) (Figure, bool) {
 	var days []float64
 	for _, group := range groupsOf(table, "group") {
 		label := labelOf(f, group)
-		l := line{label: label}
+		l := line{label: shortLabel(label, group)}
 		for _, r := range rowsOf(table, "group", group) {
 			day, expected, answered := r.number("day"), r.number("n_expected"), r.number("n_answered")
 			if day == nil || expected == nil || answered == nil {
@@ -126,12 +127,19 @@ func Completion(f finding.Finding, scale Scale) (Figure, bool) {
 	return figure(x, y, lines), true
 }
 
-// contrastOf is a contrast with the groups' labels.
-func contrastOf(f finding.Finding, contrast string) string {
+// contrastOf is a contrast with the groups' labels, or with the short ones.
+func contrastOf(f finding.Finding, contrast string, short bool) string {
+	name := func(g finding.Group) string {
+		label := labelOf(f, g.Name)
+		if short {
+			label = shortLabel(label, g.Name)
+		}
+		return label
+	}
 	for _, a := range f.Groups {
 		for _, b := range f.Groups {
 			if contrast == a.Name+" - "+b.Name {
-				return ContrastWords(labelOf(f, a.Name) + " - " + labelOf(f, b.Name))
+				return ContrastWords(name(a) + " - " + name(b))
 			}
 		}
 	}

@@ -29,9 +29,9 @@ const (
 func withRisk(o Options, t theme, rows []riskRow, end float64) Options {
 	places := []string{"heading"}
 	text := func(place, words string, day float64, centred bool, colour string) map[string]any {
-		label := map[string]any{"show": true, "formatter": "{b}", "color": colour, "fontSize": 12, "position": "inside"}
+		label := map[string]any{"show": true, "formatter": "{b}", "color": colour, "fontSize": 12, "position": "inside", "padding": []int{0, 3}}
 		if !centred {
-			label["position"], label["distance"] = "right", 0
+			label["position"], label["distance"], label["padding"] = "right", 0, 0
 		}
 		return map[string]any{"name": words, "value": [2]any{day, place}, "label": label}
 	}

@@ -21,7 +21,7 @@ func RetainedShare(f finding.Finding, scale Scale) (Figure, bool) {
 	y := shareAxis{low: 0, high: 100}
 	for _, group := range groupsOf(table, "group") {
 		label := labelOf(f, group)
-		l := line{label: label}
+		l := line{label: shortLabel(label, group)}
 		later := 0
 		for _, r := range rowsOf(table, "group", group) {
 			day := r.number("day")
@@ -31,8 +31,8 @@ func RetainedShare(f finding.Finding, scale Scale) (Figure, bool) {
 			p := point{x: *day, y: r.number("estimate"), lower: r.number("ci_lower"), upper: r.number("ci_upper")}
 			p.words = fmt.Sprintf("%s, day %s (%s)\n%s", label, finding.NumberWords(*day, 0), r.text("visit"), shareWords(r))
 			if p.y != nil && p.lower != nil && p.upper != nil {
-				y.hold(*p.lower, *p.upper)
-				l.label = fmt.Sprintf("%s, %s %%", label, r.words("estimate"))
+				y.hold(*p.lower, *p.y, *p.upper)
+				l.value = r.words("estimate") + "\u00a0%"
 				later++
 			} else if p.y != nil { // the reference itself has no interval
 				p.lower, p.upper = p.y, p.y
@@ -47,9 +47,8 @@ func RetainedShare(f finding.Finding, scale Scale) (Figure, bool) {
 	if len(lines) == 0 {
 		return Figure{}, false
 	}
-	end := lastDay(days)
-	lines = append(lines, line{label: "half is left", level: true, points: []point{{x: 0, y: at(50)}, {x: *end, y: at(50)}}})
-	x := axis{name: scale.days(), min: at(0), max: end, ticks: distinct(days)}
+	lines[0].half = true
+	x := axis{name: scale.days(), min: at(0), max: lastDay(days), ticks: distinct(days)}
 	return figure(x, axis{name: "benefit that is left", min: at(y.low), max: at(y.high), percent: true}, lines), true
 }
 
@@ -63,13 +62,16 @@ func shareWords(r reader) string {
 	return fmt.Sprintf("%s %% left (%s to %s)\n%s answered", r.words("estimate"), r.words("ci_lower"), r.words("ci_upper"), r.words("n_answered"))
 }
 
-// shareAxis spans the intervals in quarters, from -50 % to 200 % at most: one wide
-// interval must not flatten the picture. What lies outside is in the table.
+// shareAxis spans the shares in quarters, from -100 % to 400 % at most, and their
+// intervals from -50 % to 200 %: one wide interval must not flatten the picture. What
+// lies outside is in the table.
 type shareAxis struct{ low, high float64 }
 
-func (a *shareAxis) hold(lower, upper float64) {
-	a.low = math.Min(a.low, 25*math.Floor(math.Max(lower, -50)/25))
-	a.high = math.Max(a.high, 25*math.Ceil(math.Min(upper, 200)/25))
+func (a *shareAxis) hold(lower, share, upper float64) {
+	low := math.Min(math.Max(lower, -50), math.Max(share, -100))
+	high := math.Max(math.Min(upper, 200), math.Min(share, 400))
+	a.low = math.Min(a.low, 25*math.Floor(low/25))
+	a.high = math.Max(a.high, 25*math.Ceil(high/25))
 }
 
 // labelOf is what the clinic calls a group of the finding.

@@ -22,7 +22,7 @@ func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 	var risk []riskRow
 	for _, group := range groupsOf(table, "group") {
 		label := labelOf(f, group)
-		l, numbers := line{label: label}, riskRow{label: label}
+		l, numbers := line{label: shortLabel(label, group)}, riskRow{label: label}
 		for _, r := range rowsOf(table, "group", group) {
 			day, surv := r.number("day"), r.number("surv")
 			if day == nil || surv == nil {
@@ -37,7 +37,7 @@ func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 			}
 			l.points = append(l.points, p)
 			numbers.at = append(numbers.at, riskNumber{day: *day, n: r.words("n_risk")})
-			l.label = shortLabel(label, group) + " " + strings.ReplaceAll(percentWords(surv), " ", "\u00a0")
+			l.value = strings.ReplaceAll(percentWords(surv), " ", "\u00a0")
 		}
 		if len(l.points) > 0 {
 			lines, risk = append(lines, l), append(risk, numbers)
@@ -50,7 +50,7 @@ func TimeToLoss(f finding.Finding, scale Scale) (Figure, bool) {
 	x := axis{name: scale.days(), min: at(0), max: end, ticks: distinct(days)}
 	y := axis{name: "still in response", min: at(0), max: at(100), percent: true}
 	drawn := figure(x, y, lines)
-	return Figure{Light: withRisk(drawn.Light, light, risk, *end), Dark: withRisk(drawn.Dark, dark, risk, *end)}, true
+	return Figure{Light: withRisk(drawn.Light, light, risk, *end), Dark: withRisk(drawn.Dark, dark, risk, *end), Key: drawn.Key}, true
 }
 
 // shortLabel is the level alone where the label is the factor's name and the level:

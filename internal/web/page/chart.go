@@ -9,4 +9,6 @@ var ChartScripts = []string{"echarts.min.js", "chart.js"}
 type Chart struct {
 	Sentence string
 	Options  any
+	// Key names the curves in their order, if they are not named in the picture.
+	Key []string
 }

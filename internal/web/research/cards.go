@@ -1,8 +1,11 @@
 package research
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"afterglow/internal/care"
@@ -24,11 +27,16 @@ type Card struct {
 	People   string
 	Note     string
 	Bar      *Bar
+	share    float64 // orders the cards
 }
 
 // Bar is where the share and its interval stand on a line from 0 to 120 %, in
 // units of a drawing 240 wide.
-type Bar struct{ Lower, Upper, Point float64 }
+type Bar struct {
+	Lower, Upper, Point float64
+	// Beyond says that the share lies beyond the end of the line.
+	Beyond bool
+}
 
 // barUnits is how wide a percent is in the drawing, and barEnd where it ends.
 const (
@@ -36,11 +44,12 @@ const (
 	barEnd   = 120.0
 )
 
-// cards gives each group its card, in the finding's order.
+// cards gives each group its card: the most that is left first, as the sentence
+// above names them, then the groups without a share.
 func cards(study care.Study, f finding.Finding) []Card {
 	var out []Card
 	for _, g := range f.Groups {
-		c := Card{Label: capital(g.Label), Definition: g.Definition, Verdict: g.Verdict, People: people(g.N)}
+		c := Card{Label: capital(g.Label), Definition: g.Definition, Verdict: g.Verdict, People: people(g.N), share: math.Inf(-1)}
 		var last *row
 		for _, r := range rows(f, "retained") {
 			if r.text("group") != g.Name {
@@ -56,9 +65,11 @@ func cards(study care.Study, f finding.Finding) []Card {
 		}
 		if last != nil {
 			c.show(*last, study, f)
+			c.share = *last.value("estimate")
 		}
 		out = append(out, c)
 	}
+	slices.SortStableFunc(out, func(a, b Card) int { return cmp.Compare(b.share, a.share) })
 	return out
 }
 
@@ -70,7 +81,7 @@ func (c *Card) show(r row, study care.Study, f finding.Finding) {
 	c.When = timeWords(r.count("day")) + " after " + anchorWords(study.Anchor)
 	c.People = fmt.Sprintf("%s of %s answered then", r.words("n_answered"), c.People)
 	place := func(column string) float64 { return barUnits * min(max(*r.value(column), 0), barEnd) }
-	c.Bar = &Bar{Lower: place("ci_lower"), Upper: place("ci_upper"), Point: place("estimate")}
+	c.Bar = &Bar{Lower: place("ci_lower"), Upper: place("ci_upper"), Point: place("estimate"), Beyond: *r.value("estimate") > barEnd}
 }
 
 // Width is how long the interval is in the drawing.

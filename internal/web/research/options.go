@@ -173,13 +173,17 @@ func only(settings map[string]string, names []string) map[string]string {
 	return kept
 }
 
-// settingsWords says in a few words how the answers were asked for.
+// settingsWords says in a few words how the answers were asked for, apart from what
+// the chips show.
 func settingsWords(all []Choice) string {
 	var words []string
 	for _, choice := range all {
+		if slices.Contains(sharedSettings, choice.Name) {
+			continue
+		}
 		i := slices.IndexFunc(choice.Options, func(o Option) bool { return o.Chosen })
 		if i >= 0 {
-			words = append(words, choice.Options[i].Label)
+			words = append(words, choice.Label+": "+choice.Options[i].Label)
 		}
 	}
 	return strings.Join(words, "; ")

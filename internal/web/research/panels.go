@@ -46,7 +46,9 @@ func differencePanel(a Asked) Panel {
 		plain.Caption = "The same without adjustment by the score before treatment: where the two differ, the groups did not start alike"
 		p.fold(plain, true)
 	}
-	p.fold(showTable(f, "differences"))
+	full, ok := showTable(f, "differences")
+	full.Caption += ", in full"
+	p.fold(full, ok)
 	return p
 }
 
@@ -97,7 +99,7 @@ func missingPanel(a Asked) Panel {
 func (p *Panel) draw(figure chart.Figure, ok bool) {
 	p.Sentence = chart.VisitWords(strings.ReplaceAll(p.Sentence, " %", "\u00a0%")) // no line begins with % or d
 	if ok {
-		p.Chart = &page.Chart{Sentence: p.Sentence, Options: figure}
+		p.Chart = &page.Chart{Sentence: p.Sentence, Options: figure, Key: figure.Key}
 	}
 }
 

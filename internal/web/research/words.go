@@ -82,7 +82,11 @@ func studyWords(s care.Study, f finding.Finding) string {
 	}
 	for _, v := range s.Visits {
 		if has(visits, v.Name) {
-			said = append(said, fmt.Sprintf("%d at %s (day %d)", answered[v.Name], chart.VisitWords(v.Name), v.Day))
+			when := chart.VisitWords(v.Name)
+			if v.Name != fmt.Sprintf("+%d d", v.Day) { // which says its day already
+				when += fmt.Sprintf(" (day %d)", v.Day)
+			}
+			said = append(said, fmt.Sprintf("%d at %s", answered[v.Name], when))
 		}
 	}
 	who := people(expected)

@@ -35,7 +35,7 @@ var doors = []stop{
 var stops = []stop{
 	{stopForm, "Answer a form", "Fill in the PHQ-9 on a phone. Give question 9 any answer above 'Not at all' to see what happens then.", access.RolePatientLink, ""},
 	{"alert", "The alert that it raised", "A clinician sees the answer at once, with what was answered before, and takes it on.", access.RoleClinician, "/alerts"},
-	{stopLost, "A patient whose benefit went", "One patient's scores over time: the best that was reached, what is left of it, and since when.", access.RoleClinician, "/patients?show=losing"},
+	{stopLost, "A patient who lost the benefit", "One patient's scores over time: the best that was reached, what is left of it, and since when.", access.RoleClinician, "/patients?show=losing"},
 	{"setting", "Does it last, by setting?", "The share of the benefit that is left where the setting was rated high, in the middle and low.", access.RoleResearcher, "/research/studies/simulated-clinic?group=setting"},
 	{"trial", "A real trial", "The same question for Beat the Blues, a published trial of computerised therapy in depression.", access.RoleResearcher, "/research/studies/btheb"},
 	{"method", "How it is computed", "The model, its assumptions, the data that it rests on and how the result is checked with R.", access.RoleResearcher, "/research/studies/btheb#method"},
@@ -56,7 +56,10 @@ type StartPage struct {
 	Doors []Door
 	Tour  []Door
 	Real  []string
+	// Made lists the simulated studies, and Links counts the patients who answer by a
+	// link of the start page.
 	Made  []string
+	Links int
 }
 
 // Door is a button with what it leads to.
@@ -65,7 +68,7 @@ type Door struct{ To, Label, Says string }
 // NewStartPage puts the page together; what it says is real or simulated comes
 // from the studies that are there.
 func NewStartPage(contents Contents) *StartPage {
-	p := &StartPage{Frame: page.Frame{Title: "Start"}, Doors: buttons(doors), Tour: buttons(stops)}
+	p := &StartPage{Frame: page.Frame{Title: "Start"}, Doors: buttons(doors), Tour: buttons(stops), Links: contents.LinkPatients}
 	for _, s := range contents.Studies {
 		title := s.Title
 		if title == "" {
@@ -73,13 +76,10 @@ func NewStartPage(contents Contents) *StartPage {
 		}
 		line := fmt.Sprintf("%s: %d patients", title, s.Patients)
 		if s.Simulated {
-			p.Made = append(p.Made, line+", simulated")
+			p.Made = append(p.Made, line)
 		} else {
 			p.Real = append(p.Real, line)
 		}
-	}
-	if contents.LinkPatients > 0 {
-		p.Made = append(p.Made, fmt.Sprintf("Patients who answer by link: %d, made up", contents.LinkPatients))
 	}
 	return p
 }
