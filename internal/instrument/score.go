@@ -131,13 +131,20 @@ func (d *Definition) evaluate(sc *Scale, given answered, subscales map[string]ou
 
 // values gives the scored values of items of a scale that are there: answered, or
 // set by skip logic for an item that is not asked; reversed items already turned.
+// An answer to an item whose gate is still open is not counted: whether the item
+// applies is not known.
 func (d *Definition) values(items []string, sc *Scale, given answered) []int {
 	var values []int
 	for _, id := range items {
 		i := d.index[id]
 		it, v := &d.Items[i], given.answers[id]
-		if v == nil && given.states[i] == askedNo {
-			v = it.AskWhen.Otherwise
+		switch given.states[i] {
+		case askedNo:
+			if v == nil {
+				v = it.AskWhen.Otherwise
+			}
+		case askedUnclear:
+			v = nil
 		}
 		if v == nil {
 			continue
