@@ -119,6 +119,10 @@ golden: setup ## Rewrite the golden files; read their diff
 screenshots: setup browser ## Render every page state into screenshots/: three widths, light, dark, twice the text, print
 	$(GO) run ./internal/web/gallery/shoot screenshots
 
+.PHONY: pictures
+pictures: setup browser ## Take the README's pictures of the demo that 'make demo' serves at http://localhost:8080
+	$(GO) run ./internal/web/gallery/shoot http://localhost:8080
+
 .PHONY: clean
 clean: ## Remove what was built; keeps the demo's data
 	rm -rf bin node_modules screenshots; find $(DIST) -type f ! -name .keep -delete

@@ -159,7 +159,7 @@ func nextWords(n caseload.Next, seen Seen) string {
 func alertWords(l caseload.Line, names map[string]string) string {
 	var words []string
 	if l.OpenAlerts > 0 {
-		words = append(words, fmt.Sprintf("%d open", l.OpenAlerts))
+		words = append(words, fmt.Sprintf("%d\u00a0open", l.OpenAlerts))
 	}
 	if l.TakenAlerts > 0 {
 		who := names[l.TakenBy]

@@ -58,7 +58,7 @@ func TestTheListPutsFirstWhoNeedsSomeone(t *testing.T) {
 	}
 	require.Equal(t, []string{"In care 7 /patients", "Alerts 2 /patients?show=alerts", "Losing it 1 /patients?show=losing", "Worse 1 /patients?show=worse", "Late 1 /patients?show=late", "Due 1 /patients?show=due", "Ended 0 /patients?show=ended"}, chips)
 	require.True(t, all.Rows[0].Urgent)
-	require.Equal(t, "2 open", all.Rows[0].Alerts)
+	require.Equal(t, "2\u00a0open", all.Rows[0].Alerts)
 	require.True(t, all.Rows[1].Taken)
 	require.Equal(t, "taken on by anna", all.Rows[1].Alerts, "whoever is being called stays in sight")
 	for _, row := range all.Rows[1:] {

@@ -61,13 +61,16 @@ func changes(f finding.Finding) (Table, bool) {
 }
 
 // inBrackets writes the interval of an estimate.
+// to stands between the limits of an interval in a table: no cell breaks there.
+const to = "\u00a0to\u00a0"
+
 func inBrackets(r row) string { return between(r, "ci_lower", "ci_upper") }
 
 func between(r row, lower, upper string) string {
 	if r.value(lower) == nil || r.value(upper) == nil {
 		return ""
 	}
-	return " (" + r.words(lower) + " to " + r.words(upper) + ")"
+	return " (" + r.words(lower) + to + r.words(upper) + ")"
 }
 
 // names are what the clinic calls the groups of a finding.

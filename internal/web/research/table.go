@@ -82,7 +82,7 @@ func showTable(f finding.Finding, name string, without ...string) (Table, bool) 
 				text = cells[i].Text
 			}
 			if upper := source.Column(upperOf(c.Name)); upper >= 0 && !cells[i].Empty() && !cells[upper].Empty() {
-				text += " to " + source.Columns[upper].Words(cells[upper])
+				text += to + source.Columns[upper].Words(cells[upper])
 			}
 			switch c.Name {
 			case "contrast", "group":
@@ -224,7 +224,7 @@ func optional(v *float64) string {
 func bounds(e finding.Estimate) string {
 	switch {
 	case e.CILower != nil && e.CIUpper != nil:
-		return optional(e.CILower) + " to " + optional(e.CIUpper)
+		return optional(e.CILower) + to + optional(e.CIUpper)
 	case e.CILower != nil:
 		return "from " + optional(e.CILower)
 	case e.CIUpper != nil:

@@ -7,6 +7,15 @@
   const paper = window.matchMedia("print");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
+  // A picture with a view box shrinks to the paper, whose width no script is told.
+  function begin(place) {
+    const chart = window.echarts.init(place, null, { renderer: "svg" });
+    chart.on("rendered", () => {
+      place.querySelector("svg")?.setAttribute("viewBox", `0 0 ${chart.getWidth()} ${chart.getHeight()}`);
+    });
+    return chart;
+  }
+
   function draw(figure) {
     const place = figure.querySelector("[data-chart-place]");
     const data = figure.querySelector('script[type="application/json"]');
@@ -18,8 +27,7 @@
     for (const tooltip of [option.tooltip].flat()) {
       if (tooltip) tooltip.renderMode = "richText";
     }
-    const chart =
-      window.echarts.getInstanceByDom(place) ?? window.echarts.init(place, null, { renderer: "svg" });
+    const chart = window.echarts.getInstanceByDom(place) ?? begin(place);
     option.backgroundColor = "transparent";
     option.textStyle = { ...option.textStyle, fontFamily: getComputedStyle(document.body).fontFamily };
     const label = [option.yAxis].flat()[0]?.axisLabel;

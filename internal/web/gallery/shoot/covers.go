@@ -22,8 +22,8 @@ type cover struct {
 const coverWidth = 1080
 
 var covers = []cover{
-	{"docs/clinic.png", "clinician", "/patients?show=losing", 620},
-	{"docs/finding.png", "researcher", "/research/studies/simulated-clinic?group=setting", 900},
+	{"docs/clinic.png", "clinician", "/patients", 760},
+	{"docs/finding.png", "researcher", "/research/studies/simulated-clinic?group=setting", 1000},
 }
 
 func shootCovers(ctx context.Context, demo string) error {
