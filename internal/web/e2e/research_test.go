@@ -23,7 +23,7 @@ type drawing struct {
 	Texts  []string
 }
 
-func TestTheFourChartsAreDrawnFromPhoneToDesk(t *testing.T) {
+func TestEveryChartIsDrawnFromPhoneToDesk(t *testing.T) {
 	t.Parallel()
 	server, _ := serveGallery(t)
 	ctx := tab(t)
@@ -31,14 +31,15 @@ func TestTheFourChartsAreDrawnFromPhoneToDesk(t *testing.T) {
 	for _, width := range []int64{320, 820, 1440} {
 		do(t, ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(server.URL+studyPage))
 		charts := eval[[]drawing](t, ctx, drawn)
-		require.Len(t, charts, 4)
+		require.Len(t, charts, 5, "shares, scores, differences, time to loss, who is missing")
 		for _, c := range charts {
 			require.GreaterOrEqual(t, c.Paths, 2, "a curve and its band at least")
 			require.True(t, c.Inside, "at %d px", width)
 		}
-		require.Subset(t, charts[0].Texts, []string{"BDI-II, 0 to 63 points, lower is better", "TAU", "BtheB", "baseline", "243"})
-		require.Contains(t, charts[1].Texts, "BtheB − TAU, points; below 0 is better")
-		require.Contains(t, charts[1].Texts, "−3", "a real minus sign")
+		require.Subset(t, charts[0].Texts, []string{"benefit that is left", "half is left", "TAU 239\u00a0%", "BtheB 140\u00a0%", "243"})
+		require.Subset(t, charts[1].Texts, []string{"BDI-II, 0 to 63 points, lower is better", "TAU", "BtheB", "baseline", "243"})
+		require.Contains(t, charts[2].Texts, "BtheB − TAU, points; below 0 is better")
+		require.Contains(t, charts[2].Texts, "−3", "a real minus sign")
 	}
 }
 

@@ -45,8 +45,12 @@ const (
 )
 
 // cards gives each group its card: the most that is left first, as the sentence
-// above names them, then the groups without a share.
+// above names them, then the groups without a share. Where nothing was estimated the
+// sentence says so alone.
 func cards(study care.Study, f finding.Finding) []Card {
+	if len(rows(f, "retained")) == 0 {
+		return nil
+	}
 	var out []Card
 	for _, g := range f.Groups {
 		c := Card{Label: capital(g.Label), Definition: g.Definition, Verdict: g.Verdict, People: people(g.N), share: math.Inf(-1)}

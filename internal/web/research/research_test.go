@@ -178,8 +178,8 @@ func TestEachGroupHasACardWithItsShareAndItsDefinition(t *testing.T) {
 	f := finding.Finding{Question: "retained-benefit", Title: "How much remains?",
 		Answer: "Partly: 24 weeks later 59 % (95 % CI 45 to 74) of the benefit is left where the setting was rated high. The groups differ in more than this.",
 		Groups: []finding.Group{
-			{Name: "high", Label: "setting high", Definition: "Setting high: the index is 80 or more.", N: middle, Verdict: "partly"},
 			{Name: "low", Label: "setting low", Definition: "Setting low: the index is below 60.", N: low, Verdict: "cannot be said"},
+			{Name: "high", Label: "setting high", Definition: "Setting high: the index is 80 or more.", N: middle, Verdict: "partly"},
 		},
 		Estimates: []finding.Estimate{{Name: "retained_share", Level: 0.95}},
 		Tables: []finding.Table{{Name: "retained", Caption: "Share", Columns: []finding.Column{{Name: "group"}, {Name: "visit"}, {Name: "day"},
@@ -208,7 +208,18 @@ func TestEachGroupHasACardWithItsShareAndItsDefinition(t *testing.T) {
 	require.Equal(t, "58", attribute(bar, "width"))
 	require.Equal(t, "118", attribute(all(cards[0], "circle")[0], "cx"))
 	require.Empty(t, all(cards[1], "svg"))
+
+	beyond := f.Tables[0].Rows[1]
+	beyond[3], beyond[5] = finding.Number(239), finding.Number(540)
+	_, _, tree = get(t, s, path)
+	card := all(section(t, tree, "answer"), "li")[0]
+	require.Empty(t, all(card, "circle"), "the share lies beyond the line's end")
+	require.Len(t, all(card, "path"), 1)
 	require.Contains(t, words(table(t, section(t, tree, "share"), "Share")), "Setting low \u2013 \u2013", "a group without a share keeps its row")
+
+	f.Tables = nil
+	_, _, tree = get(t, s, path)
+	require.Empty(t, all(section(t, tree, "answer"), "li"), "where nothing was estimated no group has a verdict")
 }
 
 func TestTheStudyIsToldInWordsWithWhoAnswered(t *testing.T) {
