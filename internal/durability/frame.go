@@ -312,12 +312,7 @@ func (f *frame) timeWords() string {
 	return list(days) + " from " + anchorWords(f.study.Anchor)
 }
 
-// notEstimable is the finding that nothing can be said, and why.
-func (f *frame) notEstimable(a *Asker, name, title string, estimand finding.Estimand, reason string) finding.Finding {
-	return f.refuse(a, name, title, estimand, reason, map[string]any{})
-}
-
-// refuse is notEstimable with the numbers that decided it.
+// refuse is the finding that nothing can be said: why, and the numbers that decided it.
 func (f *frame) refuse(a *Asker, name, title string, estimand finding.Estimand, reason string, numbers map[string]any) finding.Finding {
 	out := f.finding(a, name, title)
 	out.Estimand = estimand

@@ -283,10 +283,7 @@ func TestTheTimeToLossUpToTheFirstBooster(t *testing.T) {
 
 // A scale that is first asked later than t* is followed from where it is asked.
 func TestAScaleAskedLaterBeginsWhereItIsAsked(t *testing.T) {
-	lines := [][]string{}
-	for _, line := range readTrial(t, "03-visit-nobody-reached/data.csv") {
-		lines = append(lines, line)
-	}
+	lines := readTrial(t, "03-visit-nobody-reached/data.csv")
 	visits := append([]care.Visit{{Name: "w1", Day: 7}}, w4w12...)
 	arms := []string{"usual", "new"}
 	got := trial{visits: visits, arms: arms, lines: lines}.loss(t, nil)

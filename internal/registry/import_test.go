@@ -15,10 +15,9 @@ import (
 
 // shown is what readers see of the trial.
 type shown struct {
-	studies   int
-	rows      int
-	waiting   int64
-	shippable int
+	studies int
+	rows    int
+	waiting int64
 }
 
 func look(t *testing.T, s *registry.Store) shown {
