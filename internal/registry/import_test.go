@@ -3,6 +3,7 @@ package registry_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -147,18 +148,23 @@ func TestOneImportAtATime(t *testing.T) {
 	beside := f.Open(t, func(c *registry.Config) { c.Beside = true })
 	in := trial(2000)
 	done := make(chan error, 1)
-	started := make(chan struct{})
 	go func() {
-		close(started)
 		_, err := s.ImportStudy(ctx, system, in)
 		done <- err
 	}()
-	<-started
+	require.Eventually(t, func() bool {
+		begun := false
+		require.NoError(t, beside.EachAuditEntry(ctx, 0, func(e registry.AuditEntry) error {
+			begun = begun || e.Action == "study-import-begun"
+			return nil
+		}))
+		return begun
+	}, time.Minute, time.Millisecond, "the first import holds the place")
 	refused := 0
 	for range 10_000 {
 		_, err := beside.ImportStudy(ctx, system, trial(1))
 		if err == nil {
-			break // it came before the other, or after it
+			break // it came after the other
 		}
 		require.True(t, fault.Is(err, fault.KindUnavailable), "%v", err)
 		require.NoError(t, beside.FinishImports(ctx), "an import that is under way is left alone")
