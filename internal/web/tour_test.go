@@ -66,7 +66,7 @@ func TestADemoBeginsAtItsStartPage(t *testing.T) {
 	response := knock(s, http.MethodGet, "/", nil)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	text := sitetest.Text(t, response)
-	for _, said := range []string{"A trial: 100 patients", "made: 500 patients, simulated", "link: 3, made up", `value="clinician"`, `action="/demo/put-back"`} {
+	for _, said := range []string{"A trial: 100 patients", "<dt>Simulated</dt><dd>made: 500 patients.", "<dt>Made up</dt><dd>The clinic, its staff, who is on call and 3 patients who answer by link.", `value="clinician"`, `action="/demo/put-back"`} {
 		require.Contains(t, text, said)
 	}
 }
